@@ -1,0 +1,25 @@
+"""The networks and their blocks: one paper, one module.
+
+Names are re-exported lazily: `from simseg_core.models import UNet` imports the U-Net's
+module and no other.
+"""
+
+from importlib import import_module
+from typing import Any
+
+# Public name -> module of this folder, in the order of the book.
+_HOMES = {
+    "UNet": "unet",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module on first use (PEP 562)."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
