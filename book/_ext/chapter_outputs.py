@@ -1,0 +1,70 @@
+"""Show in each chapter's page the outputs of the run that nbmake checked.
+
+``tools/run_chapters.py`` keeps the last green run of every chapter under ``.ran/``. When
+Sphinx reads a chapter, its code cells get that run's outputs, cell by cell, and the page
+ends with a line that says when, on what and for how long it ran. A chapter whose code has
+no such run draws a warning, so that a build with ``-W`` fails instead of publishing
+outputs that belong to other code.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+
+def kept_run(app: Sphinx, docname: str) -> Path:
+    """Return where the run of a chapter is kept."""
+    return Path(app.srcdir) / ".ran" / f"{Path(docname).name}.ipynb"
+
+
+def lay_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Put the outputs of the kept run into the notebook that is being read."""
+    if not docname.startswith("chapters/"):
+        return
+    notebook = json.loads(content[0])
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    path = kept_run(app, docname)
+    app.env.note_dependency(str(path))
+    ran = json.loads(path.read_text()) if path.exists() else {"cells": []}
+    if [text(cell) for cell in cells] != [text(cell) for cell in ran["cells"]]:
+        logger.warning(
+            "the code of %s has no run to show: run `make chapters` first", docname
+        )
+        return
+    for cell, done in zip(cells, ran["cells"], strict=True):
+        cell["outputs"] = done["outputs"]
+        cell["execution_count"] = done["execution_count"]
+    notebook["cells"].append(run_line(ran["metadata"]["simseg_run"]))
+    content[0] = json.dumps(notebook)
+
+
+def text(cell: dict[str, Any]) -> str:
+    """Return a cell's source as one string."""
+    return "".join(cell["source"])
+
+
+def run_line(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the Markdown cell that dates the outputs."""
+    words = (
+        f"Every output on this page comes from one run of {record['seconds']} s on "
+        f"{record['device']} with PyTorch {record['torch']}, on {record['date']}."
+    )
+    return {
+        "cell_type": "markdown",
+        "id": "run-line",
+        "metadata": {},
+        "source": f"<p class='simseg-run'>{words}</p>",
+    }
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("source-read", lay_outputs)
+    return {"version": "1", "parallel_read_safe": True}
