@@ -50,6 +50,18 @@ TABLE: dict[str, Entry] = {
         small={"widths": (6, 12, 18, 30, 48)},
         tiny={"widths": (4, 6, 8, 12, 16)},
     ),
+    "unet_padded": Entry(
+        target="unet_padded:UNetPadded",
+        task=SEGMENTATION,
+        small={"widths": (8, 12, 18, 30, 48)},
+        tiny={"widths": (4, 6, 8, 12, 16)},
+    ),
+    "unet_residual": Entry(
+        target="unet_residual:UNetResidual",
+        task=SEGMENTATION,
+        small={"widths": (8, 12, 18, 30, 48)},
+        tiny={"widths": (4, 6, 8, 12, 16)},
+    ),
 }
 
 

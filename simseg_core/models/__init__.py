@@ -10,6 +10,10 @@ from typing import Any
 # Public name -> module of this folder, in the order of the book.
 _HOMES = {
     "UNet": "unet",
+    "DoubleConv": "unet_padded",
+    "UNetPadded": "unet_padded",
+    "ResidualBlock": "unet_residual",
+    "UNetResidual": "unet_residual",
 }
 __all__ = list(_HOMES)
 

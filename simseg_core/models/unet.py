@@ -68,6 +68,29 @@ def center_crop(x: Tensor, size: Sequence[int]) -> Tensor:
     return x[..., top : top + h, left : left + w]
 
 
+def nearest_valid_size(pixels: int, *, depth: int = 4) -> int:
+    """Find the input length nearest to `pixels` that every valid pooling halves evenly.
+
+    A stage takes 4 pixels off and a pooling halves, so a lowest stage that reads b
+    pixels needs an input of 2^depth (b + 4) - 4. On the way up each stage doubles and
+    takes 4 off again, which leaves 2^depth (b - 8) + 4: at least one pixel has to.
+
+    Args:
+        pixels: A height or a width.
+        depth: Number of poolings, 1 or more.
+
+    Returns:
+        The nearest fitting length, in pixels; the larger one of two equally near.
+
+    >>> [nearest_valid_size(n) for n in (572, 200, 190, 1)]
+    [572, 204, 188, 188]
+    """
+    step = 2**depth
+    lowest = (pixels + 4 + step // 2) // step - 4  # rounds a half up
+    smallest = 8 - 3 // step  # the smallest b with 2^depth (b - 8) + 4 >= 1
+    return step * (max(lowest, smallest) + 4) - 4
+
+
 class UNet(nn.Module):
     """The U-Net of the paper's figure 1: 572 in, 388 out.
 
@@ -143,26 +166,3 @@ class UNet(nn.Module):
                 f"{height}x{width} does not fit {depth} valid {poolings}: the nearest "
                 f"that does is {nearest[0]}x{nearest[1]}"
             )
-
-
-def nearest_valid_size(pixels: int, *, depth: int = 4) -> int:
-    """Find the input length nearest to `pixels` that every valid pooling halves evenly.
-
-    A stage takes 4 pixels off and a pooling halves, so a lowest stage that reads b
-    pixels needs an input of 2^depth (b + 4) - 4. On the way up each stage doubles and
-    takes 4 off again, which leaves 2^depth (b - 8) + 4: at least one pixel has to.
-
-    Args:
-        pixels: A height or a width.
-        depth: Number of poolings, 1 or more.
-
-    Returns:
-        The nearest fitting length, in pixels; the larger one of two equally near.
-
-    >>> [nearest_valid_size(n) for n in (572, 200, 190, 1)]
-    [572, 204, 188, 188]
-    """
-    step = 2**depth
-    lowest = (pixels + 4 + step // 2) // step - 4  # rounds a half up
-    smallest = 8 - 3 // step  # the smallest b with 2^depth (b - 8) + 4 >= 1
-    return step * (max(lowest, smallest) + 4) - 4
