@@ -1,0 +1,217 @@
+"""A picture and its label map, painted together, so that they cannot disagree.
+
+Whatever is painted comes with an alpha (coverage) map. The picture is blended by it,
+and the label changes exactly where alpha is at least one half.
+"""
+
+from functools import lru_cache
+from math import ceil, floor
+
+import numpy as np
+
+from simseg_core.data.dice import Dice
+from simseg_core.data.pictograms import pictogram
+
+OPAQUE = 0.5  # a pixel belongs to what covers at least half of it
+BLACK = (0.0, 0.0, 0.0)
+
+
+class Canvas:
+    """An image ``(H, W, 3)`` float32, 0 to 255, and its labels ``(H, W)`` uint8.
+
+    >>> canvas = Canvas(4, 6)
+    >>> canvas.paint(np.ones((2, 6, 1)), (255, 0, 0), top=0, left=0, class_index=3)
+    >>> canvas.label[:, 0].tolist()
+    [3, 3, 0, 0]
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        self.image = np.zeros((height, width, 3), dtype=np.float32)
+        self.label = np.zeros((height, width), dtype=np.uint8)
+
+    def paint(
+        self,
+        alpha: np.ndarray,
+        color: np.ndarray | tuple[float, float, float],
+        *,
+        top: int,
+        left: int,
+        class_index: int | None,
+        premultiplied: bool = False,
+    ) -> None:
+        """Blend a patch into the picture and write its class where it is opaque.
+
+        Args:
+            alpha: ``(h, w, 1)`` coverage from 0 to 1; may hang over the edges.
+            color: one RGB colour or what broadcasts to ``(h, w, 3)``, 0 to 255.
+            top: row of the patch's first row; may be negative.
+            left: column of the patch's first column; may be negative.
+            class_index: class to write, or None for what has no label of its own
+                (shadow, haze).
+            premultiplied: whether `color` is already multiplied by alpha.
+        """
+        rows, columns = alpha.shape[:2]
+        y0, y1 = max(top, 0), min(top + rows, self.height)
+        x0, x1 = max(left, 0), min(left + columns, self.width)
+        if y0 >= y1 or x0 >= x1:
+            return
+        inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        color = np.asarray(color, dtype=np.float32)
+        if color.ndim == 3:
+            color = np.broadcast_to(color, (rows, columns, 3))[inside]
+        alpha = alpha[inside]
+        patch = self.image[y0:y1, x0:x1]
+        patch *= 1 - alpha
+        patch += color if premultiplied else color * alpha
+        if class_index is not None:
+            self.label[y0:y1, x0:x1][alpha[..., 0] >= OPAQUE] = class_index
+
+    def fill(
+        self, color: np.ndarray, *, top: int, bottom: int, class_index: int
+    ) -> None:
+        """Paint rows `top` to `bottom` - 1 across the whole width, opaque.
+
+        Args:
+            color: anything that broadcasts to ``(bottom - top, W, 3)``.
+            top: first row.
+            bottom: row after the last.
+            class_index: class to write.
+        """
+        self.image[top:bottom] = color
+        self.label[top:bottom] = class_index
+
+    def stamp(
+        self,
+        name: str,
+        *,
+        height: int,
+        bottom: int,
+        center: float,
+        class_index: int,
+        gain: np.ndarray | float = 1.0,
+        mirrored: bool = False,
+    ) -> int:
+        """Paint a pictogram that stands on row `bottom`.
+
+        Args:
+            name: the pictogram's name.
+            height: in pixels.
+            bottom: first row below it.
+            center: column of its middle.
+            class_index: class to write where its alpha is at least one half.
+            gain: brightness factor, one for all channels or ``(3,)``.
+            mirrored: whether it faces the other way.
+
+        Returns:
+            Its width in pixels.
+        """
+        pixels = pictogram(name, height)
+        if mirrored:
+            pixels = pixels[:, ::-1]
+        width = pixels.shape[1]
+        self.paint(
+            pixels[..., 3:] * np.float32(1 / 255),
+            pixels[..., :3] * np.asarray(gain, dtype=np.float32),
+            top=bottom - height,
+            left=round(center - width / 2),
+            class_index=class_index,
+            premultiplied=True,
+        )
+        return width
+
+    def shadow(self, *, center: float, width: float, bottom: int, depth: float) -> None:
+        """Darken a flat ellipse on the ground; labels stay as they are.
+
+        Args:
+            center: column of its middle.
+            width: in pixels.
+            bottom: row of its middle.
+            depth: from 0, no shadow, to 1, black.
+        """
+        alpha = _ellipse(round(width))
+        self.paint(
+            alpha * np.float32(depth),
+            BLACK,
+            top=bottom - alpha.shape[0] // 2,
+            left=round(center - alpha.shape[1] / 2),
+            class_index=None,
+        )
+
+    def bar(
+        self,
+        color: np.ndarray,
+        *,
+        left: float,
+        right: float,
+        top: float,
+        bottom: float,
+        class_index: int,
+    ) -> None:
+        """Paint an upright rectangle with exact coverage at its borders.
+
+        Args:
+            color: RGB, 0 to 255.
+            left: where it starts, in pixels and fractions of them.
+            right: where it ends.
+            top: its upper end.
+            bottom: its lower end.
+            class_index: class to write where at least half a pixel is covered.
+        """
+        rows, columns = (floor(top), ceil(bottom)), (floor(left), ceil(right))
+        if columns[1] > 0 and columns[0] < self.width:
+            alpha = coverage(top, bottom, *rows) * coverage(left, right, *columns).T
+            self.paint(
+                alpha[..., None],
+                color,
+                top=rows[0],
+                left=columns[0],
+                class_index=class_index,
+            )
+
+    def expose(self, light: np.ndarray, *, noise: float, dice: Dice) -> np.ndarray:
+        """Take the photograph: light, then sensor noise, then clipping.
+
+        Args:
+            light: brightness factors that broadcast to ``(H, W, 3)``.
+            noise: standard deviation of the sensor noise, of 255.
+            dice: draws the noise.
+
+        Returns:
+            ``(H, W, 3)`` uint8.
+        """
+        shot = dice.noise(self.image.shape)
+        shot *= noise
+        shot += self.image * light
+        return np.clip(shot, 0, 255, out=shot).astype(np.uint8)
+
+
+def coverage(
+    low: np.ndarray | float, high: np.ndarray | float, start: int, stop: int
+) -> np.ndarray:
+    """Measure how much of each pixel an interval covers.
+
+    Args:
+        low: where the interval starts: one number, or one a column ``(n,)``.
+        high: where it ends, likewise.
+        start: first pixel.
+        stop: pixel after the last.
+
+    Returns:
+        Shares from 0 to 1, ``(stop - start, 1)`` or ``(stop - start, n)``, float32.
+
+    >>> coverage(1.5, 3.0, 0, 4)[:, 0].tolist()
+    [0.0, 0.5, 1.0, 0.0]
+    """
+    pixel = np.arange(start, stop, dtype=np.float32)[:, None]
+    shared = np.minimum(pixel + 1, high) - np.maximum(pixel, low)
+    return np.maximum(shared, 0).astype(np.float32, copy=False)
+
+
+@lru_cache(maxsize=256)
+def _ellipse(width: int) -> np.ndarray:
+    """A flat ellipse that fades at its border, ``(about width / 6, width, 1)``."""
+    height = max(3, round(width / 6))
+    y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height * 2 - 1
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1
+    return np.clip(1.3 - (y**2 + x**2), 0, 1)[..., None]
