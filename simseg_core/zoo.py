@@ -62,6 +62,62 @@ TABLE: dict[str, Entry] = {
         small={"widths": (8, 12, 18, 30, 48)},
         tiny={"widths": (4, 6, 8, 12, 16)},
     ),
+    "unet_resnet18": Entry(
+        target="unet_resnet:UNetResNet",
+        task=SEGMENTATION,
+        fixed={"depth": 18},
+        small={"widths": (4, 8, 12, 16), "decoder_widths": (32, 24, 16, 12, 8)},
+        tiny={"widths": (4, 4, 6, 8), "decoder_widths": (12, 8, 8, 6, 6)},
+    ),
+    "unet_resnet34": Entry(
+        target="unet_resnet:UNetResNet",
+        task=SEGMENTATION,
+        fixed={"depth": 34},
+        small={"widths": (4, 8, 12, 16), "decoder_widths": (32, 24, 16, 12, 8)},
+        tiny={"widths": (4, 4, 6, 8), "decoder_widths": (12, 8, 8, 6, 6)},
+    ),
+    "unet_resnet50": Entry(
+        target="unet_resnet:UNetResNet",
+        task=SEGMENTATION,
+        fixed={"depth": 50},
+        small={"widths": (4, 8, 12, 16), "decoder_widths": (32, 24, 16, 12, 8)},
+        tiny={"widths": (4, 4, 6, 8), "decoder_widths": (12, 8, 8, 6, 6)},
+    ),
+    "resnet18": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 18},
+        small={"widths": (8, 16, 24, 32)},
+        tiny={"widths": (4, 6, 8, 12)},
+    ),
+    "resnet34": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 34},
+        small={"widths": (8, 16, 24, 32)},
+        tiny={"widths": (4, 6, 8, 12)},
+    ),
+    "resnet50": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 50},
+        small={"widths": (8, 16, 24, 32)},
+        tiny={"widths": (4, 6, 8, 12)},
+    ),
+    "resnet101": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 101},
+        small={"widths": (4, 8, 12, 16)},
+        tiny={"widths": (2, 4, 6, 8)},
+    ),
+    "resnet152": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 152},
+        small={"widths": (4, 8, 12, 16)},
+        tiny={"widths": (2, 4, 6, 8)},
+    ),
 }
 
 

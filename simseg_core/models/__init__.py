@@ -12,8 +12,12 @@ _HOMES = {
     "UNet": "unet",
     "DoubleConv": "unet_padded",
     "UNetPadded": "unet_padded",
-    "ResidualBlock": "unet_residual",
+    "BasicUnit": "residual",
+    "BottleneckUnit": "residual",
     "UNetResidual": "unet_residual",
+    "ResNet": "resnet",
+    "ResNetEncoder": "resnet",
+    "UNetResNet": "unet_resnet",
 }
 __all__ = list(_HOMES)
 
