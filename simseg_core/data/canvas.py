@@ -13,27 +13,27 @@ from simseg_core.data.dice import Dice
 from simseg_core.data.pictograms import pictogram
 
 OPAQUE = 0.5  # a pixel belongs to what covers at least half of it
-BLACK = (0.0, 0.0, 0.0)
 
 
 class Canvas:
-    """An image ``(H, W, 3)`` float32, 0 to 255, and its labels ``(H, W)`` uint8.
+    """An image ``(3, H, W)`` float32, 0 to 255, and its labels ``(H, W)`` uint8.
 
     >>> canvas = Canvas(4, 6)
-    >>> canvas.paint(np.ones((2, 6, 1)), (255, 0, 0), top=0, left=0, class_index=3)
+    >>> canvas.paint(np.ones((2, 6)), None, top=0, left=0, class_index=3)
     >>> canvas.label[:, 0].tolist()
     [3, 3, 0, 0]
     """
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        self.image = np.zeros((height, width, 3), dtype=np.float32)
+        self.unit = min(height, width) / 96  # lengths are said as on a 96-pixel scene
+        self.image = np.zeros((3, height, width), dtype=np.float32)
         self.label = np.zeros((height, width), dtype=np.uint8)
 
     def paint(
         self,
         alpha: np.ndarray,
-        color: np.ndarray | tuple[float, float, float],
+        color: np.ndarray | None,
         *,
         top: int,
         left: int,
@@ -43,29 +43,29 @@ class Canvas:
         """Blend a patch into the picture and write its class where it is opaque.
 
         Args:
-            alpha: ``(h, w, 1)`` coverage from 0 to 1; may hang over the edges.
-            color: one RGB colour or what broadcasts to ``(h, w, 3)``, 0 to 255.
+            alpha: ``(h, w)`` coverage from 0 to 1; may hang over the edges.
+            color: one RGB colour ``(3,)`` or one a pixel ``(3, h, w)``, 0 to 255;
+                None is black.
             top: row of the patch's first row; may be negative.
             left: column of the patch's first column; may be negative.
             class_index: class to write, or None for what has no label of its own
                 (shadow, haze).
             premultiplied: whether `color` is already multiplied by alpha.
         """
-        rows, columns = alpha.shape[:2]
+        rows, columns = alpha.shape
         y0, y1 = max(top, 0), min(top + rows, self.height)
         x0, x1 = max(left, 0), min(left + columns, self.width)
         if y0 >= y1 or x0 >= x1:
             return
         inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-        color = np.asarray(color, dtype=np.float32)
-        if color.ndim == 3:
-            color = np.broadcast_to(color, (rows, columns, 3))[inside]
         alpha = alpha[inside]
-        patch = self.image[y0:y1, x0:x1]
+        patch = self.image[:, y0:y1, x0:x1]
         patch *= 1 - alpha
-        patch += color if premultiplied else color * alpha
+        if color is not None:
+            color = color[:, None, None] if color.ndim == 1 else color[:, *inside]
+            patch += color if premultiplied else color * alpha
         if class_index is not None:
-            self.label[y0:y1, x0:x1][alpha[..., 0] >= OPAQUE] = class_index
+            self.label[y0:y1, x0:x1][alpha >= OPAQUE] = class_index
 
     def fill(
         self, color: np.ndarray, *, top: int, bottom: int, class_index: int
@@ -73,12 +73,12 @@ class Canvas:
         """Paint rows `top` to `bottom` - 1 across the whole width, opaque.
 
         Args:
-            color: anything that broadcasts to ``(bottom - top, W, 3)``.
+            color: anything that broadcasts to ``(3, bottom - top, W)``.
             top: first row.
             bottom: row after the last.
             class_index: class to write.
         """
-        self.image[top:bottom] = color
+        self.image[:, top:bottom] = color
         self.label[top:bottom] = class_index
 
     def stamp(
@@ -89,7 +89,7 @@ class Canvas:
         bottom: int,
         center: float,
         class_index: int,
-        gain: np.ndarray | float = 1.0,
+        gain: np.ndarray | float,
         mirrored: bool = False,
     ) -> int:
         """Paint a pictogram that stands on row `bottom`.
@@ -108,11 +108,11 @@ class Canvas:
         """
         pixels = pictogram(name, height)
         if mirrored:
-            pixels = pixels[:, ::-1]
-        width = pixels.shape[1]
+            pixels = pixels[:, :, ::-1]
+        width = pixels.shape[2]
         self.paint(
-            pixels[..., 3:] * np.float32(1 / 255),
-            pixels[..., :3] * np.asarray(gain, dtype=np.float32),
+            pixels[3] * np.float32(1 / 255),
+            pixels[:3] * np.asarray(gain, dtype=np.float32).reshape(-1, 1, 1),
             top=bottom - height,
             left=round(center - width / 2),
             class_index=class_index,
@@ -132,7 +132,7 @@ class Canvas:
         alpha = _ellipse(round(width))
         self.paint(
             alpha * np.float32(depth),
-            BLACK,
+            None,
             top=bottom - alpha.shape[0] // 2,
             left=round(center - alpha.shape[1] / 2),
             class_index=None,
@@ -141,44 +141,35 @@ class Canvas:
     def bar(
         self,
         color: np.ndarray,
-        *,
-        left: float,
-        right: float,
-        top: float,
-        bottom: float,
+        x: tuple[float, float],
+        y: tuple[float, float],
         class_index: int,
     ) -> None:
         """Paint an upright rectangle with exact coverage at its borders.
 
         Args:
             color: RGB, 0 to 255.
-            left: where it starts, in pixels and fractions of them.
-            right: where it ends.
-            top: its upper end.
-            bottom: its lower end.
+            x: where it starts and ends across, in pixels and fractions of them.
+            y: where it starts and ends downwards.
             class_index: class to write where at least half a pixel is covered.
         """
-        rows, columns = (floor(top), ceil(bottom)), (floor(left), ceil(right))
+        rows, columns = (floor(y[0]), ceil(y[1])), (floor(x[0]), ceil(x[1]))
         if columns[1] > 0 and columns[0] < self.width:
-            alpha = coverage(top, bottom, *rows) * coverage(left, right, *columns).T
+            alpha = coverage(*y, *rows) * coverage(*x, *columns).T
             self.paint(
-                alpha[..., None],
-                color,
-                top=rows[0],
-                left=columns[0],
-                class_index=class_index,
+                alpha, color, top=rows[0], left=columns[0], class_index=class_index
             )
 
     def expose(self, light: np.ndarray, *, noise: float, dice: Dice) -> np.ndarray:
         """Take the photograph: light, then sensor noise, then clipping.
 
         Args:
-            light: brightness factors that broadcast to ``(H, W, 3)``.
+            light: brightness factors that broadcast to ``(3, H, W)``.
             noise: standard deviation of the sensor noise, of 255.
             dice: draws the noise.
 
         Returns:
-            ``(H, W, 3)`` uint8.
+            ``(3, H, W)`` uint8.
         """
         shot = dice.noise(self.image.shape)
         shot *= noise
@@ -210,8 +201,8 @@ def coverage(
 
 @lru_cache(maxsize=256)
 def _ellipse(width: int) -> np.ndarray:
-    """A flat ellipse that fades at its border, ``(about width / 6, width, 1)``."""
+    """A flat ellipse that fades at its border, ``(about width / 6, width)``."""
     height = max(3, round(width / 6))
     y = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height * 2 - 1
     x = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1
-    return np.clip(1.3 - (y**2 + x**2), 0, 1)[..., None]
+    return np.clip(1.3 - (y**2 + x**2), 0, 1)

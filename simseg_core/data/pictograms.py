@@ -121,7 +121,7 @@ def pictogram(name: str, height: int) -> np.ndarray:
         height: of the result, in pixels; the width keeps the aspect ratio.
 
     Returns:
-        ``(height, width, 4)`` uint8 RGBA, colours premultiplied by alpha; shared
+        ``(4, height, width)`` uint8 RGBA, colours premultiplied by alpha; shared
         between calls and therefore read-only.
 
     Raises:
@@ -130,7 +130,7 @@ def pictogram(name: str, height: int) -> np.ndarray:
         ValueError: if no pictogram has this name.
 
     >>> pictogram("car", 20).shape
-    (20, 34, 4)
+    (4, 20, 34)
     """
     original = _original(name)
     width = max(1, round(original.width * height / original.height))
@@ -138,6 +138,6 @@ def pictogram(name: str, height: int) -> np.ndarray:
         (width, height),
         Image.Resampling.BOX if height < original.height else Image.Resampling.BICUBIC,
     )
-    pixels = np.array(resized)
+    pixels = np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
     pixels.setflags(write=False)
     return pixels

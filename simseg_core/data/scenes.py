@@ -113,13 +113,13 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
     def _tensors(self, image: np.ndarray, label: np.ndarray) -> tuple[Tensor, Tensor]:
         pixels = np.empty((3, *label.shape), dtype=np.float32)
         scale, shift = _SCALES[self.normalize]
-        np.multiply(image.transpose(2, 0, 1), scale, out=pixels)
+        np.multiply(image, scale, out=pixels)
         pixels -= shift
         return torch.from_numpy(pixels), torch.from_numpy(label.astype(np.int64))
 
     @abstractmethod
     def _compose(self, dice: Dice) -> tuple[np.ndarray, np.ndarray]:
-        """Draw one scene: ``(H, W, 3)`` uint8 and its labels ``(H, W)`` uint8."""
+        """Draw one scene: ``(3, H, W)`` uint8 and its labels ``(H, W)`` uint8."""
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -73,10 +73,10 @@ def texture(
         dice: decides where the piece is cut.
 
     Returns:
-        ``(height, width, 1)`` float32 brightness factors with mean about 1.
+        ``(height, width)`` float32 brightness factors with mean about 1.
 
     >>> texture("brick", 10, 20, side=99, contrast=0.1, dice=Dice(0)).shape
-    (10, 20, 1)
+    (10, 20)
     """
     tile = _tile(name, side)
     top, left = dice.integer(0, 2 * side), dice.integer(0, 2 * side)
@@ -85,4 +85,4 @@ def texture(
     else:
         piece = tile.take(range(top, top + height), axis=0, mode="wrap")
         piece = piece.take(range(left, left + width), axis=1, mode="wrap")
-    return (1 + np.float32(contrast) * piece)[..., None]
+    return 1 + np.float32(contrast) * piece
