@@ -1,0 +1,26 @@
+// A box that scrolls must be reachable with the keyboard: give it a place in the tab
+// order as long as its content is wider or taller than itself.
+"use strict";
+
+const SCROLLERS = ".cell_output .output, div.highlight pre, .table-wrapper, " +
+  ".pst-scrollable-table-container, .cell_output div.output.text_html > div";
+
+function markScrollers() {
+  for (const box of document.querySelectorAll(SCROLLERS)) {
+    const scrolls =
+      box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    if (scrolls) box.setAttribute("tabindex", "0");
+    else if (!box.hasAttribute("role")) box.removeAttribute("tabindex");
+  }
+}
+
+window.addEventListener("load", markScrollers);
+window.addEventListener("resize", markScrollers);
+
+// The theme leaves the book's title in the sidebar outside every landmark.
+document.addEventListener("DOMContentLoaded", () => {
+  const sidebar = document.querySelector(".bd-sidebar-primary");
+  if (!sidebar) return;
+  sidebar.setAttribute("role", "complementary");
+  sidebar.setAttribute("aria-label", "Book");
+});

@@ -1,0 +1,66 @@
+"""The built book in the machine's own Chromium."""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+REMEDY = (
+    "BROWSER TESTS SKIPPED: no Chromium on this machine. Remedy: install it (Debian, "
+    "Ubuntu: apt-get install chromium), or set CHROMIUM=/path/to/chrome."
+)
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium, the one named by CHROMIUM first."""
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not find_chromium():
+        terminalreporter.write_line(REMEDY, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        if os.environ.get("SIMSEG_REQUIRE_BROWSER"):
+            pytest.fail(REMEDY)
+        pytest.skip(REMEDY)
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(root: Path) -> Path:
+    """The folder of the built book."""
+    built = root / "_build" / "html"
+    assert (built / "index.html").exists(), "no book is built: run make book"
+    return built
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """The book served on this machine, as `make serve` does."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

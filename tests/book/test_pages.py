@@ -1,0 +1,107 @@
+"""Every built page, as a reader's browser shows it: phone and desk, light and dark."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+import pytest
+import yaml
+from playwright.sync_api import Browser, ConsoleMessage, Request
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+
+
+def pages() -> list[str]:
+    """Every page of the table of contents, the root first."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files = [toc["root"]]
+    for part in toc["parts"]:
+        files += [chapter["file"] for chapter in part["chapters"]]
+    return files
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", pages())
+def test_page_is_sound(
+    browser: Browser, address: str, page: str, scheme: str, width: int
+) -> None:
+    """No console error, no request elsewhere, no axe violation, no sideways scroll."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme
+    )
+    tab = context.new_page()
+    complaints: list[str] = []
+    elsewhere: list[str] = []
+    failed: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    def watch(request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and not request.url.startswith(address):
+            elsewhere.append(request.url)
+
+    tab.on("console", listen)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", watch)
+    tab.on("requestfailed", lambda request: failed.append(request.url))
+    tab.goto(f"{address}/{page}.html", wait_until="networkidle")
+    if tab.locator(".math").count():
+        tab.wait_for_selector("mjx-container", timeout=20_000)
+    tab.evaluate(AXE.read_text())
+    found = tab.evaluate(
+        "async () => (await axe.run(document, {preload: false}))"
+        ".violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')"
+        " + ' ' + n.failureSummary).join(' | '))"
+    )
+    sideways = tab.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    context.close()
+    assert complaints == [], "\n".join(complaints)
+    assert elsewhere == []
+    assert failed == []
+    assert sideways <= 0, f"the page scrolls sideways by {sideways} px"
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_images_say_what_they_show(browser: Browser, address: str, page: str) -> None:
+    """Every image loads and has an alt text that is a description, not a file name."""
+    tab = browser.new_page()
+    tab.goto(f"{address}/{page}.html", wait_until="networkidle")
+    images = tab.evaluate(
+        "[...document.querySelectorAll('.bd-content img')].map("
+        "i => [i.src, i.alt, i.complete && i.naturalWidth > 0])"
+    )
+    tab.close()
+    for source, alt, shown in images:
+        assert shown, f"{source} does not load"
+        assert len(alt.split()) >= 4, f"{source}: alt text is {alt!r}"
+
+
+@pytest.mark.parametrize("page", pages())
+def test_internal_links_resolve(site: Path, browser: Browser, page: str) -> None:
+    """Every link inside the book leads to a file, and to an anchor that is there."""
+    tab = browser.new_page()
+    tab.goto((site / f"{page}.html").as_uri())
+    links = tab.evaluate(
+        "[...document.querySelectorAll('a[href]')].map(a => a.href)"
+        ".filter(h => h.startsWith('file:'))"
+    )
+    tab.close()
+    assert links
+    for link in sorted(set(links)):
+        parts = urlsplit(link)
+        target = Path(parts.path)
+        assert target.exists(), f"{page} links to {link}"
+        if parts.fragment and target.suffix == ".html":
+            assert f'id="{parts.fragment}"' in target.read_text(), (
+                f"{page} links to {link}: no such place on that page"
+            )
