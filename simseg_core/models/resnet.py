@@ -96,6 +96,7 @@ class ResNetEncoder(nn.Module):
                 f"the last stage, got {multi_grid}"
             )
         self.in_channels = in_channels
+        self.version = version
         self.output_stride = output_stride
         self.channels = (widths[0], *(width * unit.expansion for width in widths))
         self.stem = conv_bn_relu(in_channels, widths[0], kernel_size=7, stride=2)
