@@ -160,6 +160,30 @@ class Canvas:
                 alpha, color, top=rows[0], left=columns[0], class_index=class_index
             )
 
+    def disc(
+        self,
+        color: np.ndarray,
+        *,
+        center: tuple[float, float],
+        radius: float,
+        class_index: int,
+    ) -> None:
+        """Paint a disc whose border pixels are covered in part.
+
+        Args:
+            color: RGB, 0 to 255.
+            center: row and column, in pixels and fractions of them.
+            radius: in pixels.
+            class_index: class to write where at least half a pixel is covered.
+        """
+        top, left = (floor(c - radius - 1) for c in center)
+        reach = ceil(2 * radius) + 3
+        y = np.arange(top, top + reach, dtype=np.float32) + 0.5 - center[0]
+        x = np.arange(left, left + reach, dtype=np.float32) + 0.5 - center[1]
+        alpha = radius + 0.5 - np.sqrt(np.square(y)[:, None] + np.square(x))
+        np.minimum(np.maximum(alpha, 0, out=alpha), 1, out=alpha)
+        self.paint(alpha, color, top=top, left=left, class_index=class_index)
+
     def expose(self, light: np.ndarray, *, noise: float, dice: Dice) -> np.ndarray:
         """Take the photograph: light, then sensor noise, then clipping.
 

@@ -64,7 +64,7 @@ def ground(
             name,
             last - first,
             canvas.width,
-            side=round(100 * unit),
+            side=round(120 * unit),
             contrast=contrast,
             dice=dice,
         )

@@ -79,10 +79,15 @@ def texture(
     (10, 20)
     """
     tile = _tile(name, side)
-    top, left = dice.integer(0, 2 * side), dice.integer(0, 2 * side)
-    if top + height <= 2 * side and left + width <= 2 * side:
+    if max(height, width) <= side:  # fits: show no mirror line, but turn it about
+        top, left = (
+            dice.integer(0, side - height + 1),
+            dice.integer(0, side - width + 1),
+        )
         piece = tile[top : top + height, left : left + width]
+        piece = piece[:: dice.pick((-1, 1)), :: dice.pick((-1, 1))]
     else:
+        top, left = dice.integer(0, 2 * side), dice.integer(0, 2 * side)
         piece = tile.take(range(top, top + height), axis=0, mode="wrap")
         piece = piece.take(range(left, left + width), axis=1, mode="wrap")
     return 1 + np.float32(contrast) * piece
