@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simseg_core.data.folder import FolderDataset
+    from simseg_core.data.normalization import denormalize, normalize
     from simseg_core.data.palettes import OKABE_ITO, colorize
     from simseg_core.data.signal import Signal
     from simseg_core.data.signs import Signs, depth_from_edge
     from simseg_core.data.street import Street
-    from simseg_core.data.transforms import denormalize, normalize
+    from simseg_core.data.transforms import augment
 
 _HOME = {
     "FolderDataset": "folder",
@@ -23,10 +24,11 @@ _HOME = {
     "Signal": "signal",
     "Signs": "signs",
     "Street": "street",
+    "augment": "transforms",
     "colorize": "palettes",
-    "denormalize": "transforms",
+    "denormalize": "normalization",
     "depth_from_edge": "signs",
-    "normalize": "transforms",
+    "normalize": "normalization",
 }
 __all__ = [
     "OKABE_ITO",
@@ -34,6 +36,7 @@ __all__ = [
     "Signal",
     "Signs",
     "Street",
+    "augment",
     "colorize",
     "denormalize",
     "depth_from_edge",

@@ -106,6 +106,28 @@ def colorize(
     return colors
 
 
+def default_palette(count: int) -> tuple[Color, ...]:
+    """Choose colours for classes that come without any.
+
+    Args:
+        count: how many.
+
+    Returns:
+        Okabe and Ito's eight, black first; from the ninth on the same at half
+        brightness, and so on: legible in number only as far as the eighth.
+
+    >>> default_palette(2)
+    ((0, 0, 0), (230, 159, 0))
+    """
+    eight = tuple(OKABE_ITO.values())
+    colors = []
+    for i in range(count):
+        red, green, blue = eight[i % 8]
+        dim = 1 + i // 8
+        colors.append((red // dim, green // dim, blue // dim))
+    return tuple(colors)
+
+
 def simulate(colors: np.ndarray | Sequence[Color], vision: str) -> np.ndarray:
     """Show colours as someone with this kind of vision sees them.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from simseg_core.data.dice import Dice
-from simseg_core.data.transforms import MEAN, STD
+from simseg_core.data.normalization import MEAN, STD
 
 SPLITS = ("train", "val", "test")
 Cast = Mapping[str, tuple[str, ...]]  # role -> names of the pictograms that play it
@@ -38,7 +38,7 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
         length: how many scenes the data set holds.
         seed: non-negative; another seed gives other scenes.
         normalize: whether the image has the channel means and deviations of
-            `simseg_core.data.transforms` taken out; if not, it is 0 to 1.
+            `simseg_core.data.normalization` taken out; if not, it is 0 to 1.
         pictograms: the split whose pictograms are drawn; None draws the split's own.
             ``"train"`` on the test split shows what knowing the pictograms is worth.
 
