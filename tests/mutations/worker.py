@@ -17,11 +17,14 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
-import torchvision  # noqa: F401  (so that no row has to wait for it)
+import torchvision
 
 SECONDS = 120  # longest that one row may take
+# Imported here so that no fork has to: what peers and tests are built on.
+PRELOADED = (torch, torchvision, hypothesis)
 
 
 class ErrorKinds:
@@ -63,7 +66,7 @@ def run(row: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         import_faulty(row["module"], row["old"], row["new"])
-        options = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
+        options = ["-q", "--no-header", "-p", "no:cacheprovider"]
         code = pytest.main([*options, row["caught_by"]], plugins=[seen])
     return {"code": int(code), "kinds": sorted(seen.kinds), "output": output.getvalue()}
 
@@ -95,6 +98,7 @@ def run_in_fork(row: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they cost seconds a row
     print(
         json.dumps({"ready": f"torch {torch.__version__}, {torchvision.__version__}"})
     )
