@@ -20,6 +20,7 @@ class PairTransform:
     Args:
         *steps: transforms of ``torchvision.transforms.v2``, applied in order.
 
+    >>> import torch
     >>> flip = PairTransform(v2.RandomHorizontalFlip(p=1.0))
     >>> image, label = flip(torch.rand(3, 2, 2), torch.tensor([[0, 1], [2, 255]]))
     >>> label.tolist()
@@ -75,6 +76,7 @@ def augment(
     Returns:
         A callable ``(image, label) -> (image, label)``.
 
+    >>> import torch
     >>> image, label = augment(32)(torch.rand(3, 40, 60), torch.ones(40, 60).long())
     >>> image.shape, label.shape, label.unique().tolist()
     (torch.Size([3, 32, 32]), torch.Size([32, 32]), [1])
