@@ -1,0 +1,182 @@
+"""The field on an endless axis: what an output position would see without any edge.
+
+Padding clips the interval of the outputs near the edge, and in a deep network that is
+every output. So each map is also followed on an axis that goes on beyond its edges, by
+a margin, with the very index rules of the layers inside. There the textbook's numbers
+(size, stride, offset) appear, and phases where they alternate.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simseg_core.probes.intervals import EMPTY, NOTHING, IntArray, Window, regroup
+
+__all__ = ["Endless", "MarginTooSmallError", "join_endless", "unite_endless"]
+
+Shape = tuple[int, ...]
+
+
+class MarginTooSmallError(Exception):
+    """The margin around the image is used up before the last layer."""
+
+
+@dataclass(frozen=True)
+class Endless:
+    """First and minus last input position, for positions beyond the edges too.
+
+    Attributes:
+        data: `(2, *shape, length)`; the tensor's own position dimension has size 1 in
+            `shape`, since the last dimension counts the positions instead.
+        first: the position of `data[..., 0]`; 0 is the map's first, so this is <= 0.
+        size: positions that are on the map.
+        dim: the tensor's dimension that counts positions.
+        packed: the sizes of the dimensions flattened into `dim`, if they were.
+        role: which of `packed` is this axis.
+    """
+
+    data: IntArray
+    first: int
+    size: int
+    dim: int
+    packed: Shape = ()
+    role: int = 0
+
+    @classmethod
+    def source(cls, size: int, margin: int, dim: int, rank: int) -> "Endless":
+        """Give the endless image: position i sees i."""
+        here = np.arange(-margin, size + margin).reshape(*[1] * rank, -1)
+        return cls(np.stack([here, -here]), -margin, size, dim)
+
+    def permute(self, order: Sequence[int]) -> "Endless":
+        """Reorder the dimensions."""
+        data = self.data.transpose(0, *(d + 1 for d in order), -1)
+        return replace(self, data=data, dim=list(order).index(self.dim))
+
+    def lead(self, more: int) -> "Endless":
+        """Add dimensions of size 1 in front."""
+        data = self.data.reshape(2, *[1] * more, *self.data.shape[1:])
+        return replace(self, data=data, dim=self.dim + more)
+
+    def pick(self, dim: int, index: IntArray) -> "Endless":
+        """Take entries along a dimension that does not count positions."""
+        if self.data.shape[dim + 1] == 1:
+            return self
+        return replace(self, data=self.data.take(index, axis=dim + 1))
+
+    def reduce(self, dims: Iterable[int]) -> "Endless | None":
+        """Unite along dimensions; lost if one of them counts the positions."""
+        dims = tuple(dims)
+        if self.dim in dims:
+            return None
+        axes = tuple(d + 1 for d in dims)
+        return replace(self, data=self.data.min(axis=axes, keepdims=True))
+
+    def move(self, window: Window) -> "Endless | None":
+        """Apply an operation that moves along the positions."""
+        if self.packed:
+            return None
+        first, taps = window.endless(self.first, self.data.shape[-1])
+        if first > 0 or first + len(taps) < window.size_out:
+            raise MarginTooSmallError
+        out = np.full((), EMPTY)
+        for column in range(taps.shape[1]):
+            read = self.data[..., taps[:, column].clip(0)]
+            out = np.minimum(out, np.where(taps[:, column] == NOTHING, EMPTY, read))
+        return replace(self, data=out, first=first, size=window.size_out)
+
+    def reshape(self, shape: Shape, new_shape: Shape) -> "Endless | None":
+        """Follow `view`: flattening the map and unflattening it are understood."""
+        sizes_in: list[int] = []
+        sizes_out: list[int] = []
+        result = self
+        for old, new in regroup(shape, new_shape):
+            wide_in = [d for d in old if shape[d] > 1]
+            wide_out = [d for d in new if new_shape[d] > 1]
+            if old == [self.dim] and len(new) == 1:
+                sizes_in, sizes_out = [*sizes_in, 1], [*sizes_out, 1]
+                result = replace(result, dim=new[0])
+                continue
+            if self.dim not in old:
+                varies = any(self.data.shape[d + 1] > 1 for d in old)
+                sizes_in += [shape[d] if varies else 1 for d in old]
+                sizes_out += [new_shape[d] if varies else 1 for d in new]
+                continue
+            sizes_in += [1] * len(old)
+            sizes_out += [1] * len(new)
+            if any(self.data.shape[d + 1] > 1 for d in old):
+                return None  # channels and positions in one dimension
+            moved = self._carried(shape, wide_in, [new_shape[d] for d in wide_out])
+            if moved is None:
+                return None
+            role, packed = moved
+            if not packed:
+                result = replace(result, dim=wide_out[role], packed=(), role=0)
+            else:
+                result = replace(result, dim=wide_out[0], packed=packed, role=role)
+        last = self.data.shape[-1]
+        full = np.broadcast_to(self.data, (2, *sizes_in, last))
+        return replace(result, data=full.reshape(2, *sizes_out, last))
+
+    def _carried(
+        self, shape: Shape, wide_in: list[int], sizes_out: list[int]
+    ) -> tuple[int, Shape] | None:
+        """Tell which new dimension counts the positions: (role, packed sizes)."""
+        if self.dim not in wide_in:
+            return None  # a map of one position
+        role, packed = wide_in.index(self.dim), tuple(shape[d] for d in wide_in)
+        if self.packed:
+            if len(wide_in) > 1:
+                return None
+            role, packed = self.role, self.packed
+        if tuple(sizes_out) == packed:
+            return role, ()
+        return (role, packed) if len(sizes_out) == 1 else None
+
+
+def unite_endless(parts: Sequence[Endless | None]) -> Endless | None:
+    """Unite fields of one tensor where all are known; `parts` may hold None."""
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts) or not _alike(known):
+        return None
+    cut, first = _cut(known)
+    data = cut[0]
+    for other in cut[1:]:
+        data = np.minimum(data, other)
+    return replace(known[0], data=data, first=first)
+
+
+def join_endless(
+    parts: Sequence[tuple[Endless | bool | None, int]], dim: int
+) -> Endless | None:
+    """Concatenate along `dim`; False stands for a part that sees nothing."""
+    known = [part for part, _ in parts if isinstance(part, Endless)]
+    lost = any(part is None or part is True for part, _ in parts)
+    if not known or lost or not _alike(known) or known[0].dim == dim:
+        return None
+    cut, first = _cut(known)
+    length = cut[0].shape[-1]
+    rest = iter(cut)
+    nothing = np.full((2, *[1] * (cut[0].ndim - 2), length), EMPTY)
+    datas = [next(rest) if part is not False else nothing for part, _ in parts]
+    shape = [max(sizes) for sizes in zip(*(d.shape for d in datas))]
+    blocks = []
+    for data, (_, size) in zip(datas, parts):
+        shape[dim + 1] = size
+        blocks.append(np.broadcast_to(data, shape))
+    data = np.concatenate(blocks, axis=dim + 1)
+    if (data == data.take([0], axis=dim + 1)).all():
+        data = data.take([0], axis=dim + 1)
+    return replace(known[0], data=data, first=first)
+
+
+def _alike(parts: Sequence[Endless]) -> bool:
+    return len({(p.size, p.dim, p.packed, p.role) for p in parts}) == 1
+
+
+def _cut(parts: Sequence[Endless]) -> tuple[list[IntArray], int]:
+    """Keep the positions that all parts hold."""
+    first = max(part.first for part in parts)
+    stop = min(part.first + part.data.shape[-1] for part in parts)
+    return [p.data[..., first - p.first : stop - p.first] for p in parts], first
