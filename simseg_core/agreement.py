@@ -1,11 +1,13 @@
 """Do model, images and labels agree? If not, an error says what to change."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from simseg_core.metrics import check_labels
 
-__all__ = ["centre_crop", "check_loss", "match_labels", "run_model"]
+__all__ = ["centre_crop", "check_loss", "match_labels", "match_names", "run_model"]
 
 
 def run_model(model: nn.Module, images: Tensor) -> Tensor:
@@ -49,6 +51,22 @@ def match_labels(labels: Tensor, logits: Tensor, ignore_index: int) -> Tensor:
     labels = centre_crop(labels, (wanted[0], wanted[1])).long()
     check_labels(labels, logits.shape[1], ignore_index=ignore_index)
     return labels
+
+
+def match_names(classes: Sequence[str] | None, logits: Tensor) -> Sequence[str]:
+    """Return the names of the logits' classes; their numbers where there are none.
+
+    Raises:
+        ValueError: if there are more or fewer names than classes.
+    """
+    num_classes = logits.shape[1]
+    names = classes or [str(number) for number in range(num_classes)]
+    if len(names) != num_classes:
+        raise ValueError(
+            f"the model gives {num_classes} classes, but the data set names "
+            f"{len(names)}: build the model with num_classes={len(names)}"
+        )
+    return names
 
 
 def centre_crop(label: Tensor, size: tuple[int, int]) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler
 from tqdm.auto import tqdm
 
-from simseg_core.agreement import check_loss, match_labels, run_model
+from simseg_core.agreement import check_loss, match_labels, match_names, run_model
 from simseg_core.metrics import IGNORE_INDEX, ScoreMeter, Scores, check_labels
 from simseg_core.spread import SeedRuns
 
@@ -66,7 +66,7 @@ def fit(
         steps: number of batches; the data set is reshuffled whenever it is used up.
         batch_size: images a step.
         max_lr: peak of the one-cycle schedule.
-        class_weights: ``(num_classes,)``, see `inverse_sqrt_frequency`.
+        class_weights: float, ``(num_classes,)``, see `inverse_sqrt_frequency`.
         ignore_index: label of the pixels that no loss is taken of.
         seed: of the images' order and dropout; torch's own state stays as it was.
         device: where to train; None picks the accelerator if there is one.
@@ -82,6 +82,7 @@ def fit(
         FloatingPointError: if the loss is not finite; the error names the step.
     """
     device = pick_device(device)
+    batches = _batches(dataset, steps, batch_size, num_workers)
     model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=max_lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=steps)
@@ -91,7 +92,6 @@ def fit(
     history = History()
 
     with _seeded(seed):
-        batches = _batches(dataset, steps, batch_size, num_workers)
         bar = tqdm(batches, disable=not progress, desc="training", unit="step")
         for step, (images, labels) in enumerate(bar):
             images, labels = images.to(device), labels.to(device)
@@ -147,12 +147,7 @@ def evaluate(
         logits = run_model(model, images.to(device))
         labels = match_labels(labels.to(device), logits, ignore_index)
         if meter is None:
-            names = classes or [str(number) for number in range(logits.shape[1])]
-            if len(names) != logits.shape[1]:
-                raise ValueError(
-                    f"the model gives {logits.shape[1]} classes, but the data set "
-                    f"names {len(names)}: build it with num_classes={len(names)}"
-                )
+            names = match_names(classes, logits)
             meter = ScoreMeter(names, ignore_index=ignore_index)
         meter.update(logits.argmax(dim=1), labels)
     if meter is None:
@@ -195,8 +190,7 @@ def inverse_sqrt_frequency(
 ) -> Tensor:
     """Weigh each class by one over the square root of its pixel count.
 
-    A class 100 times rarer weighs 10 times more; the weights of the classes that occur
-    have mean 1.
+    A class 100 times rarer weighs 10 times more; the weights' mean over the classes is 1.
 
     Args:
         dataset: indexable pairs; every label is read once.

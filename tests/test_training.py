@@ -1,0 +1,313 @@
+"""The loop on toy networks: it learns, repeats itself, and explains what is wrong."""
+
+import math
+import warnings
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from simseg_core.agreement import centre_crop
+from simseg_core.training import (
+    evaluate,
+    fit,
+    inverse_sqrt_frequency,
+    pick_device,
+    run_seeds,
+)
+
+VOID = 255
+Pairs = list[tuple[Tensor, Tensor]]
+
+
+def toy(channels: int = 3, classes: int = 3, padding: int = 1) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(channels, 16, 3, padding=padding),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.Conv2d(16, classes, 3, padding=padding),
+    )
+
+
+def four_images(channels: int = 3) -> Pairs:
+    """Each class is a colour in noise, in a rectangle of its own."""
+    generator = torch.Generator().manual_seed(0)
+    pairs = []
+    for number in range(4):
+        label = torch.zeros(16, 20, dtype=torch.long)
+        label[2 + number : 9 + number, 3:12] = 1
+        label[10:, 12:] = 2
+        image = nn.functional.one_hot(label, channels).permute(2, 0, 1).float()
+        noise = 0.1 * torch.randn(image.shape, generator=generator)
+        pairs.append((image + noise, label))
+    return pairs
+
+
+def train(model: nn.Module, pairs: Pairs, **options: object) -> list[float]:
+    settings = {"steps": 5, "device": "cpu", "progress": False, **options}
+    return fit(model, pairs, **settings).losses
+
+
+def test_fit_overfits_four_images() -> None:
+    model = toy()
+    before = evaluate(model, four_images(), device="cpu").miou
+    losses = train(model, four_images(), steps=60, batch_size=4)
+    scores = evaluate(model, four_images(), device="cpu")
+    assert losses[-1] < 0.1 * losses[0]
+    assert scores.miou > 0.97 > before
+    assert len(losses) == 60
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    def run(seed: int) -> tuple[list[float], Tensor]:
+        torch.manual_seed(7)
+        model = toy()
+        torch.rand(seed)  # the global state before the call may not matter
+        losses = train(model, four_images(), batch_size=2, seed=seed)
+        return losses, nn.utils.parameters_to_vector(model.parameters())
+
+    assert run(1)[0] == run(1)[0]
+    assert run(1)[1].equal(run(1)[1])
+    assert run(1)[0] != run(2)[0]
+
+
+def test_the_callers_random_state_is_left_alone() -> None:
+    model = toy()
+    state = torch.get_rng_state()
+    train(model, four_images())
+    assert torch.get_rng_state().equal(state)
+
+
+def test_every_image_is_seen_once_before_any_is_seen_again() -> None:
+    seen: list[int] = []
+
+    class Spy(list):  # type: ignore[type-arg]
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            seen.append(index)
+            return super().__getitem__(index)
+
+    train(toy(), Spy(four_images()), steps=6, batch_size=2)
+    assert len(seen) == 12
+    assert all(sorted(seen[i : i + 4]) == [0, 1, 2, 3] for i in (0, 4, 8))
+
+
+def test_the_rate_rises_to_its_peak_and_falls() -> None:
+    history = fit(
+        toy(), four_images(), steps=20, max_lr=0.01, device="cpu", progress=False
+    )
+    rates = history.learning_rates
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(0.01, rel=0.02)
+    assert rates[:peak] == sorted(rates[:peak])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_very_short_trainings_run_without_a_warning(steps: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(train(toy(), four_images(), steps=steps)) == steps
+
+
+def test_smaller_logits_are_compared_with_the_centre_of_the_label() -> None:
+    valid = toy(padding=0)  # 16 x 20 -> 12 x 16
+    losses = train(valid, four_images(), steps=60, batch_size=4)
+    assert losses[-1] < 0.1 * losses[0]  # a crop off by one leaves the edges wrong
+    assert evaluate(valid, four_images(), device="cpu").miou > 0.97
+
+
+def test_centre_crop_keeps_height_and_width_apart() -> None:
+    label = torch.arange(8 * 12).view(1, 8, 12)
+    assert centre_crop(label, (4, 10)).equal(label[:, 2:6, 1:11])
+
+
+def test_void_pixels_teach_nothing() -> None:
+    def gradient(fill: int, pairs: Pairs) -> Tensor:
+        torch.manual_seed(0)
+        model = toy()
+        voided = []
+        for image, label in pairs:
+            label = label.clone()
+            label[:, :4] = fill
+            voided.append((image, label))
+        train(model, voided, steps=1, batch_size=4)
+        return nn.utils.parameters_to_vector(model.parameters())
+
+    flipped = [(i, torch.cat([2 - t[:, :4], t[:, 4:]], 1)) for i, t in four_images()]
+    assert gradient(VOID, four_images()).equal(gradient(VOID, flipped))
+    assert not gradient(VOID, four_images()).equal(gradient(1, four_images()))
+
+
+def test_class_weights_reach_the_loss() -> None:
+    pairs = four_images()
+
+    def first_loss(weights: list[float]) -> float:
+        torch.manual_seed(0)
+        weight = torch.tensor(weights, dtype=torch.float32)
+        options = {"steps": 1, "batch_size": 4, "class_weights": weight}
+        return train(toy().eval(), pairs, **options)[0]
+
+    assert first_loss([1, 1, 1]) == pytest.approx(first_loss([2, 2, 2]))
+    assert first_loss([1, 0, 0]) != pytest.approx(first_loss([0, 0, 1]))
+
+
+def test_rare_classes_weigh_by_the_inverse_root_of_their_pixels() -> None:
+    label = torch.full((10, 10), VOID)
+    label[0, :1], label[1, :4], label[2:4, :8] = 0, 1, 2
+    weights = inverse_sqrt_frequency([(None, label)], num_classes=4)
+    assert weights[:3].mean() == pytest.approx(1)
+    assert (weights[0] / weights[:3]).tolist() == pytest.approx([1, 2, 4])
+    assert weights.isfinite().all()
+
+
+@pytest.mark.parametrize("amp", [True, torch.bfloat16, torch.float16])
+def test_mixed_precision_learns_too(amp: bool | torch.dtype) -> None:
+    types = []
+    model = toy()
+    model[0].register_forward_hook(lambda *args: types.append(args[2].dtype))
+    losses = train(model, four_images(), steps=40, batch_size=4, amp=amp)
+    assert set(types) == {torch.bfloat16 if amp is True else amp}
+    assert losses[-1] < 0.5 * losses[0]
+    assert next(model.parameters()).dtype == torch.float32
+
+
+def test_a_batch_of_one_works_where_batchnorm_sees_many_pixels() -> None:
+    assert math.isfinite(train(toy(), four_images(), batch_size=1)[-1])
+
+
+def test_batchnorm_of_a_single_value_says_what_to_do() -> None:
+    class Pooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.local = nn.Conv2d(3, 3, 1)
+            self.pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.local(x) + self.pooled(x)
+
+    with pytest.raises(ValueError, match="batch_size=2 or more"):
+        train(Pooled(), four_images(), batch_size=1)
+    assert math.isfinite(train(Pooled(), four_images(), batch_size=2)[-1])
+
+
+def test_a_label_out_of_range_is_named_with_the_number_of_classes() -> None:
+    pairs = [
+        (image, label.masked_fill(label == 2, 17)) for image, label in four_images()
+    ]
+    with pytest.raises(ValueError, match=r"label 17 .* 3 classes: 0 to 2, or 255"):
+        train(toy(), pairs)
+    with pytest.raises(ValueError, match="label 17"):
+        evaluate(toy(), pairs, device="cpu")
+
+
+def test_wrong_channels_are_named() -> None:
+    with pytest.raises(ValueError, match=r"images have 4 channels.*in_channels=4"):
+        train(toy(channels=3), four_images(channels=4))
+
+
+def test_labels_that_do_not_cover_the_logits_are_refused() -> None:
+    pairs = [(image, label[:, 1:]) for image, label in four_images()]
+    with pytest.raises(ValueError, match=r"\(4, 16, 19\) do not cover"):
+        train(toy(), pairs, batch_size=4)
+
+
+def test_a_model_that_returns_no_tensor_is_refused() -> None:
+    class Named(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"out": x}
+
+    with pytest.raises(TypeError, match=r"logits \(B, num_classes, h, w\).*dict"):
+        evaluate(Named(), four_images(), device="cpu")
+
+
+def test_other_errors_of_the_model_pass_unchanged() -> None:
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise RuntimeError("of its own")
+
+    with pytest.raises(RuntimeError, match=r"^of its own$"):
+        evaluate(Broken(), four_images(), device="cpu")
+
+
+def test_a_loss_that_is_not_finite_stops_at_its_step() -> None:
+    pairs = four_images()
+    order: list[int] = []
+
+    class Poisoned(list):  # type: ignore[type-arg]
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            order.append(index)
+            image, label = super().__getitem__(index)
+            return (image * math.nan if len(order) == 3 else image), label
+
+    model = toy()
+    with pytest.raises(FloatingPointError, match=r"nan at step 2: .*max_lr"):
+        train(model, Poisoned(pairs), batch_size=1)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_a_batch_of_nothing_but_void_is_named_as_the_cause() -> None:
+    pairs = [(image, torch.full_like(label, VOID)) for image, label in four_images()]
+    with pytest.raises(FloatingPointError, match=r"every pixel .* labelled 255"):
+        train(toy(), pairs)
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"batch_size": 0}])
+def test_nothing_to_train_on_is_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must all be 1 or more"):
+        train(toy(), four_images(), **options)
+
+
+def test_empty_data_sets_are_refused() -> None:
+    with pytest.raises(ValueError, match="a data set of 0 images"):
+        train(toy(), [])
+    with pytest.raises(ValueError, match="nothing to score"):
+        evaluate(toy(), [], device="cpu")
+
+
+def test_evaluation_does_not_depend_on_the_batch_and_names_the_classes() -> None:
+    model = toy()
+    train(model, four_images())
+    names = ["ground", "box", "corner"]
+    one, all_ = (
+        evaluate(model, four_images(), batch_size=b, classes=names, device="cpu")
+        for b in (1, 4)
+    )
+    assert one.iou == pytest.approx(all_.iou)
+    assert list(one.iou) == names
+    with pytest.raises(ValueError, match="names 2: build the model with num_classes=2"):
+        evaluate(model, four_images(), classes=names[:2], device="cpu")
+
+
+def test_evaluation_uses_the_running_statistics() -> None:
+    model = toy()
+    train(model, four_images())
+    before = [b.clone() for b in model.buffers()]
+    evaluate(model.train(), four_images(), device="cpu")
+    assert all(a.equal(b) for a, b in zip(before, model.buffers()))
+
+
+def test_run_seeds_repeats_each_seed_from_its_own_weights() -> None:
+    options = {"steps": 4, "device": "cpu", "progress": False, "batch_size": 2}
+    runs = run_seeds(toy, four_images(), four_images(), seeds=[3, 5], **options)
+    again = run_seeds(toy, four_images(), four_images(), seeds=[5, 3], **options)
+    assert list(runs.scores) == [3, 5]
+    assert runs.scores[5] == again.scores[5]
+    assert runs.losses[3] == again.losses[3]
+    assert runs.losses[3] != runs.losses[5]
+
+
+def test_a_device_that_is_asked_for_is_given() -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    if not torch.accelerator.is_available():
+        assert pick_device() == torch.device("cpu")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("amp", [False, torch.bfloat16, torch.float16])
+def test_the_same_loop_learns_on_a_gpu(amp: bool | torch.dtype) -> None:
+    model = toy()
+    options = {"steps": 60, "batch_size": 4, "device": "cuda", "amp": amp}
+    losses = train(model, four_images(), **options)
+    assert losses[-1] < 0.2 * losses[0]
+    assert evaluate(model, four_images(), device="cuda").miou > 0.9
