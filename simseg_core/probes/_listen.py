@@ -1,0 +1,217 @@
+"""Listen to torch while a network runs: every call, every module, who feeds whom.
+
+Three public hooks of torch, one job each:
+
+- a `TorchFunctionMode` hears the calls as they were written (`torch.cat`, `x + y`,
+  `F.interpolate`, `x[..., 4:-4]`) and, by tensor identity, where what they read came
+  from;
+- a `TorchDispatchMode` hears the kernels inside each of them, and counts their MACs;
+- global module hooks tell which module is running; nothing is attached to the model.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from simseg_core.probes._record import (
+    INPUT,
+    Call,
+    Frame,
+    bytes_of,
+    memory_of,
+    name_of,
+    shapes_of,
+    tensors_in,
+)
+from simseg_core.probes.macs import attention_macs, convolution_elements, kernel_macs
+
+__all__ = ["Listener"]
+
+
+class Listener:
+    """A context that records the calls made in it.
+
+    Args:
+        stages: the name of each known module, by id; others are named by their class.
+        root: what the outermost frame is called.
+    """
+
+    def __init__(self, stages: Mapping[int, str], root: str) -> None:
+        self.calls: list[Call] = []
+        self.frames = [Frame("", root, -1, is_builtin=False)]
+        self._stages = dict(stages)
+        self._running = [0]
+        self._counted: set[int] = set()  # parameters, by id
+        self._maker: Any = WeakTensorKeyDictionary()  # tensor -> the call that made it
+        self._writer: dict[int, int] = {}  # memory -> the last call that wrote in place
+        self._open: Call | None = None
+        self._paused = False
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Listener":
+        self._stack.enter_context(_Kernels(self))
+        self._stack.enter_context(_Functions(self))
+        for handle in (
+            register_module_forward_pre_hook(self._enter_module),
+            register_module_forward_hook(
+                self._leave_module, with_kwargs=True, always_call=True
+            ),
+        ):
+            self._stack.callback(handle.remove)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def add_input(self, tensor: Tensor, name: str) -> None:
+        """Make `tensor` known as an input of the network."""
+        call = Call(f"input {name}".strip(), INPUT, [])
+        call.output_shapes, call.output_bytes = shapes_of(tensor), bytes_of(tensor)
+        self._maker[tensor] = len(self.calls)
+        self.calls.append(call)
+
+    def source(self, tensor: Tensor) -> int | None:
+        """Find the call that last wrote `tensor`; None for parameters and constants."""
+        maker = self._maker.get(tensor)
+        if maker is None:
+            return None
+        return max(maker, self._writer.get(memory_of(tensor), -1))
+
+    def run(self, function: Any, args: Any, kwargs: Any, name: str) -> Any:
+        """Run one call and record it."""
+        if self._paused or self._open is not None:  # part of another call
+            return function(*args, **kwargs)
+        given = list(tensors_in((args, kwargs)))
+        versions = [tensor._version for tensor in given]
+        reads = [
+            (s, tuple(t.shape)) for t in given if (s := self.source(t)) is not None
+        ]
+        call = self._open = Call(name, self._running[-1], reads)
+        try:
+            out = function(*args, **kwargs)
+        finally:
+            self._open = None
+        if function is F.scaled_dot_product_attention:
+            named = (kwargs[n] for n in ("query", "key", "value") if n in kwargs)
+            call.macs = attention_macs(*[*args, *named][:3])
+        written = [t for t, before in zip(given, versions) if t._version != before]
+        self._close(call, given, written, list(tensors_in(out)))
+        return out
+
+    def kernel(self, kernel: Any, args: Any, kwargs: Any) -> Any:
+        """Run one kernel and count it into the call that is open."""
+        if self._paused:
+            return kernel(*args, **kwargs)
+        if self._open is None:  # torch was reached past its Python functions
+
+            def run(*args: Any, **kwargs: Any) -> Any:
+                return self.kernel(kernel, args, kwargs)
+
+            return self.run(run, args, kwargs, name_of(kernel._overloadpacket))
+        out = kernel(*args, **kwargs)
+        self._open.macs += kernel_macs(kernel, args, kwargs, out)
+        self._open.conv_elements += convolution_elements(kernel, args, out)
+        return out
+
+    def _close(
+        self, call: Call, given: list[Tensor], written: list[Tensor], out: list[Tensor]
+    ) -> None:
+        """Fill in what is known only after the call, and remember what it made."""
+        own = {id(tensor) for tensor in given}
+        made = [tensor for tensor in out if id(tensor) not in own] + written
+        builtin = self.frames[call.frame].is_builtin
+        if not made and not (out and builtin):
+            return  # it told a size or handed its argument on
+        index = len(self.calls)
+        known = {memory_of(tensor) for tensor in given}
+        for tensor in made:
+            self._maker[tensor] = index
+            memory = memory_of(tensor)
+            if memory not in known:
+                known.add(memory)
+                call.new_bytes += bytes_of(tensor)
+        self._writer.update((memory_of(tensor), index) for tensor in written)
+        if call.new_bytes or written:  # a view moves nothing
+            call.moved_bytes = bytes_of(given) + bytes_of(made)
+        for tensor in given:
+            if isinstance(tensor, nn.Parameter) and id(tensor) not in self._counted:
+                self._counted.add(id(tensor))
+                call.parameters += tensor.numel()
+        shown = out or written
+        call.output_shapes, call.output_bytes = shapes_of(shown), bytes_of(shown)
+        self.frames[call.frame].calls.append(index)
+        self.calls.append(call)
+
+    def _enter_module(self, module: nn.Module, args: Any) -> None:
+        parent, kind = self._running[-1], type(module).__name__
+        if id(module) not in self._stages:  # met inside a plain callable
+            for path, child in module.named_modules():
+                self._stages.setdefault(id(child), f"{kind}.{path}".rstrip("."))
+        line = (c for c in type(module).__mro__ if "forward" in vars(c))
+        is_builtin = next(line).__module__.startswith("torch.nn.")
+        stage = self._stages[id(module)]
+        if not stage:  # the root, which is frame 0 already
+            self.frames[0].is_builtin = is_builtin
+            return
+        self.frames[parent].has_children = True
+        self.frames.append(Frame(stage, kind, parent, is_builtin))
+        self._running.append(len(self.frames) - 1)
+
+    def _leave_module(self, module: nn.Module, args: Any, *rest: Any) -> None:
+        frame = self.frames[self._running[-1]]
+        if len(self._running) > 1:
+            self._running.pop()
+        if len(rest) < 2:  # torch leaves the keywords out where forward failed
+            return
+        kwargs, out = rest
+        self._paused = True  # what follows is ours, not the network's
+        try:
+            frame.input_shapes = shapes_of((args, kwargs))
+            frame.output_shapes, frame.output_bytes = shapes_of(out), bytes_of(out)
+            declared = getattr(module, "mathematical_macs", None)
+            if callable(declared) and frame.calls:
+                own = [self.calls[index] for index in frame.calls]
+                heaviest = max(own, key=lambda call: call.macs)
+                for call in own:
+                    call.macs = 0
+                heaviest.macs = int(declared(*args, **kwargs))
+        finally:
+            self._paused = False
+
+
+class _Functions(TorchFunctionMode):
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self.listener = listener
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        return self.listener.run(func, args, kwargs or {}, name_of(func))
+
+
+class _Kernels(TorchDispatchMode):
+    def __init__(self, listener: Listener) -> None:
+        super().__init__()
+        self.listener = listener
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        return self.listener.kernel(func, args, kwargs or {})

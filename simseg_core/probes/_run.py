@@ -1,0 +1,183 @@
+"""Run a network once under a listener, and leave it exactly as it was.
+
+With no device named, nothing is computed: torch's fake tensors carry shapes alone, so
+that a network of any size is traced in seconds and no weight is copied. A network that
+looks at numbers (`if x.max() > 0`) cannot run so; it is run with real ones instead.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from simseg_core.probes._listen import Listener
+from simseg_core.probes._record import tensors_in
+
+__all__ = ["listen"]
+
+Sizes = Sequence[int] | Sequence[Sequence[int]]
+
+
+def listen(
+    model: Callable[..., Any],
+    input_size: Sizes | None,
+    inputs: Any,
+    device: str | torch.device | None,
+) -> tuple[Listener, list[int]]:
+    """Run `model` once; return what was heard and the calls that made its output.
+
+    Raises:
+        TypeError: `model` cannot be called, or the input is no size and no tensor.
+        ValueError: the sizes are wrong, or the model refused the input.
+    """
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+    if not callable(model):
+        raise TypeError(
+            f"model must be an nn.Module or a function, not {type(model).__name__}"
+        )
+    home, dtype = _home(model)
+    if device is not None and torch.device(device).type != home.type:
+        if isinstance(model, nn.Module) and any(True for _ in model.parameters()):
+            raise ValueError(
+                f"the model is on {home.type}, not on {torch.device(device).type}: "
+                f"call model.to({str(device)!r}) first, or leave device=None"
+            )
+        home = torch.device(device)
+    _check(input_size, inputs)
+    sizes = _sizes(input_size) if input_size is not None else None
+
+    def make(
+        copy: Callable[[Tensor], Tensor],
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if sizes:
+            return tuple(torch.rand(s, device=home, dtype=dtype) for s in sizes), {}
+        if isinstance(inputs, Mapping):
+            return (), _map(copy, dict(inputs))
+        several = isinstance(inputs, tuple | list)
+        return _map(copy, tuple(inputs) if several else (inputs,)), {}
+
+    if device is None and home.type != "meta":
+        try:
+            return _run(model, make, fake=True)
+        except Exception:
+            pass  # it needs numbers, or refuses the input and will say so again
+    try:
+        return _run(model, make, fake=False)
+    except Exception as error:
+        shapes = sizes or [tuple(tensor.shape) for tensor in tensors_in(inputs)]
+        raise ValueError(
+            f"{_title(model)} cannot run on input of shape "
+            f"{', '.join(map(str, shapes))}: {type(error).__name__}: {error}. "
+            "Sizes are (B, C, H, W) with the batch first; pass real tensors by "
+            "inputs=(...) or inputs={...}."
+        ) from error
+
+
+def _run(
+    model: Callable[..., Any], make: Callable[..., Any], fake: bool
+) -> tuple[Listener, list[int]]:
+    modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
+    stages = {id(module): path for path, module in modules.items()}
+    mode = FakeTensorMode(allow_non_fake_inputs=True) if fake else nullcontext()
+    copy = mode.from_tensor if isinstance(mode, FakeTensorMode) else torch.clone
+    listener = Listener(stages, _title(model))
+    with _unchanged(modules.values()), torch.no_grad(), mode:
+        args, kwargs = make(copy)
+        names = map(str, range(len(args))) if len(args) > 1 else [""]
+        for name, value in chain(zip(names, args), kwargs.items()):
+            for tensor in tensors_in(value):
+                listener.add_input(tensor, name)
+        with listener:
+            out = model(*args, **kwargs)
+        sources = (listener.source(tensor) for tensor in tensors_in(out))
+        return listener, sorted({s for s in sources if s is not None})
+
+
+@contextmanager
+def _unchanged(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Run in evaluation mode; put every attribute, buffer and random state back."""
+    modules = list(modules)
+    kept = [
+        {k: dict(v) if isinstance(v, dict) else v for k, v in vars(module).items()}
+        for module in modules
+    ]
+    buffers = [(b, b.clone()) for m in modules for b in m.buffers(recurse=False)]
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=cuda):
+        try:
+            for module in modules:
+                module.training = False
+            yield
+        finally:
+            for module, state in zip(modules, kept):
+                _put_back(vars(module), state)
+            with torch.no_grad():
+                for buffer, value in buffers:
+                    buffer.copy_(value)
+
+
+def _put_back(live: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Make `live` hold what `kept` does, in the dictionaries that others know."""
+    for key in live.keys() - kept.keys():
+        del live[key]
+    for key, value in kept.items():
+        if isinstance(value, dict) and isinstance(live.get(key), dict):
+            live[key].clear()
+            live[key].update(value)
+        else:
+            live[key] = value
+
+
+def _check(input_size: Sizes | None, inputs: Any) -> None:
+    if (input_size is None) == (inputs is None):
+        raise ValueError("give input_size=(B, C, H, W) or inputs=..., one of the two")
+    if inputs is not None and not any(True for _ in tensors_in(inputs)):
+        raise TypeError(
+            "inputs holds no tensor: pass a tensor, a tuple of positional arguments "
+            f"or a dictionary of named ones, not {type(inputs).__name__}"
+        )
+
+
+def _sizes(input_size: Sizes) -> list[tuple[int, ...]]:
+    given: Any = input_size if isinstance(input_size, Sequence) else (input_size,)
+    nested = len(given) > 0 and all(isinstance(size, Sequence) for size in given)
+    sizes = given if nested else [given]
+    for size in sizes:
+        if not size or any(type(n) is not int or n < 1 for n in size):
+            raise ValueError(
+                f"input_size {input_size!r} is not a size: give positive whole "
+                "numbers, (B, C, H, W), or several such tuples for several inputs"
+            )
+    return [tuple(size) for size in sizes]
+
+
+def _home(model: Any) -> tuple[torch.device, torch.dtype]:
+    """Find where the model's parameters are, and of what kind."""
+    if isinstance(model, nn.Module):
+        for parameter in model.parameters():
+            if isinstance(parameter, nn.UninitializedParameter):
+                raise ValueError("the model is lazy: call it once, then trace it")
+            if parameter.is_floating_point():
+                return parameter.device, parameter.dtype
+    return torch.get_default_device(), torch.get_default_dtype()
+
+
+def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """Apply `function` to each tensor in nested tuples, lists and dictionaries."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: _map(function, item) for key, item in value.items()}
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+        return type(value)(_map(function, item) for item in value)
+    return value
+
+
+def _title(model: Any) -> str:
+    if isinstance(model, nn.Module):
+        return type(model).__name__
+    return str(getattr(model, "__name__", type(model).__name__))
