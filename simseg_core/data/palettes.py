@@ -29,7 +29,7 @@ OKABE_ITO = MappingProxyType(
     }
 )
 MIN_DISTANCE = 25.0  # about ten times the least difference that is seen side by side
-IGNORE = ((70, 70, 70), (235, 235, 235))  # a checkerboard: no class is one
+IGNORE = ((70, 70, 70), (235, 235, 235))  # diagonal stripes: no class has them
 
 _VISION = MappingProxyType(
     {
@@ -76,7 +76,7 @@ def colorize(
     Args:
         label: ``(H, W)`` class indices.
         palette: one RGB colour a class, 0 to 255.
-        ignore_index: drawn as a grey checkerboard, which no class looks like.
+        ignore_index: drawn as grey diagonal stripes, which no class looks like.
 
     Returns:
         ``(H, W, 3)`` uint8.
