@@ -231,8 +231,8 @@ def fields_of_phases(answer: Callable[[int], Any], steps: Steps) -> None:
             "unet", preset="tiny", widths=(2,) * (depth + 1), num_classes=2
         )
         side = 2**depth * (8 + 8) - 4
-        field = receptive_field(model, (1, 3, side, side))
-        return sorted(set(field.output.sizes("height")))
+        field = receptive_field(model, (1, 3, side, side)).rows
+        return sorted(set(field.sizes.tolist()))
 
     def ask(depth: int) -> list[int]:
         got = steps.call(answer, depth, told=f"field_sizes({depth})")
@@ -299,7 +299,7 @@ def lean_unet(answer: Callable[[], nn.Module], steps: Steps) -> None:
         hint="No concatenation or sum at 96x96: without it, what tells the decoder "
         "where a 1-pixel pole stands?",
     )
-    sizes = receptive_field(model, (1, 3, 96, 96)).output.sizes("height")
+    sizes = receptive_field(model, (1, 3, 96, 96)).rows.sizes
     steps.require(
         min(sizes) >= 60,
         f"receptive fields of {min(sizes)} to {max(sizes)} pixels",
