@@ -52,34 +52,40 @@ class Canvas:
                 (shadow, haze).
             premultiplied: whether `color` is already multiplied by alpha.
         """
-        rows, columns = alpha.shape
-        y0, y1 = max(top, 0), min(top + rows, self.height)
-        x0, x1 = max(left, 0), min(left + columns, self.width)
-        if y0 >= y1 or x0 >= x1:
-            return
-        inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+        window, inside = self._overlap(top, left, *alpha.shape)
         alpha = alpha[inside]
-        patch = self.image[:, y0:y1, x0:x1]
+        patch = self.image[:, *window]
         patch *= 1 - alpha
         if color is not None:
             color = color[:, None, None] if color.ndim == 1 else color[:, *inside]
             patch += color if premultiplied else color * alpha
         if class_index is not None:
-            self.label[y0:y1, x0:x1][alpha >= OPAQUE] = class_index
+            np.putmask(self.label[window], alpha >= OPAQUE, class_index)
 
-    def fill(
-        self, color: np.ndarray, *, top: int, bottom: int, class_index: int
+    def cover(
+        self, color: np.ndarray, *, top: int, left: int, class_index: int
     ) -> None:
-        """Paint rows `top` to `bottom` - 1 across the whole width, opaque.
+        """Lay an opaque patch on the picture.
 
         Args:
-            color: anything that broadcasts to ``(3, bottom - top, W)``.
-            top: first row.
-            bottom: row after the last.
+            color: ``(3, h, w)``, 0 to 255; may hang over the edges.
+            top: row of the patch's first row.
+            left: column of the patch's first column.
             class_index: class to write.
         """
-        self.image[:, top:bottom] = color
-        self.label[top:bottom] = class_index
+        window, inside = self._overlap(top, left, *color.shape[1:])
+        self.image[:, *window] = color[:, *inside]
+        self.label[window] = class_index
+
+    def _overlap(
+        self, top: int, left: int, rows: int, columns: int
+    ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Where a patch lies on the canvas, and which part of it does."""
+        y0, x0 = max(top, 0), max(left, 0)
+        y1 = max(min(top + rows, self.height), y0)
+        x1 = max(min(left + columns, self.width), x0)
+        inside = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+        return (slice(y0, y1), slice(x0, x1)), inside
 
     def stamp(
         self,

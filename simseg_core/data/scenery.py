@@ -41,7 +41,8 @@ def sky(
     """Paint a gradient from colour `top` to colour `low`, with clouds."""
     down = np.linspace(0, 1, horizon, dtype=np.float32)[:, None]
     gradient = top[:, None, None] + (low - top)[:, None, None] * down
-    canvas.fill(gradient, top=0, bottom=horizon, class_index=class_index)
+    gradient = np.broadcast_to(gradient, (3, horizon, canvas.width))
+    canvas.cover(gradient, top=0, left=0, class_index=class_index)
     side = round(130 * canvas.unit)
     cloud = texture("cloud", horizon, canvas.width, side=side, contrast=0.7, dice=dice)
     cloud -= dice.uniform(0.7, 1.8)
@@ -69,7 +70,7 @@ def ground(
             dice=dice,
         )
         color = dice.color(*colors)[:, None, None]
-        canvas.fill(piece * color, top=first, bottom=last, class_index=class_index)
+        canvas.cover(piece * color, top=first, left=0, class_index=class_index)
     canvas.image[:, kerb : kerb + max(1, round(unit))] *= 0.65
     middle = kerb + round((high - kerb) * dice.uniform(0.46, 0.55))
     dash, phase = round(10 * unit), dice.integer(0, 64)
@@ -126,13 +127,7 @@ def facade(
     wall[:, : max(1, round(1.5 * unit))] *= dice.pick((0.7, 1.2))
     if dice.chance(0.4):
         _roof(canvas, dice, left, bottom - height, width, class_index)
-    canvas.paint(
-        np.ones((height, width), dtype=np.float32),
-        wall,
-        top=bottom - height,
-        left=left,
-        class_index=class_index,
-    )
+    canvas.cover(wall, top=bottom - height, left=left, class_index=class_index)
     return width
 
 

@@ -118,7 +118,7 @@ def _road(canvas: Canvas, dice: Dice) -> None:
         contrast=0.09,
         dice=dice,
     )
-    canvas.fill(piece * color, top=0, bottom=canvas.height, class_index=BACKGROUND)
+    canvas.cover(piece * color, top=0, left=0, class_index=BACKGROUND)
     dash, thick = round(10 * unit), max(1, round(1.5 * unit))
     marked = (np.arange(canvas.width) + dice.integer(0, 64)) % (2 * dash) < dash
     row = dice.uniform(8, 24) * unit

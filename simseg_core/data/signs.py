@@ -59,7 +59,7 @@ class Signs(SceneDataset):
             dice=dice,
         )
         color = dice.color(low, high)[:, None, None]
-        canvas.fill(wall * color, top=0, bottom=canvas.height, class_index=BACKGROUND)
+        canvas.cover(wall * color, top=0, left=0, class_index=BACKGROUND)
         for row, column, radius in _places(canvas, dice):
             _sign(canvas, dice, (row, column), radius, self.cast["symbol"])
         light = dice.color((0.85, 0.85, 0.9), (1.05, 1.0, 0.95))
