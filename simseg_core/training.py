@@ -190,7 +190,7 @@ def inverse_sqrt_frequency(
 ) -> Tensor:
     """Weigh each class by one over the square root of its pixel count.
 
-    A class 100 times rarer weighs 10 times more; the weights' mean over the classes is 1.
+    A class 100 times rarer weighs 10 times more; the classes' mean weight is 1.
 
     Args:
         dataset: indexable pairs; every label is read once.

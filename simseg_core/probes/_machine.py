@@ -1,0 +1,111 @@
+"""The machine under a measurement: its clock, its name, its versions."""
+
+import platform
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+__all__ = ["clock_of", "device_name", "device_of", "dtype_of", "layout_of", "versions"]
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Return a clock in seconds that reads only after the device has finished.
+
+    Accelerators work behind the program's back: a plain clock would time the launch.
+    """
+    if device.type == "cpu":
+        return perf_counter
+    if device.type == "cuda":
+        return _CudaClock(device)
+
+    def synchronised() -> float:
+        torch.accelerator.synchronize(device)
+        return perf_counter()
+
+    return synchronised
+
+
+class _CudaClock:
+    """Seconds on the GPU's own clock, by events on the current stream."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._now = 0.0
+        self._last = self._event()
+
+    def __call__(self) -> float:
+        event = self._event()
+        # Summed in Python: one long interval would lose digits in CUDA's float32.
+        self._now += self._last.elapsed_time(event) / 1000
+        self._last = event
+        return self._now
+
+    def _event(self) -> torch.cuda.Event:
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self._device))
+        event.synchronize()
+        return event
+
+
+def device_of(tensors: Iterable[Tensor]) -> torch.device:
+    """Return the accelerator that holds any of these tensors; if none does, the CPU.
+
+    Raises:
+        ValueError: if they lie on several accelerators.
+    """
+    found = {tensor.device for tensor in tensors} - {torch.device("cpu")}
+    if len(found) > 1:
+        raise ValueError(
+            f"the tensors lie on several devices ({', '.join(map(str, found))}): "
+            "measure one device at a time"
+        )
+    return found.pop() if found else torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """Name the hardware: the GPU's model, or the CPU's and its number of cores."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        models = [line.split(":")[1].strip() for line in lines if "model name" in line]
+        name, cores = models[0], f" ({len(models)} cores)"
+    except (OSError, IndexError):  # not Linux, or an ARM kernel that tells no name
+        cores = ""
+    return name + cores if device.type == "cpu" else f"{device.type.upper()} of {name}"
+
+
+def dtype_of(tensors: Iterable[Tensor], device: torch.device) -> str:
+    """Name the floating types of the tensors, and autocast where it is on."""
+    types = {
+        str(t.dtype).removeprefix("torch.") for t in tensors if t.is_floating_point()
+    }
+    names = sorted(types) or ["none"]
+    if torch.is_autocast_enabled(device.type):
+        autocast = str(torch.get_autocast_dtype(device.type)).removeprefix("torch.")
+        names.append(f"autocast {autocast}")
+    return ", ".join(names)
+
+
+def layout_of(tensors: Iterable[Tensor]) -> str:
+    """Tell whether images lie in memory pixel by pixel or channel by channel."""
+    images = [tensor for tensor in tensors if tensor.ndim == 4]
+    last = any(
+        t.is_contiguous(memory_format=torch.channels_last) and not t.is_contiguous()
+        for t in images
+    )
+    return "channels_last" if last else "contiguous"
+
+
+def versions() -> dict[str, str]:
+    """Versions that a timing depends on."""
+    found = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+    return found | ({"cuda": torch.version.cuda} if torch.version.cuda else {})

@@ -1,0 +1,147 @@
+"""One call, warmed up and described, that can take its turn on the clock."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from simseg_core.probes import _machine as machine
+from simseg_core.probes.measurement import Measurement
+from simseg_core.probes.memory import peak_memory
+
+# A machine with nvcc but no GPU (Colab's CPU runtime) is warned by this import.
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+from torch.utils import benchmark  # noqa: E402
+
+__all__ = ["Timed"]
+
+_WARM_UP_RUNS = 2  # the first loads and tunes kernels, the second finds them ready
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A call that has been warmed up and described, ready to take its turns."""
+
+    label: str
+    run: Callable[[], Any]
+    device: torch.device
+    description: Measurement  # everything but the times
+
+    @classmethod
+    def prepare(
+        cls,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        label: str | None,
+        backward: bool,
+        device: torch.device | str | None,
+    ) -> "Timed":
+        """Run a call until it is warm, see where it runs, and take its peak memory."""
+        run = _with_gradient(fn, args) if backward else partial(_forward, fn, args)
+        for _ in range(_WARM_UP_RUNS):
+            output = run()
+        parameters = fn.parameters() if isinstance(fn, nn.Module) else ()
+        inputs = [*_tensors(args), *parameters]
+        tensors = [*inputs, *_tensors(output)]
+        found = machine.device_of(tensors)
+        _check_device(found, device)
+        name = label or str(getattr(fn, "__name__", type(fn).__name__))
+        del output  # or its memory would count as in use before the call
+        peak_bytes, counter = peak_memory(run, found)
+        description = Measurement(
+            label=name,
+            times=(),
+            runs_per_time=0,
+            backward=backward,
+            peak_bytes=peak_bytes,
+            memory_counter=counter,
+            device=str(found),
+            device_name=machine.device_name(found),
+            dtype=machine.dtype_of(inputs or tensors, found),
+            layout=machine.layout_of(tensors),
+            threads=torch.get_num_threads(),
+            versions=machine.versions(),
+        )
+        return cls(name, run, found, description)
+
+    def turn(
+        self, min_run_time: float, max_run_time: float, spread: float = 0.05
+    ) -> Measurement:
+        """Repeat the call until the spread is small or the time is up."""
+        timer = benchmark.Timer(
+            "run()",
+            globals={"run": self.run},
+            timer=machine.clock_of(self.device),
+            num_threads=torch.get_num_threads(),  # its own default is a single one
+        )
+        found = timer.adaptive_autorange(
+            spread, min_run_time=min_run_time, max_run_time=max_run_time
+        )
+        return replace(
+            self.description,
+            times=tuple(found.times),
+            runs_per_time=found.number_per_run,
+        )
+
+
+def _forward(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    with torch.no_grad():
+        return fn(*args)
+
+
+def _with_gradient(fn: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[], Any]:
+    """Return a call that also takes the gradient of every leaf `fn` depends on."""
+    leaves = _leaves(_differentiable(fn(*args)))
+
+    def run() -> Any:
+        outputs = _differentiable(fn(*args))
+        ones = [torch.ones_like(output) for output in outputs]
+        return torch.autograd.grad(outputs, leaves, ones)
+
+    return run
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _differentiable(output: Any) -> list[Tensor]:
+    found = [tensor for tensor in _tensors(output) if tensor.requires_grad]
+    if not found:
+        raise ValueError(
+            "backward=True, but the result has no gradient: measure a module whose "
+            "parameters require one, or an argument with requires_grad=True"
+        )
+    return found
+
+
+def _leaves(outputs: list[Tensor]) -> list[Tensor]:
+    """Walk the graph back to every tensor that a gradient would be kept for."""
+    leaves: dict[int, Tensor] = {}
+    nodes: list[Any] = [output.grad_fn for output in outputs]
+    seen = set(nodes)
+    while nodes:
+        node = nodes.pop()
+        if hasattr(node, "variable"):  # AccumulateGrad: the end of the walk
+            leaves[id(node.variable)] = node.variable
+        for following, _ in getattr(node, "next_functions", ()):
+            if following is not None and following not in seen:
+                seen.add(following)
+                nodes.append(following)
+    return list(leaves.values())
+
+
+def _check_device(found: torch.device, wanted: torch.device | str | None) -> None:
+    if wanted is None:
+        return
+    wanted = torch.device(wanted)
+    if (wanted.type, wanted.index or 0) != (found.type, found.index or 0):
+        raise ValueError(
+            f"the call ran on {found}, not on {wanted}: move the module and its "
+            f"arguments there with .to({str(wanted)!r}) first"
+        )

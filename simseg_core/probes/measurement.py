@@ -1,0 +1,143 @@
+"""What a timing found, with all that it depends on; kept as JSON."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from simseg_core.probes._table import binary
+
+__all__ = ["Measurement", "duration", "load", "write_json"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Times of one call on one device.
+
+    Attributes:
+        label: what was measured.
+        times: seconds a run, one for each repetition.
+        runs_per_time: runs in a repetition; a short call is timed in blocks.
+        backward: whether a run includes the gradients.
+        peak_bytes: memory a run needs beyond what was in use; None if not known.
+        memory_counter: who counted it; see `simseg_core.probes.memory`.
+        device: where it ran: ``"cpu"``, ``"cuda:0"``, ``"mps:0"``.
+        device_name: the hardware's name.
+        dtype: floating types of inputs and parameters.
+        layout: ``"contiguous"`` or ``"channels_last"``.
+        threads: CPU threads that PyTorch used.
+        versions: of torch, Python, the platform, CUDA.
+    """
+
+    label: str
+    times: tuple[float, ...]
+    runs_per_time: int
+    backward: bool
+    peak_bytes: int | None
+    memory_counter: str
+    device: str
+    device_name: str
+    dtype: str
+    layout: str
+    threads: int
+    versions: Mapping[str, str]
+
+    @property
+    def median(self) -> float:
+        """Seconds a run; half of the repetitions took longer."""
+        return median(self.times)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Seconds that a quarter, and three quarters, of the repetitions stay below."""
+        low, high = np.quantile(self.times, [0.25, 0.75])
+        return float(low), float(high)
+
+    @property
+    def iqr(self) -> float:
+        """Interquartile range in seconds: the width of the middle half."""
+        low, high = self.quartiles
+        return high - low
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain values, ready for JSON; the median and IQR stand beside the times."""
+        return {**asdict(self), "median": self.median, "iqr": self.iqr}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Measurement":
+        """Rebuild what `to_dict` gave.
+
+        Raises:
+            ValueError: naming the fields that are missing.
+        """
+        names = [field.name for field in fields(cls)]
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise ValueError(f"this is no measurement: it lacks {', '.join(missing)}")
+        kept = {name: values[name] for name in names}
+        return cls(**{**kept, "times": tuple(kept["times"])})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write JSON that `load` reads; the file is whole or not there."""
+        write_json(self.to_dict(), path)
+
+    def __str__(self) -> str:
+        low, high = self.quartiles
+        size = "unknown" if self.peak_bytes is None else binary(self.peak_bytes)
+        what = "forward and backward" if self.backward else "forward"
+        return (
+            f"{self.label}: {duration(self.median)} "
+            f"(middle half {duration(low)} to {duration(high)}, "
+            f"{len(self.times)} x {self.runs_per_time} runs, {what})\n"
+            f"  peak memory {size} ({self.memory_counter})\n"
+            f"  {self.device}: {self.device_name}, {self.threads} threads, "
+            f"{self.dtype}, {self.layout}, torch {self.versions['torch']}"
+        )
+
+    __repr__ = __str__
+
+
+def load(path: str | os.PathLike[str]) -> Measurement:
+    """Read a measurement that `Measurement.save` wrote.
+
+    Raises:
+        ValueError: if the file holds no measurement; the error names it.
+    """
+    try:
+        return Measurement.from_dict(json.loads(Path(path).read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def write_json(values: Any, path: str | os.PathLike[str]) -> None:
+    """Write JSON beside its place, then move it there: never half a file."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(values, file, indent=2)
+            file.write("\n")
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def duration(seconds: float) -> str:
+    """Write a time with three digits.
+
+    >>> duration(2.5), duration(0.0123), duration(4.2e-5), duration(1e-9)
+    ('2.50 s', '12.3 ms', '42.0 µs', '1.00 ns')
+    """
+    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+    unit, size = next((u for u in units if seconds >= 0.9995 * u[1]), units[-1])
+    number = seconds / size
+    digits = 0 if number >= 99.95 else 1 if number >= 9.995 else 2
+    return f"{number:.{digits}f} {unit}"
