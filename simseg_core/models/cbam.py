@@ -38,7 +38,9 @@ class ChannelAttention(nn.Module):
     Args:
         channels: C.
         reduction: The MLP's hidden layer has C / `reduction` units, rounded down, and
-            at least one; the paper takes 16.
+            at least one; the paper takes 16. Below 64 channels take less: behind a
+            ReLU, more than one fresh unit in four is dead whatever the image, and
+            where all are, the gate is a constant that nothing can train.
         bias: Whether the MLP's two layers have biases.
 
     Raises:

@@ -8,7 +8,6 @@ Differs from the paper:
     - The paper's cost, 3.864 against 3.858 "GFLOPs" for depth 50, is that of `"v1"`
       strides, and counts multiply-accumulates. The authors' code has `"v1.5"`, which is
       the default here: 4.096 against 4.089.
-    - A stage narrower than 16 leaves the channel gate's MLP one hidden unit.
 """
 
 from collections.abc import Sequence
@@ -29,6 +28,8 @@ class ResNetCBAM(ResNet):
         depth: 18, 34, 50, 101 or 152.
         widths: Channels of the four stages' 3x3 convolutions.
         version: Of the strides, `"v1.5"` or `"v1"`, see `resnet`.
+        reduction: Of the channel gates' MLPs; the paper takes 16. Narrow widths want
+            less, see `ChannelAttention`.
         order: Of the gates, see `CBAM`; section 4.1 compares the three.
 
     Raises:
@@ -47,6 +48,7 @@ class ResNetCBAM(ResNet):
         depth: int = 50,
         widths: Sequence[int] = WIDTHS,
         version: str = "v1.5",
+        reduction: int = 16,
         order: Order = "channel_first",
     ) -> None:
         super().__init__(
@@ -55,5 +57,5 @@ class ResNetCBAM(ResNet):
             depth=depth,
             widths=widths,
             version=version,
-            block_attention=partial(CBAM, order=order),
+            block_attention=partial(CBAM, reduction=reduction, order=order),
         )

@@ -16,6 +16,7 @@ Differs from the papers:
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import nn
 
@@ -32,7 +33,9 @@ class SpatialChannelAttention(nn.Sequential):
 
     Args:
         channels: C, a multiple of `reduction`.
-        reduction: Queries, keys and the gate's hidden layer are narrower than C by it.
+        reduction: Queries and keys have C / `reduction` channels.
+        gate_reduction: The gate's hidden layer has C / `gate_reduction` units, see
+            `ChannelAttention`.
 
     Raises:
         TypeError: As for `SpatialSelfAttention2d`.
@@ -42,10 +45,12 @@ class SpatialChannelAttention(nn.Sequential):
     2065
     """
 
-    def __init__(self, channels: int, *, reduction: int = 8) -> None:
+    def __init__(
+        self, channels: int, *, reduction: int = 8, gate_reduction: int = 8
+    ) -> None:
         super().__init__(
             SpatialSelfAttention2d(channels, reduction=reduction),
-            ChannelAttention(channels, reduction=reduction, bias=False),
+            ChannelAttention(channels, reduction=gate_reduction, bias=False),
         )
 
 
@@ -60,6 +65,8 @@ class UNetAttention(UNetPadded):
         widths: Channels after each stage of the contracting path, top to bottom; each
             a multiple of 8.
         up: `"transposed"` or `"bilinear"`, see `unet_padded.up_conv`.
+        gate_reduction: Of the channel gates' MLPs. Narrow widths want less, see
+            `ChannelAttention`.
 
     Raises:
         ValueError: As `UNetPadded`, or a width is not a multiple of 8.
@@ -76,17 +83,21 @@ class UNetAttention(UNetPadded):
         num_classes: int = 21,
         widths: Sequence[int] = WIDTHS,
         up: str = "transposed",
+        gate_reduction: int = 8,
     ) -> None:
         super().__init__(
             in_channels=in_channels,
             num_classes=num_classes,
             widths=widths,
             up=up,
-            block=_attended_stage,
+            block=partial(_attended_stage, gate_reduction=gate_reduction),
         )
 
 
-def _attended_stage(in_channels: int, out_channels: int) -> nn.Module:
+def _attended_stage(
+    in_channels: int, out_channels: int, *, gate_reduction: int
+) -> nn.Module:
     return nn.Sequential(
-        DoubleConv(in_channels, out_channels), SpatialChannelAttention(out_channels)
+        DoubleConv(in_channels, out_channels),
+        SpatialChannelAttention(out_channels, gate_reduction=gate_reduction),
     )

@@ -7,10 +7,10 @@ block returns.
 Differs from the paper:
     - The paper refines the residual branches of ResNets, VGG and MobileNet; a U-Net is
       not among its networks. Here the block stands at the end of each stage.
-    - A width below 16 leaves the channel gate's MLP one hidden unit, not C/16.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import nn
 
@@ -29,6 +29,8 @@ class UNetCBAM(UNetPadded):
         num_classes: Channels of the logits.
         widths: Channels after each stage of the contracting path, top to bottom.
         up: `"transposed"` or `"bilinear"`, see `unet_padded.up_conv`.
+        reduction: Of the channel gates' MLPs; the paper takes 16. Narrow widths want
+            less, see `ChannelAttention`.
 
     Raises:
         ValueError: As `UNetPadded`.
@@ -45,15 +47,18 @@ class UNetCBAM(UNetPadded):
         num_classes: int = 21,
         widths: Sequence[int] = WIDTHS,
         up: str = "transposed",
+        reduction: int = 16,
     ) -> None:
         super().__init__(
             in_channels=in_channels,
             num_classes=num_classes,
             widths=widths,
             up=up,
-            block=_gated_stage,
+            block=partial(_gated_stage, reduction=reduction),
         )
 
 
-def _gated_stage(in_channels: int, out_channels: int) -> nn.Module:
-    return nn.Sequential(DoubleConv(in_channels, out_channels), CBAM(out_channels))
+def _gated_stage(in_channels: int, out_channels: int, *, reduction: int) -> nn.Module:
+    return nn.Sequential(
+        DoubleConv(in_channels, out_channels), CBAM(out_channels, reduction=reduction)
+    )
