@@ -66,7 +66,7 @@ class Measurement:
         return high - low
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain values, ready for JSON; the median and IQR stand beside the times."""
+        """Give plain values, ready for JSON, the median and IQR among them."""
         return {**asdict(self), "median": self.median, "iqr": self.iqr}
 
     @classmethod

@@ -12,10 +12,19 @@ from typing import Any
 import torch
 
 from simseg_core.probes._timed import Timed
+from simseg_core.probes.ceilings import Roofline, roofline
 from simseg_core.probes.comparison import Comparison
 from simseg_core.probes.measurement import Measurement, load
 
-__all__ = ["Comparison", "Measurement", "compare", "load", "measure"]
+__all__ = [
+    "Comparison",
+    "Measurement",
+    "Roofline",
+    "compare",
+    "load",
+    "measure",
+    "roofline",
+]
 
 
 def measure(
@@ -23,7 +32,7 @@ def measure(
     *args: Any,
     label: str | None = None,
     backward: bool = False,
-    min_run_time: float = 0.2,
+    min_run_time: float = 0.5,
     max_run_time: float = 5.0,
     spread: float = 0.05,
     device: torch.device | str | None = None,
