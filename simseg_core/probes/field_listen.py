@@ -4,8 +4,8 @@ Fake tensors have a shape and no values, so a large network at 513 x 513 takes a
 and no memory. A dispatch mode hears each ATen kernel; module hooks tell where it ran.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,13 @@ from torch.nn.modules.module import (
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-import simseg_core.probes.field_views  # noqa: F401  (adds its rules)
+# These add their rules.
+import simseg_core.probes.field_mixing
+import simseg_core.probes.field_views
+import simseg_core.probes.field_windows  # noqa: F401
+from simseg_core.probes.field_input import evaluating, named_tensors
 from simseg_core.probes.field_rules import (
+    NO_FIELD,
     RULES,
     Call,
     Field,
@@ -35,7 +40,7 @@ from simseg_core.probes.field_rules import (
 )
 from simseg_core.probes.field_terms import source
 
-__all__ = ["Heard", "evaluating", "listen", "named_tensors"]
+__all__ = ["Heard", "listen"]
 
 Shape = tuple[int, ...]
 
@@ -109,7 +114,10 @@ class _Fields(TorchDispatchMode):
         if schema.is_mutable:
             self.written(func, outs, made)
         for tensor, field in zip(outs, made):
-            self.fields[tensor] = field
+            if field == NO_FIELD:
+                self.fields.pop(tensor, None)
+            else:
+                self.fields[tensor] = field
         if self.running and self.running[-1][1] and not _is_silent(func):
             path = self.running[-1][0]
             shape = tuple(outs[0].shape)
@@ -195,30 +203,6 @@ def listen(
             if (field := mode.field(tensor))
         ]
     return mode.heard, outputs
-
-
-def named_tensors(value: Any, label: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of nested lists and mappings with their place in them."""
-    if isinstance(value, Tensor):
-        yield label, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from named_tensors(item, f"{label}.{key}".lstrip("."))
-    elif isinstance(value, list | tuple):
-        for place, item in enumerate(value):
-            yield from named_tensors(item, f"{label}.{place}".lstrip("."))
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Set every module to evaluation, and back to what each was."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _tensors(out: Any) -> list[Tensor]:

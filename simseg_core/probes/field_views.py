@@ -1,9 +1,9 @@
-"""Rules for operations that do not move a window: views, joins, reductions, products.
+"""Rules for views, for taking parts and for joining.
 
 Importing this module adds them to `field_rules.RULES`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,12 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
-from simseg_core.probes import intervals
 from simseg_core.probes.field_rules import (
+    NO_FIELD,
     Call,
     Field,
     UnknownOperationError,
-    both,
     fitted,
-    moved,
-    reduced,
     rule,
     wrap,
     wrapped,
@@ -113,6 +110,17 @@ def channel_shuffle(call: Call) -> Field:
     return reshaped(call, x, views)
 
 
+@rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "new_zeros",
+      "new_ones", "new_full", "new_empty", "new_empty_strided", "zero_", "fill_",
+      "empty_strided", "randn_like", "bernoulli_")  # fmt: skip
+def constant(call: Call) -> Field:
+    """Take the shape only, whatever the values are."""
+    value = call.arguments.get("value")
+    if isinstance(value, Tensor) and call.fields(value):
+        return fitted(call, value, call.shape)
+    return NO_FIELD
+
+
 # --- taking parts, joining ------------------------------------------------------------
 
 
@@ -123,32 +131,6 @@ def picked(call: Call, value: Any, dim: int, index: Any) -> Field:
         return term.pick(dim, np.asarray(index))
 
     return call.each(value, change)
-
-
-def piece(call: Call, dim: int, start: int, length: int) -> Field:
-    """Take a run of positions."""
-    x = call["self"]
-    return moved(call, x, {dim: intervals.shift(x.shape[dim], length, start)})
-
-
-@rule("slice")
-def cut(call: Call) -> Field:
-    """Crop, or take every n-th; along channels their fields are taken."""
-    x = call["self"]
-    dim = wrap(call["dim"], x)
-    size, start, step = x.shape[dim], call["start"] or 0, call["step"]
-    start = min(max(start + size if start < 0 else start, 0), size)
-    return moved(call, x, {dim: intervals.shift(size, call.shape[dim], start, step)})
-
-
-@rule("split", "split_with_sizes", "chunk", "unsafe_split", "tensor_split")
-def split(call: Call) -> list[Field]:
-    """Cut into runs."""
-    dim, fields, start = wrap(call["dim"], call["self"]), [], 0
-    for part in call.out:
-        fields.append(piece(call, dim, start, part.shape[dim]))
-        start += part.shape[dim]
-    return fields
 
 
 def selected(call: Call, dim: int, index: int) -> Field:
@@ -264,118 +246,3 @@ def index(call: Call) -> Field:
     if call.fields(chosen) or isinstance(chosen, FakeTensor):
         raise UnknownOperationError(f"{call.name}: positions chosen by a tensor")
     return picked(call, x, dim, chosen.tolist())
-
-
-# --- reductions and products ----------------------------------------------------------
-
-
-@rule("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "std", "var", "norm",
-      "linalg_vector_norm", "var_mean", "std_mean", "prod", "all", "any")  # fmt: skip
-def reduction(call: Call) -> Any:
-    """Unite along the reduced dimensions."""
-    x = call["self"]
-    if isinstance(call.arguments.get("other"), Tensor):
-        return both(*(fitted(call, call[n], call.shape) for n in ("self", "other")))
-    dims = call.arguments.get("dim")
-    keep = bool(call.arguments.get("keepdim", False))
-    field = reduced(call, x, wrapped(dims, x), keep)
-    several = isinstance(call.out, tuple | list)
-    return [field] * len(call.out) if several else field
-
-
-@rule("_softmax", "_log_softmax", "_safe_softmax", "cumsum", "softmax", "log_softmax")
-def softmax(call: Call) -> Field:
-    """Each entry depends on all along the dimension."""
-    x = call["self"]
-    return normalised(call, x, [wrap(call["dim"], x)])
-
-
-def normalised(call: Call, x: Any, dims: Iterable[int]) -> Field:
-    """Each entry depends on itself and on a statistic along `dims`."""
-    return both(call.field(x), reduced(call, x, dims))
-
-
-@rule("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm",
-      "_native_batch_norm_legit", "_batch_norm_with_update",
-      "_batch_norm_no_update", "miopen_batch_norm")  # fmt: skip
-def batch_norm(call: Call) -> Field:
-    """With stored statistics every element stands alone."""
-    x = call["input"]
-    if call.arguments.get("training") or call.arguments.get("train"):
-        return normalised(call, x, [d for d in range(x.ndim) if d != 1])
-    return call.field(x)
-
-
-@rule("native_layer_norm", "_fused_rms_norm", "rms_norm")
-def layer_norm(call: Call) -> Field:
-    """Statistics along the last dimensions."""
-    x = call["input"]
-    count = len(call["normalized_shape"])
-    return normalised(call, x, range(x.ndim - count, x.ndim))
-
-
-@rule("native_group_norm")
-def group_norm(call: Call) -> Field:
-    """Statistics over all positions of a group of channels."""
-    x, groups = call["input"], call["group"]
-    b, c, *rest = x.shape
-    shape = tuple(x.shape)
-    split = (b, groups, c // groups, *rest)
-
-    def change(term: Term) -> Term:
-        term = term.reshape(shape, split).reduce(range(2, len(split)), split)
-        kept = (b, groups, 1, *[1] * len(rest))
-        # The group's field, once for each of its channels.
-        data = np.broadcast_to(term.data, (5, *kept))
-        data = data.reshape(5, b, groups, *[1] * len(rest)).repeat(c // groups, axis=2)
-        return Term(data, term.over, term.endless)
-
-    return both(call.field(x), call.each(x, change))
-
-
-def product(call: Call, left: Any, right: Any) -> Field:
-    """Matrix product: the shared dimension is reduced on both sides."""
-    a = reduced(call, left, [left.ndim - 1])
-    b = reduced(call, right, [right.ndim - 2])
-    return both(a, b)
-
-
-@rule("mm", "bmm", "matmul")
-def matrix_product(call: Call) -> Field:
-    """Multiply matrices."""
-    names = ("self", "other" if call.name == "matmul" else "mat2")
-    left, right = (call[name] for name in names)
-    if call.name == "matmul" and (left.ndim < 2 or right.ndim < 2):
-        raise UnknownOperationError("matmul with a vector")
-    return product(call, left, right)
-
-
-@rule("addmm", "baddbmm", "linear")
-def affine(call: Call) -> Field:
-    """Multiply matrices and add."""
-    if call.name == "linear":
-        x = call["input"]
-        return reduced(call, x, [x.ndim - 1])
-    left, right = (
-        (call["mat1"], call["mat2"])
-        if call.name == "addmm"
-        else (call["batch1"], call["batch2"])
-    )
-    return both(fitted(call, call["self"], call.shape), product(call, left, right))
-
-
-@rule("_scaled_dot_product_flash_attention_for_cpu", "scaled_dot_product_attention",
-      "_scaled_dot_product_flash_attention", "_scaled_dot_product_efficient_attention",
-      "_scaled_dot_product_cudnn_attention", "_scaled_dot_product_attention_math",
-      "_scaled_dot_product_fused_attention_overrideable")  # fmt: skip
-def attention(call: Call) -> Field:
-    """Local in the query, reduced over keys and values (and an image-made mask)."""
-    query, last = call["query"], call["query"].ndim - 1
-    fields = [reduced(call, query, [last])]
-    fields += [reduced(call, call["key"], [last - 1, last])]
-    fields += [reduced(call, call["value"], [last - 1])]
-    for name in ("attn_mask", "attn_bias"):
-        mask = call.arguments.get(name)
-        if mask is not None and call.fields(mask):
-            raise UnknownOperationError("attention with a mask made from the image")
-    return both(*fields)

@@ -17,11 +17,20 @@ from typing import Any
 from torch import Tensor, nn
 
 from simseg_core.probes.endless import MarginTooSmallError
+from simseg_core.probes.field_input import as_module, image_shape
 from simseg_core.probes.field_listen import listen
 from simseg_core.probes.field_report import AxisField, Interval, LayerField
 from simseg_core.probes.field_rules import UnknownOperationError
+from simseg_core.probes.gradient_support import gradient_support
 
-__all__ = ["ReceptiveField", "UnknownOperationError", "image_shape", "receptive_field"]
+__all__ = [
+    "AxisField",
+    "LayerField",
+    "ReceptiveField",
+    "UnknownOperationError",
+    "gradient_support",
+    "receptive_field",
+]
 
 FIRST_MARGIN, LAST_MARGIN = 2048, 65536  # pixels beyond the image's edges
 
@@ -86,8 +95,6 @@ class ReceptiveField:
 
         Computed by `gradient_support`, which runs the network on real tensors.
         """
-        from simseg_core.probes.gradient_support import gradient_support
-
         return gradient_support(self.model, self.input_shape, index)
 
     def __getitem__(self, name: str) -> LayerField:
@@ -189,39 +196,3 @@ def receptive_field(
         raise ValueError("no output of the network depends on the image")
     outputs = {end.name: LayerField(end, image) for end in ends}
     return ReceptiveField(model, shape, [LayerField(h, image) for h in heard], outputs)
-
-
-def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int, ...]:
-    """Complete an input size to (1, C, H, W)."""
-    given = [input_size] * 2 if isinstance(input_size, int) else list(input_size)
-    whole = all(isinstance(n, int) and n > 0 for n in given)
-    if not whole or len(given) not in (2, 3, 4):
-        raise ValueError(
-            f"input_size {input_size!r} is not an image's size: give positive whole "
-            "numbers as (C, H, W), (B, C, H, W) or (H, W)"
-        )
-    if len(given) == 2:
-        convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
-        first = next(convolutions, None)
-        given = [first.in_channels if first else 3, *given]
-    return (1, *given[-3:])
-
-
-def as_module(model: nn.Module | Callable[[Tensor], Any]) -> nn.Module:
-    """Wrap a plain callable, so that it can be probed as a module."""
-    if isinstance(model, nn.Module):
-        return model
-    if not callable(model):
-        raise TypeError(
-            f"model is a {type(model).__name__}: give a network or a function"
-        )
-    return _Function(model)
-
-
-class _Function(nn.Module):
-    def __init__(self, function: Callable[[Tensor], Any]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(x)

@@ -1,0 +1,69 @@
+"""What a field probe is given and gets back: networks, image sizes, nested outputs."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ["as_module", "evaluating", "image_shape", "named_tensors"]
+
+
+def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int, ...]:
+    """Complete an input size to (1, C, H, W)."""
+    given = [input_size] * 2 if isinstance(input_size, int) else list(input_size)
+    whole = all(isinstance(n, int) and n > 0 for n in given)
+    if not whole or len(given) not in (2, 3, 4):
+        raise ValueError(
+            f"input_size {input_size!r} is not an image's size: give positive whole "
+            "numbers as (C, H, W), (B, C, H, W) or (H, W)"
+        )
+    if len(given) == 2:
+        convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
+        first = next(convolutions, None)
+        given = [first.in_channels if first else 3, *given]
+    return (1, *given[-3:])
+
+
+def as_module(model: nn.Module | Callable[[Tensor], Any]) -> nn.Module:
+    """Wrap a plain callable, so that it can be probed as a module."""
+    if isinstance(model, nn.Module):
+        return model
+    if not callable(model):
+        raise TypeError(
+            f"model is a {type(model).__name__}: give a network or a function"
+        )
+    return _Function(model)
+
+
+class _Function(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x)
+
+
+def named_tensors(value: Any, label: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of nested lists and mappings with their place in them."""
+    if isinstance(value, Tensor):
+        yield label, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from named_tensors(item, f"{label}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from named_tensors(item, f"{label}.{place}".lstrip("."))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Set every module to evaluation, and back to what each was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,182 @@
+"""Rules for operations that move a window: convolution, pooling, resizing, cropping.
+
+Importing this module adds them to `field_rules.RULES`.
+"""
+
+from typing import Any
+
+from simseg_core.probes import intervals
+from simseg_core.probes.field_rules import (
+    Call,
+    Field,
+    UnknownOperationError,
+    both,
+    moved,
+    rule,
+    wrap,
+)
+from simseg_core.probes.field_terms import Term
+
+
+def spread(values: Any, count: int, default: int) -> list[int]:
+    """Give one number an axis: torch accepts one for all, or none."""
+    values = [values] if isinstance(values, int) else list(values or [default])
+    return values * count if len(values) == 1 else values
+
+
+@rule("convolution", "_convolution", "conv2d", "conv1d", "mkldnn_convolution")
+def convolution(call: Call) -> Field:
+    """Mix channels by group, then move the kernel."""
+    x, weight = call["input"], call["weight"]
+    if call.fields(weight):
+        raise UnknownOperationError("a convolution whose kernel depends on the image")
+    axes = weight.ndim - 2
+    first = x.ndim - axes  # of the position dimensions
+    make = intervals.transposed if call["transposed"] else intervals.convolution
+    stride, padding, dilation = (
+        spread(call[name], axes, default)
+        for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
+    )
+    windows = {
+        first + axis: make(
+            x.shape[first + axis],
+            call.shape[first + axis],
+            kernel=weight.shape[2 + axis],
+            stride=stride[axis],
+            padding=padding[axis],
+            dilation=dilation[axis],
+        )
+        for axis in range(axes)
+    }
+    shape, groups, channels = tuple(x.shape), call["groups"], call.shape[first - 1]
+
+    def change(term: Term) -> Term:
+        term = term.mix(first - 1, shape, groups, channels)
+        for dim, window in windows.items():
+            term = term.move(dim, window)
+        return term
+
+    return call.each(x, change)
+
+
+@rule("max_pool2d_with_indices", "max_pool2d", "avg_pool2d", "max_pool1d_with_indices")
+def pool(call: Call) -> Field:
+    """Move the window; max and average read the same positions."""
+    x = call["self"]
+    kernel = spread(call["kernel_size"], 2, 1)
+    stride = spread(call["stride"] or kernel, 2, 1)
+    padding = spread(call["padding"], 2, 0)
+    dilation = spread(call.arguments.get("dilation"), 2, 1)
+    windows = {}
+    for axis in range(2):
+        dim = x.ndim - 2 + axis
+        windows[dim] = intervals.convolution(
+            x.shape[dim],
+            call.shape[dim],
+            kernel=kernel[axis],
+            stride=stride[axis],
+            padding=padding[axis],
+            dilation=dilation[axis],
+        )
+    return moved(call, x, windows)
+
+
+@rule("_adaptive_avg_pool2d", "adaptive_max_pool2d", "_adaptive_avg_pool1d")
+def adaptive_pool(call: Call) -> Field:
+    """Move uneven windows; one output on an axis is a global pooling of it."""
+    x = call["self"]
+    axes = len(call["output_size"])
+    dims = range(x.ndim - axes, x.ndim)
+    whole = [dim for dim in dims if call.shape[dim] == 1]
+    windows = {
+        dim: intervals.adaptive(x.shape[dim], call.shape[dim])
+        for dim in dims
+        if dim not in whole
+    }
+    shape = tuple(x.shape)
+
+    def change(term: Term) -> Term:
+        for dim, window in windows.items():
+            term = term.move(dim, window)
+        return term.reduce(whole, shape)
+
+    return call.each(x, change)
+
+
+@rule(
+    "upsample_nearest1d", "upsample_nearest2d", "_upsample_nearest_exact1d",
+    "_upsample_nearest_exact2d", "upsample_linear1d", "upsample_bilinear2d",
+    "upsample_bicubic2d",
+)  # fmt: skip
+def upsample(call: Call) -> Field:
+    """Resize, with the very positions that torch reads."""
+    x = call["self" if "self" in call.arguments else "input"]
+    axes = x.ndim - 2
+    scales = call.arguments.get("scale_factors")
+    if scales is None:
+        names = ["scales"] if axes == 1 else ["scales_h", "scales_w"]
+        scales = [call.arguments.get(name) for name in names]
+    windows = {}
+    for dim, scale in zip(range(2, x.ndim), scales):
+        sizes = x.shape[dim], call.shape[dim]
+        if call.name.startswith(("upsample_nearest", "_upsample_nearest")):
+            exact = "exact" in call.name
+            windows[dim] = intervals.nearest(*sizes, scale=scale, exact=exact)
+            continue
+        make = intervals.cubic if "cubic" in call.name else intervals.linear
+        corners = call["align_corners"]
+        windows[dim] = make(*sizes, align_corners=corners, scale=scale)
+    return moved(call, x, windows)
+
+
+@rule("constant_pad_nd", "reflection_pad1d", "reflection_pad2d",
+      "replication_pad1d", "replication_pad2d")  # fmt: skip
+def pad(call: Call) -> Field:
+    """Shift by the padding in front; a negative padding crops."""
+    x, arguments = call["self"], call.arguments
+    amounts = arguments["pad" if "pad" in arguments else "padding"]
+    kind = call.name.split("_", maxsplit=1)[0]
+    edges: dict[str, intervals.Edge] = {"reflection": "reflect", "replication": "clamp"}
+    edge = edges.get(kind, "drop")
+    windows = {}
+    for pair in range(len(amounts) // 2):
+        dim = x.ndim - 1 - pair
+        if amounts[2 * pair] or amounts[2 * pair + 1]:
+            sizes = x.shape[dim], call.shape[dim]
+            windows[dim] = intervals.shift(*sizes, -amounts[2 * pair], 1, edge)
+    return moved(call, x, windows)
+
+
+def piece(call: Call, dim: int, start: int, length: int) -> Field:
+    """Take a run of positions."""
+    x = call["self"]
+    return moved(call, x, {dim: intervals.shift(x.shape[dim], length, start)})
+
+
+@rule("slice")
+def cut(call: Call) -> Field:
+    """Crop, or take every n-th; along channels their fields are taken."""
+    x = call["self"]
+    dim = wrap(call["dim"], x)
+    size, start, step = x.shape[dim], call["start"] or 0, call["step"]
+    start = min(max(start + size if start < 0 else start, 0), size)
+    return moved(call, x, {dim: intervals.shift(size, call.shape[dim], start, step)})
+
+
+@rule("split", "split_with_sizes", "chunk", "unsafe_split", "tensor_split")
+def split(call: Call) -> list[Field]:
+    """Cut into runs."""
+    dim, fields, start = wrap(call["dim"], call["self"]), [], 0
+    for part in call.out:
+        fields.append(piece(call, dim, start, part.shape[dim]))
+        start += part.shape[dim]
+    return fields
+
+
+@rule("glu")
+def glu(call: Call) -> Field:
+    """Gate one half of the channels by the other."""
+    x = call["self"]
+    dim = wrap(call["dim"], x)
+    half = call.shape[dim]
+    return both(piece(call, dim, 0, half), piece(call, dim, half, half))
