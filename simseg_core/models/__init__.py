@@ -18,6 +18,10 @@ _HOMES = {
     "ResNet": "resnet",
     "ResNetEncoder": "resnet",
     "UNetResNet": "unet_resnet",
+    "SeparableConv2d": "separable",
+    "ASPP": "aspp",
+    "ImagePooling": "aspp",
+    "DeepLabV3": "deeplabv3",
 }
 __all__ = list(_HOMES)
 

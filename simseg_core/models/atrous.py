@@ -1,0 +1,132 @@
+"""Atrous convolution written out, two ways, and the pixels that a stack of them reads.
+
+Chen et al. 2017, *Rethinking Atrous Convolution for Semantic Image Segmentation*, arXiv
+1706.05587, equation 1 and figure 1: y[i] = sum over k of x[i + r k] w[k]. The kernel
+keeps its weights and r - 1 holes open between them; r = 1 is ordinary convolution.
+
+These functions are for reading. The networks use `nn.Conv2d(..., dilation=r)`, and the
+tests hold all three equal.
+
+Differs from the paper:
+    - As in deep learning everywhere, the kernel's centre has index 0 (k = -1, 0, 1),
+      and zeros surround the map, as many as keep its size.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from simseg_core.models.layers import check_counts
+
+
+def atrous_conv2d(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
+    """Convolve with holes: shift, weigh, add up (equation 1).
+
+    (B, C, H, W), (D, C, k, k) -> (B, D, H, W). One term a kernel tap: the map, shifted
+    by `rate` times the tap's distance from the centre, times that tap's weights.
+
+    Args:
+        x: The map.
+        weight: A kernel whose height and width are odd, laid out as `nn.Conv2d`'s.
+        rate: Distance between neighbouring taps, in pixels.
+
+    Raises:
+        TypeError: The rate is not an int.
+        ValueError: The rate is below 1, or the shapes do not fit.
+
+    >>> x = torch.arange(5.0).view(1, 1, 1, 5)
+    >>> atrous_conv2d(x, torch.tensor([1.0, 0.0, 1.0]).view(1, 1, 1, 3), rate=2)
+    tensor([[[[2., 3., 4., 1., 2.]]]])
+    """
+    _check(x, weight, rate)
+    H, W = x.shape[-2:]
+    height, width = weight.shape[-2:]
+    border_h, border_w = rate * (height // 2), rate * (width // 2)
+    padded = F.pad(x, (border_w, border_w, border_h, border_h))
+    y = x.new_zeros(x.shape[0], weight.shape[0], H, W)
+    for i in range(height):
+        for j in range(width):
+            shifted = padded[:, :, i * rate : i * rate + H, j * rate : j * rate + W]
+            y = y + torch.einsum("dc,bchw->bdhw", weight[:, :, i, j], shifted)
+    return y
+
+
+def atrous_by_parts(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
+    """Convolve with holes by sorting the pixels into rate x rate maps without holes.
+
+    (B, C, H, W), (D, C, k, k) -> (B, D, H, W). Pixels `rate` apart become neighbours in
+    one small map; an ordinary convolution does the rest, and the pixels go home again.
+    TensorFlow calls it space-to-batch. It pads H and W up to multiples of the rate, so
+    that it computes a little more than equation 1 asks for.
+
+    Args:
+        x: The map.
+        weight: A kernel whose height and width are odd, laid out as `nn.Conv2d`'s.
+        rate: Distance between neighbouring taps, in pixels.
+
+    Raises:
+        TypeError: The rate is not an int.
+        ValueError: The rate is below 1, or the shapes do not fit.
+
+    >>> x, weight = torch.randn(1, 2, 5, 7), torch.randn(3, 2, 3, 3)
+    >>> direct = atrous_conv2d(x, weight, rate=2)
+    >>> torch.allclose(atrous_by_parts(x, weight, rate=2), direct, atol=1e-5)
+    True
+    """
+    _check(x, weight, rate)
+    B, C, H, W = x.shape
+    padded = F.pad(x, (0, -W % rate, 0, -H % rate))
+    h, w = padded.shape[-2] // rate, padded.shape[-1] // rate
+    # Row y is y // rate in map y % rate; columns alike. The maps join the batch.
+    parts = padded.view(B, C, h, rate, w, rate).permute(3, 5, 0, 1, 2, 4)
+    y = F.conv2d(
+        parts.reshape(rate * rate * B, C, h, w),
+        weight,
+        padding=(weight.shape[-2] // 2, weight.shape[-1] // 2),
+    )
+    whole = y.view(rate, rate, B, -1, h, w).permute(2, 3, 4, 0, 5, 1)
+    return whole.reshape(B, -1, h * rate, w * rate)[:, :, :H, :W]
+
+
+def _check(x: Tensor, weight: Tensor, rate: int) -> None:
+    check_counts(rate=rate)
+    if x.ndim != 4 or weight.ndim != 4 or x.shape[1] != weight.shape[1]:
+        raise ValueError(
+            "expected a map (B, C, H, W) and a kernel (D, C, k, k) of the same C, got "
+            f"{tuple(x.shape)} and {tuple(weight.shape)}"
+        )
+    if weight.shape[-2] % 2 == 0 or weight.shape[-1] % 2 == 0:
+        raise ValueError(
+            "the kernel's height and width must be odd, so that it has a centre, got "
+            f"{weight.shape[-2]}x{weight.shape[-1]}"
+        )
+
+
+def pixels_read(rates: Sequence[int]) -> Tensor:
+    """Count the ways in which one output of stacked 3x3 atrous convolutions reads.
+
+    Rates that share a factor leave a grid of pixels that no path reaches ("gridding").
+
+    Args:
+        rates: Of the convolutions, in any order.
+
+    Returns:
+        A square map of as many rows as the stack's receptive field, 1 + 2 sum(rates),
+        with the number of paths from each pixel to the output: 0 where it is not read.
+
+    Raises:
+        TypeError: A rate is not an int.
+        ValueError: A rate is below 1.
+
+    >>> [round(100 * (pixels_read(r) > 0).double().mean().item(), 1)
+    ...  for r in ((1, 2, 5), (2, 2, 2), (6, 12, 18))]
+    [100.0, 29.0, 3.2]
+    """
+    reach = sum(rates)
+    paths = torch.zeros(1, 1, 1 + 2 * reach, 1 + 2 * reach, dtype=torch.float64)
+    paths[..., reach, reach] = 1  # the output; every rate spreads it to nine places
+    for rate in rates:
+        paths = atrous_conv2d(paths, paths.new_ones(1, 1, 3, 3), rate=rate)
+    return paths[0, 0].long()
