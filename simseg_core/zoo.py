@@ -176,8 +176,8 @@ TABLE: dict[str, Entry] = {
         target="resnet_cbam:ResNetCBAM",
         task=CLASSIFICATION,
         fixed={"depth": 101},
-        small={"widths": (4, 8, 12, 16), "reduction": 4},
-        tiny={"widths": (2, 4, 6, 8), "reduction": 2},
+        small={"widths": (4, 8, 12, 16), "reduction": 2},
+        tiny={"widths": (2, 4, 5, 6), "reduction": 1},
     ),
 }
 
