@@ -1,4 +1,4 @@
-"""Which ResNet, and which unit, do the CBAM paper's cost figures mean?
+"""Which ResNet and which unit the CBAM paper's cost figures mean.
 
 The paper (arXiv 1807.06521, section 4.1) gives ResNet-50 3.858 and, with CBAM, 3.864
 "GFLOPs". `table()` counts both networks, with both kinds of strides, live; and
@@ -20,12 +20,14 @@ class Row:
     """One network, counted.
 
     Attributes:
+        depth: Of the ResNet.
         version: Where a bottleneck strides: `"v1"` first 1x1, `"v1.5"` 3x3.
         cbam: Whether a CBAM ends every residual branch.
         parameters: Learned numbers.
         macs: Multiply-accumulates of convolutions and matrix products, one image.
     """
 
+    depth: int
     version: str
     cbam: bool
     parameters: int
@@ -38,7 +40,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        return f"ResNet-{self.version}" + (" + CBAM" if self.cbam else "")
+        """Such as "ResNet-50 v1 + CBAM"."""
+        return f"ResNet-{self.depth} {self.version}" + " + CBAM" * self.cbam
 
 
 def count(version: str, *, cbam: bool, depth: int = 50, size: int = 224) -> Row:
@@ -50,7 +53,7 @@ def count(version: str, *, cbam: bool, depth: int = 50, size: int = 224) -> Row:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(image)
     parameters = sum(p.numel() for p in model.parameters())
-    return Row(version, cbam, parameters, counter.get_total_flops() // 2)
+    return Row(depth, version, cbam, parameters, counter.get_total_flops() // 2)
 
 
 def table(depth: int = 50) -> list[Row]:
