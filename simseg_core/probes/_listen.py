@@ -140,7 +140,7 @@ class Listener:
             return  # it told a size or handed its argument on
         index = len(self.calls)
         known = {memory_of(tensor) for tensor in given}
-        for tensor in made:
+        for tensor in made or out:  # dropout in evaluation hands on what it got
             self._maker[tensor] = index
             memory = memory_of(tensor)
             if memory not in known:
