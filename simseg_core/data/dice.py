@@ -22,7 +22,9 @@ class Dice:
     """
 
     def __init__(self, *key: int) -> None:
-        self.generator = np.random.Generator(np.random.PCG64(key))
+        # SFC64 gives raw numbers fastest, and every scene draws tens of thousands.
+        self._bits = np.random.SFC64(key)
+        self.generator = np.random.Generator(self._bits)
         # Scalar draws through a bound method: three times faster than .uniform().
         self._random = self.generator.random
 
@@ -59,8 +61,9 @@ class Dice:
         Each value is the sum of two random bytes: a triangular distribution, which
         for sensor noise is near enough to the normal one and four times as fast.
         """
-        raw = np.frombuffer(self.generator.bytes(2 * prod(shape)), dtype=np.uint8)
-        pair = raw.reshape(2, *shape)
+        count = 2 * prod(shape)
+        raw = self._bits.random_raw(-(-count // 8)).view(np.uint8)
+        pair = raw[:count].reshape(2, *shape)
         total = pair[0].astype(np.float32)
         total += pair[1]
         total -= 255

@@ -46,7 +46,8 @@ def sky(
     side = round(130 * canvas.unit)
     cloud = texture("cloud", horizon, canvas.width, side=side, contrast=0.7, dice=dice)
     cloud -= dice.uniform(0.7, 1.8)
-    alpha = np.minimum(np.maximum(cloud, 0), 1) * np.float32(0.75)
+    alpha = np.clip(cloud, 0, 1, out=cloud)
+    alpha *= 0.75
     canvas.paint(alpha, 0.4 * low + 150, top=0, left=0, class_index=None)
 
 

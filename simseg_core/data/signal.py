@@ -13,6 +13,7 @@ from torch import Tensor
 from simseg_core.data.canvas import Canvas
 from simseg_core.data.dice import Dice
 from simseg_core.data.palettes import OKABE_ITO
+from simseg_core.data.pictograms import pictogram
 from simseg_core.data.scenery import photograph
 from simseg_core.data.scenes import SceneDataset
 from simseg_core.data.street import Street
@@ -135,14 +136,15 @@ def _vehicles(canvas: Canvas, dice: Dice, names: tuple[str, ...]) -> None:
     )
     for bottom in bottoms:
         height = round(dice.uniform(14, 26) * unit)
-        half = 0.8 * height + unit
-        low, high = MARGIN * unit + half, max(canvas.width - half / 2, half)
+        name = dice.pick(names)
+        half = pictogram(name, height).shape[2] / 2 + 1
+        low, high = MARGIN * unit + half, canvas.width - half / 2
         center = dice.uniform(low, high)
         canvas.shadow(
             center=center, width=1.5 * height, bottom=round(bottom), depth=0.5
         )
         canvas.stamp(
-            dice.pick(names),
+            name,
             height=height,
             bottom=round(bottom),
             center=center,

@@ -100,8 +100,9 @@ class Street(SceneDataset):
         ground(canvas, dice, rows=(horizon, street, kerb), class_index=GROUND)
         if dice.chance(0.7):
             hedge(canvas, dice, bottom=horizon + 1, class_index=PLANT)
-        haze = np.float32(dice.uniform(0.1, 0.35))
-        canvas.image += haze * (low[:, None, None] - canvas.image)
+        haze = dice.uniform(0.1, 0.35)  # over all that is far away
+        canvas.image *= 1 - haze
+        canvas.image += haze * low[:, None, None]
         _buildings(canvas, dice, street, cast["building"])
         _plants(canvas, dice, street, kerb, cast)
         if dice.chance(0.7):

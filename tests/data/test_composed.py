@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from simseg_core.data import Signal, Signs, Street, canvas, denormalize, signs
+from simseg_core.data import Signal, Signs, Street, canvas, denormalize, signal, signs
 from simseg_core.data.scenes import SPLITS
 
 ALL = (Street, Signal, Signs)
@@ -128,6 +128,7 @@ def test_only_the_cast_is_drawn(kind, split, pictograms, monkeypatch):
 
     monkeypatch.setattr(canvas, "pictogram", record)
     monkeypatch.setattr(signs, "pictogram", record)
+    monkeypatch.setattr(signal, "pictogram", record)
     data = kind(split, size=48, length=40, pictograms=pictograms)
     for index in range(len(data)):
         data[index]
