@@ -179,18 +179,20 @@ def join(parts: Sequence[tuple[Axis, int]], dim: int) -> Axis:
 
 
 def _windowed(data: IntArray, dim: int, window: Window) -> IntArray:
-    if data.shape[dim] == 1 and window.size_in > 1:
-        return data  # the same at every position
     taps = window.inside()
+    shape = [-1 if d == dim else 1 for d in range(data.ndim)]
+    if data.shape[dim] == 1 and window.size_in > 1:  # the same at every position
+        # On padding alone nothing is read, so nothing along the other axis either.
+        blank = (taps == NOTHING).all(axis=1).reshape(shape)
+        return np.where(blank, EMPTY, data) if blank.any() else data
     out = np.full((), EMPTY)
     for column in range(taps.shape[1]):
         read = data.take(taps[:, column].clip(0), axis=dim)
         nothing = taps[:, column] == NOTHING
         if nothing.any():
-            shape = [-1 if d == dim else 1 for d in range(data.ndim)]
             read = np.where(nothing.reshape(shape), EMPTY, read)
         out = np.minimum(out, read)
-    return _narrow(out, [dim]) if window.size_in == 1 else out
+    return _narrow(out, [dim])
 
 
 def _grouped(data: IntArray, dim: int, groups: int, size_out: int) -> IntArray:
