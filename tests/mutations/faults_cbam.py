@@ -26,7 +26,7 @@ FAULTS = [
     },
     {
         "name": "no sigmoid on the channel gate",
-        "seen": "Peachypie98/CBAM #2",
+        "seen": "-",
         "module": CBAM,
         "old": "scores.sigmoid()[",
         "new": "scores[",
@@ -41,6 +41,14 @@ FAULTS = [
         "caught_by": TESTS + "test_spatial_gate_by_hand",
     },
     {
+        "name": "the mean added twice, the maximum never read",
+        "seen": "MenghaoGuo/Awesome-Vision-Attentions #32",
+        "module": CBAM,
+        "old": "self.mlp(average) + self.mlp(maximum)",
+        "new": "self.mlp(average) + self.mlp(average)",
+        "caught_by": TESTS + "test_channel_gate_by_hand",
+    },
+    {
         "name": "a sigmoid on each pooling, before the sum",
         "seen": "-",
         "module": CBAM,
@@ -50,7 +58,7 @@ FAULTS = [
     },
     {
         "name": "no BatchNorm in the spatial gate",
-        "seen": "timm and others as shipped",
+        "seen": "open-mmlab/mmyolo PR #246",
         "module": CBAM,
         "old": "self.norm(self.conv(pooled))",
         "new": "self.conv(pooled)",
