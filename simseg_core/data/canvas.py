@@ -117,8 +117,8 @@ class Canvas:
             pixels = pixels[:, :, ::-1]
         width = pixels.shape[2]
         self.paint(
-            pixels[3] * np.float32(1 / 255),
-            pixels[:3] * np.asarray(gain, dtype=np.float32).reshape(-1, 1, 1),
+            pixels[3],
+            pixels[:3] * (gain if isinstance(gain, float) else gain[:, None, None]),
             top=bottom - height,
             left=round(center - width / 2),
             class_index=class_index,

@@ -39,10 +39,10 @@ def sky(
     class_index: int,
 ) -> None:
     """Paint a gradient from colour `top` to colour `low`, with clouds."""
-    down = np.linspace(0, 1, horizon, dtype=np.float32)[:, None]
+    down = np.arange(horizon, dtype=np.float32)[:, None] / horizon
     gradient = top[:, None, None] + (low - top)[:, None, None] * down
-    gradient = np.broadcast_to(gradient, (3, horizon, canvas.width))
-    canvas.cover(gradient, top=0, left=0, class_index=class_index)
+    canvas.image[:, :horizon] = gradient
+    canvas.label[:horizon] = class_index
     side = round(130 * canvas.unit)
     cloud = texture("cloud", horizon, canvas.width, side=side, contrast=0.7, dice=dice)
     cloud -= dice.uniform(0.7, 1.8)
@@ -75,9 +75,9 @@ def ground(
     canvas.image[:, kerb : kerb + max(1, round(unit))] *= 0.65
     middle = kerb + round((high - kerb) * dice.uniform(0.46, 0.55))
     dash, phase = round(10 * unit), dice.integer(0, 64)
-    marked = (np.arange(canvas.width) + phase) % (2 * dash) < dash
     thick = max(1, round(1.5 * unit))
-    canvas.image[:, middle : middle + thick, marked] = 204
+    for x in range(-phase % (2 * dash) - 2 * dash, canvas.width, 2 * dash):
+        canvas.image[:, middle : middle + thick, max(x, 0) : max(x + dash, 0)] = 204
 
 
 def hedge(canvas: Canvas, dice: Dice, *, bottom: int, class_index: int) -> None:
@@ -144,7 +144,7 @@ def _roof(
     color = dice.color(*dice.pick(ROOFS))[:, None, None]
     canvas.paint(
         coverage(foot - half, foot + half, 0, width + 2 * overhang).T,
-        color * np.broadcast_to(0.85 + 0.3 * down[:, None], (rise, 2 * ceil(foot))),
+        color * np.repeat(0.85 + 0.3 * down[:, None], width + 2 * overhang, axis=1),
         top=eaves - rise,
         left=left - overhang,
         class_index=class_index,
@@ -190,7 +190,7 @@ def poles(
 
 def photograph(canvas: Canvas, dice: Dice, light: np.ndarray) -> np.ndarray:
     """Light the scene from one side and take it with a noisy sensor, uint8."""
-    across = np.linspace(-0.5, 0.5, canvas.width, dtype=np.float32)
+    across = np.arange(canvas.width, dtype=np.float32) / canvas.width - 0.5
     gain = dice.uniform(0.88, 1.08) * (1 + dice.uniform(-0.2, 0.2) * across)
-    lit = light[:, None, None] * gain.astype(np.float32)
+    lit = light[:, None, None] * gain
     return canvas.expose(lit, noise=dice.uniform(2, 6), dice=dice)

@@ -129,7 +129,7 @@ def _sign(
     canvas.disc(rim, center=center, radius=radius, class_index=class_index)
     canvas.disc(paper, center=center, radius=radius - thick, class_index=class_index)
     height = round(0.8 * radius)
-    alpha = pictogram(dice.pick(symbols), height)[3] * np.float32(1 / 255)
+    alpha = pictogram(dice.pick(symbols), height)[3]
     canvas.paint(
         alpha[:, ::-1] if dice.chance(0.5) else alpha,
         ink,

@@ -77,7 +77,7 @@ class Street(SceneDataset):
         "val": {
             "vehicle": ("fire engine", "sport utility vehicle", "auto rickshaw"),
             "building": ("hotel", "post office", "hut"),
-            "tree": ("bare tree",),
+            "tree": ("decorated tree",),
             "shrub": ("hyacinth",),
         },
         "test": {

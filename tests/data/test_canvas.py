@@ -51,14 +51,20 @@ def test_what_hangs_over_the_edge_is_cut(top, left):
 def test_a_stamp_is_labelled_by_the_pictograms_alpha(mirrored):
     canvas = Canvas(40, 60)
     width = canvas.stamp(
-        "bus", height=20, bottom=30, center=30, class_index=4, gain=1, mirrored=mirrored
+        "bus",
+        height=20,
+        bottom=30,
+        center=30,
+        class_index=4,
+        gain=1.0,
+        mirrored=mirrored,
     )
     alpha = pictogram("bus", 20)[3]
     if mirrored:
         alpha = alpha[:, ::-1]
     left = round(30 - width / 2)
     expected = np.zeros((40, 60), dtype=bool)
-    expected[10:30, left : left + width] = alpha >= 127.5
+    expected[10:30, left : left + width] = alpha >= 0.5
     assert np.array_equal(canvas.label == 4, expected)
     assert canvas.label[29].any()  # it stands on row `bottom`
     assert not canvas.label[30:].any()
@@ -73,7 +79,7 @@ def test_a_stamp_blends_as_pillow_does():
         original = file.convert("RGBA")
     original = original.crop(original.getchannel("A").getbbox())
     width = canvas.stamp(
-        "bus", height=original.height, bottom=79, center=50, class_index=1, gain=1
+        "bus", height=original.height, bottom=79, center=50, class_index=1, gain=1.0
     )
     assert width == original.width
     expected = Image.new("RGBA", original.size, (200, 200, 200, 255))
