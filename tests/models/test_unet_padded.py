@@ -93,6 +93,7 @@ def test_padding_grows_below_and_on_the_right() -> None:
     x = torch.ones(1, 1, 2, 2)
     expected = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 0]])
     assert torch.equal(pad_to(x, (3, 3))[0, 0], expected)
+    assert pad_to(x, (2, 3)).shape == (1, 1, 2, 3)
     assert pad_to(x, (2, 2)) is x
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from simseg_core import create_model, list_models
-from simseg_core.zoo import PRESETS, TABLE, TASKS, _load
+from simseg_core.zoo import _load
+from simseg_core.zoo_table import PRESETS, TABLE, TASKS
 
 NAMES = list_models()
 

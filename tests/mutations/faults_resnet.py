@@ -8,7 +8,7 @@ PEERS = "tests/parity/test_resnet_peers.py"
 FAULTS = [
     {
         "name": "stride left on the shortcut of a dilated stage",
-        "seen": "vision #4801, #2121",
+        "seen": "- (torchvision refuses dilated basic units: vision #2121, #4801)",
         "module": RESIDUAL,
         "old": "in_channels, out_channels, kernel_size=1, stride=stride",
         "new": "in_channels, out_channels, kernel_size=1, stride=2",
@@ -17,7 +17,7 @@ FAULTS = [
     },
     {
         "name": "stride left in a basic unit of a dilated stage",
-        "seen": "vision #4801, #2121",
+        "seen": "- (torchvision refuses dilated basic units: vision #2121, #4801)",
         "module": RESIDUAL,
         "old": "in_channels, width, stride=stride, dilation=rates[0]",
         "new": "in_channels, width, stride=1 + (in_channels != width), "
@@ -27,7 +27,7 @@ FAULTS = [
     },
     {
         "name": "first unit of a dilated stage dilated",
-        "seen": "smp as shipped; smp #183",
+        "seen": "segmentation_models.pytorch as shipped; its #183",
         "module": RESNET,
         "old": "[(stride, (before, rate))]",
         "new": "[(stride, (rate, rate))]",

@@ -8,7 +8,7 @@ SLOW = "tests/parity/test_unet_slow.py"
 FAULTS = [
     {
         "name": "crop offset of H used for W",
-        "seen": "pytorch-semseg #231",
+        "seen": "pytorch-semseg #231, #145",
         "module": UNET,
         "old": "(height - h) // 2, (width - w) // 2",
         "new": "(height - h) // 2, (height - h) // 2",
@@ -61,6 +61,15 @@ FAULTS = [
         "old": "F.pad(x, (0, right, 0, below))",
         "new": "F.pad(x, (right, 0, below, 0))",
         "caught_by": f"{SLOW}::test_padded_and_residual",
+    },
+    {
+        "name": "rows missing for columns missing",
+        "seen": "a fork discussed in milesial/Pytorch-UNet #32",
+        "module": PADDED,
+        "old": "F.pad(x, (0, right, 0, below))",
+        "new": "F.pad(x, (0, below, 0, right))",
+        "caught_by": "tests/models/test_unet_padded.py"
+        "::test_padding_grows_below_and_on_the_right",
     },
     {
         "name": "bilinear resize by corners, not by pixel areas",

@@ -1,0 +1,177 @@
+"""The table of the book's networks: all that `zoo` knows about them.
+
+A network is added by one stanza: the class that builds it, its task, the options that
+its name stands for, and the widths of its presets. The class is imported only when it
+is asked for. It takes `in_channels`, `num_classes` and its options as keyword-only
+arguments, all named in its signature (no `**kwargs`), and its own defaults are the
+paper's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SEGMENTATION = "segmentation"
+CLASSIFICATION = "classification"
+TASKS = (SEGMENTATION, CLASSIFICATION)
+PRESETS = ("paper", "small", "tiny")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stanza of the table.
+
+    Attributes:
+        target: `module:class` inside `simseg_core.models`.
+        task: `SEGMENTATION` or `CLASSIFICATION`.
+        small: Options of the preset for the chapters, 60 to 200 thousand parameters.
+        tiny: Options of the preset for tests, under 50 thousand parameters: widths
+            shrink, the wiring stays the paper's.
+        fixed: Options that the name stands for, such as a depth; not to be overridden.
+    """
+
+    target: str
+    task: str
+    small: Mapping[str, Any]
+    tiny: Mapping[str, Any]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+# In the order of the book.
+TABLE: dict[str, Entry] = {
+    "unet": Entry(
+        target="unet:UNet",
+        task=SEGMENTATION,
+        small={"widths": (6, 12, 18, 30, 48)},
+        tiny={"widths": (4, 6, 8, 12, 16)},
+    ),
+    "unet_padded": Entry(
+        target="unet_padded:UNetPadded",
+        task=SEGMENTATION,
+        small={"widths": (8, 12, 18, 30, 48)},
+        tiny={"widths": (4, 6, 8, 12, 16)},
+    ),
+    "unet_attention": Entry(
+        target="unet_attention:UNetAttention",
+        task=SEGMENTATION,
+        small={"widths": (8, 16, 24, 32, 48), "gate_reduction": 1},
+        tiny={"widths": (8, 8, 16, 16, 24), "gate_reduction": 1},
+    ),
+    "unet_cbam": Entry(
+        target="unet_cbam:UNetCBAM",
+        task=SEGMENTATION,
+        small={"widths": (8, 12, 18, 30, 48), "reduction": 1},
+        tiny={"widths": (4, 6, 8, 12, 16), "reduction": 1},
+    ),
+    "unet_residual": Entry(
+        target="unet_residual:UNetResidual",
+        task=SEGMENTATION,
+        small={"widths": (8, 12, 18, 30, 48)},
+        tiny={"widths": (4, 6, 8, 12, 16)},
+    ),
+    "unet_resnet18": Entry(
+        target="unet_resnet:UNetResNet",
+        task=SEGMENTATION,
+        fixed={"depth": 18},
+        small={"widths": (4, 8, 12, 16), "decoder_widths": (32, 24, 16, 12, 8)},
+        tiny={"widths": (4, 4, 6, 8), "decoder_widths": (12, 8, 8, 6, 6)},
+    ),
+    "unet_resnet34": Entry(
+        target="unet_resnet:UNetResNet",
+        task=SEGMENTATION,
+        fixed={"depth": 34},
+        small={"widths": (4, 8, 12, 16), "decoder_widths": (32, 24, 16, 12, 8)},
+        tiny={"widths": (4, 4, 6, 8), "decoder_widths": (12, 8, 8, 6, 6)},
+    ),
+    "unet_resnet50": Entry(
+        target="unet_resnet:UNetResNet",
+        task=SEGMENTATION,
+        fixed={"depth": 50},
+        small={"widths": (4, 8, 12, 16), "decoder_widths": (32, 24, 16, 12, 8)},
+        tiny={"widths": (4, 4, 6, 8), "decoder_widths": (12, 8, 8, 6, 6)},
+    ),
+    "deeplabv3_resnet50": Entry(
+        target="deeplabv3:DeepLabV3",
+        task=SEGMENTATION,
+        fixed={"depth": 50},
+        small={"widths": (4, 8, 12, 16), "aspp_channels": 24},
+        tiny={"widths": (2, 4, 6, 8), "aspp_channels": 8},
+    ),
+    "deeplabv3_resnet101": Entry(
+        target="deeplabv3:DeepLabV3",
+        task=SEGMENTATION,
+        fixed={"depth": 101},
+        small={"widths": (4, 8, 12, 16), "aspp_channels": 24},
+        tiny={"widths": (2, 4, 6, 8), "aspp_channels": 8},
+    ),
+    "deeplabv3_resnet152": Entry(
+        target="deeplabv3:DeepLabV3",
+        task=SEGMENTATION,
+        fixed={"depth": 152},
+        small={"widths": (4, 8, 12, 16), "aspp_channels": 24},
+        tiny={"widths": (2, 4, 6, 8), "aspp_channels": 8},
+    ),
+    "resnet18": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 18},
+        small={"widths": (8, 16, 24, 32)},
+        tiny={"widths": (4, 6, 8, 12)},
+    ),
+    "resnet34": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 34},
+        small={"widths": (8, 16, 24, 32)},
+        tiny={"widths": (4, 6, 8, 12)},
+    ),
+    "resnet50": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 50},
+        small={"widths": (8, 16, 24, 32)},
+        tiny={"widths": (4, 6, 8, 12)},
+    ),
+    "resnet101": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 101},
+        small={"widths": (4, 8, 12, 16)},
+        tiny={"widths": (2, 4, 6, 8)},
+    ),
+    "resnet152": Entry(
+        target="resnet:ResNet",
+        task=CLASSIFICATION,
+        fixed={"depth": 152},
+        small={"widths": (4, 8, 12, 16)},
+        tiny={"widths": (2, 4, 6, 8)},
+    ),
+    "resnet18_cbam": Entry(
+        target="resnet_cbam:ResNetCBAM",
+        task=CLASSIFICATION,
+        fixed={"depth": 18},
+        small={"widths": (8, 16, 24, 32), "reduction": 1},
+        tiny={"widths": (4, 6, 8, 12), "reduction": 1},
+    ),
+    "resnet34_cbam": Entry(
+        target="resnet_cbam:ResNetCBAM",
+        task=CLASSIFICATION,
+        fixed={"depth": 34},
+        small={"widths": (8, 16, 24, 32), "reduction": 1},
+        tiny={"widths": (4, 6, 8, 12), "reduction": 1},
+    ),
+    "resnet50_cbam": Entry(
+        target="resnet_cbam:ResNetCBAM",
+        task=CLASSIFICATION,
+        fixed={"depth": 50},
+        small={"widths": (8, 16, 24, 32), "reduction": 8},
+        tiny={"widths": (4, 6, 8, 12), "reduction": 2},
+    ),
+    "resnet101_cbam": Entry(
+        target="resnet_cbam:ResNetCBAM",
+        task=CLASSIFICATION,
+        fixed={"depth": 101},
+        small={"widths": (4, 8, 12, 16), "reduction": 2},
+        tiny={"widths": (2, 4, 5, 6), "reduction": 1},
+    ),
+}
