@@ -171,17 +171,16 @@ def _graph(net: _Net) -> Graph:
 def _name(rows: list[Row]) -> str:
     """The path that the products share, else the operation that tells most."""
     last = [row for row in rows if row.macs] or _telling(rows) or rows
-    return ".".join(_path(rows)) or last[-1].stage or last[-1].operation
+    return ".".join(_path(rows)) or _range(rows) or last[-1].operation
 
 
 def _range(rows: list[Row]) -> str:
     """The paths from the first product to the last: `layers.2 to 5`."""
     shared = _path(rows)
-    heavy = [row.stage.split(".") for row in rows if row.macs]
-    if not heavy or len(heavy[0]) <= len(shared) or len(heavy[-1]) <= len(shared):
-        return _name(rows)
-    first, last = heavy[0][len(shared)], heavy[-1][len(shared)]
-    return ".".join([*shared, first]) + (f" to {last}" if last != first else "")
+    stages = [row.stage for row in rows if row.macs] or [rows[-1].stage]
+    ends = [stage.split(".")[len(shared) :] for stage in (stages[0], stages[-1])]
+    names = dict.fromkeys(end[0] for end in ends if end)
+    return ".".join(filter(None, [*shared, " to ".join(names)]))
 
 
 def _path(rows: list[Row]) -> list[str]:

@@ -1,7 +1,7 @@
 """The key below a network's picture: what colours and lines mean, what each box is."""
 
 from math import log2
-from string import ascii_lowercase
+from string import ascii_letters
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -13,7 +13,7 @@ from simseg_core.probes._table import binary, times
 
 __all__ = ["DASHES", "EDGE", "KINDS", "LETTERS", "LINE", "draw_key", "draw_legend"]
 
-LETTERS = ascii_lowercase
+LETTERS = ascii_letters  # after the last they begin again
 EDGE = 0.06  # inches between the picture and the figure's edge
 LINE = 0.165  # a line of the key
 LETTER = 0.075  # a letter of it, on average

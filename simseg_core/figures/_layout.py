@@ -194,8 +194,9 @@ def _arcs(
             taken = [n for (c, d), n in track.items() if a < d and c < b]
             track[a, b] = max(taken, default=-1) + 1
             others = [stack] if len(between) > len(ours) else []
-            arcs[a, b] = max(ours + others) + 0.07 + 0.075 * track[a, b]
-    return arcs
+            arcs[a, b] = max(ours + others) + 0.07
+    apart = min(0.075, 1.2 / (1 + max(track.values(), default=0)))
+    return {link: high + apart * track[link] for link, high in arcs.items()}
 
 
 def _title(boxes: list[Box]) -> str:

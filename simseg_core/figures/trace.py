@@ -37,7 +37,7 @@ from simseg_core.probes.shapes import Trace
 __all__ = ["draw_trace", "trace_alt_text"]
 
 DEEPEST = 6  # modules nested deeper are folded in any picture
-MOST_BOXES = len(LETTERS)
+MOST_BOXES = 26  # a longer key is not read
 
 
 def draw_trace(trace: Trace, *, title: str | None = None) -> Figure:

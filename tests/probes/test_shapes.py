@@ -151,6 +151,14 @@ def test_in_place_writes_are_part_of_the_flow():
     assert trace.rows[add].activation_bytes == 0
 
 
+def test_a_module_that_hands_its_input_on_is_still_on_the_way():
+    net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Dropout(), nn.Conv2d(3, 3, 1))
+    trace = trace_shapes(net, (1, 3, 4, 4))
+    flow = [(edge.source, edge.target) for edge in trace.edges]
+    assert flow == [(0, 1), (1, 2), (2, 3)]
+    assert trace.rows[2].activation_bytes == 0
+
+
 def test_memory_counts_new_tensors_and_not_views():
     def forward(x):
         return (x + 1).flatten(1).relu_()
