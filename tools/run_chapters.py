@@ -96,7 +96,7 @@ def is_current(name: str, cells: list[dict[str, Any]]) -> bool:
 def run(name: str, notebook: dict[str, Any]) -> bool:
     """Run one chapter; keep its outputs and return True when every cell is green."""
     cells = code_cells(notebook)
-    probe = {
+    probe: dict[str, Any] = {
         "cell_type": "code",
         "id": "run-record",
         "metadata": {},

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Filled = TypeVar("Filled", bound=nn.Module)
 
 # Chapter number -> the module here that holds its exercises.
 CHAPTERS = {"03": "unet"}
@@ -193,7 +195,7 @@ def is_untouched(answer: Any) -> bool:
     return answer is None or answer is ...
 
 
-def fill(module: nn.Module) -> nn.Module:
+def fill(module: Filled) -> Filled:
     """Give a module random weights and statistics that follow from their names alone.
 
     Tensors of one shape and last name (`weight`, `running_var`, ...) get the same

@@ -1,0 +1,166 @@
+"""The rules that every chapter keeps, read from the notebook itself."""
+
+import ast
+import re
+from statistics import median
+from typing import Any
+
+import pytest
+
+from simseg_core.exercises import list_exercises
+
+SECTIONS = (
+    "The question",
+    "What you will be able to do",
+    "Predict first",
+    "Build it",
+    "The same class as the package's",
+    "Trace its shapes",
+    "Its receptive field",
+    "What it costs, and how long it takes",
+    "Train it",
+    "What goes wrong",
+    "Where it differs from the paper",
+    "Exercises",
+    "Your own pictures",
+    "Recap",
+)
+RAW_IN_COLAB = re.compile(
+    r"^:::|^```\{|\{(numref|cite|term|ref|doc|eq|math)[^}]*\}`|^!\[[^\]]*\]\((?!https?:)|"
+    r"\\mathcal",
+    re.MULTILINE,
+)
+DRAWING = re.compile(r"\bdraw_\w+\(|\bplt\.\w+\(|\.plot\(|imshow\(")
+
+
+def test_sections_stand_in_their_order(chapter: Any) -> None:
+    headings = re.findall(
+        r"^## (.+)$", "\n".join(cell.text for cell in chapter.words), re.MULTILINE
+    )
+    assert len(headings) == len(SECTIONS), headings
+    for heading, section in zip(headings, SECTIONS, strict=True):
+        assert heading.startswith(section), f"expected {section!r}, found {heading!r}"
+
+
+def test_first_lines_say_what_is_needed_and_how_long(chapter: Any) -> None:
+    first = chapter.words[0].text
+    assert first.startswith("# ")
+    assert "**Before you start**" in first
+    assert "**Time:**" in first
+    assert "minute" in first
+
+
+def test_last_lines_name_sources_and_lead_on(chapter: Any) -> None:
+    last = chapter.words[-1].text
+    assert "**Sources.**" in last
+    assert "arxiv.org" in last
+    assert len(re.findall(r"\]\(\.\./|\]\(\w+\.ipynb", last)) >= 2, "links back and on"
+
+
+def test_cells_are_short(chapter: Any) -> None:
+    lengths = {cell.id: len(cell.lines) for cell in chapter.code}
+    for cell in chapter.code:
+        is_long_form = DRAWING.search(cell.text) or "class " in cell.text
+        limit = 30 if is_long_form else 15
+        assert lengths[cell.id] <= limit, f"cell {cell.id}: {lengths[cell.id]} lines"
+        for line in cell.lines:
+            assert len(line) <= 100, f"cell {cell.id}: {line}"
+    assert median(lengths.values()) <= 10
+
+
+def test_paragraphs_are_short(chapter: Any) -> None:
+    for cell in chapter.words:
+        for paragraph in re.split(r"\n\s*\n|\n(?=[-|\d])", cell.text):
+            count = len(paragraph.split())
+            assert count <= 90, f"cell {cell.id}: a paragraph of {count} words"
+
+
+def test_figures_have_a_finding_and_a_text(chapter: Any) -> None:
+    figures = [cell for cell in chapter.code if DRAWING.search(cell.text)]
+    assert len(figures) >= 4
+    names = set()
+    for cell in figures:
+        shown = cell.metadata.get("mystnb", {})
+        caption = shown.get("figure", {}).get("caption", "")
+        alt = shown.get("image", {}).get("alt", "")
+        names.add(shown.get("figure", {}).get("name"))
+        assert len(caption.split()) >= 8, f"cell {cell.id}: caption {caption!r}"
+        assert len(alt.split()) >= 8, f"cell {cell.id}: alt text {alt!r}"
+        assert alt != caption
+    assert len(names) == len(figures), "every figure has a name of its own"
+
+
+def test_markdown_is_what_colab_shows(chapter: Any) -> None:
+    for cell in chapter.words:
+        found = RAW_IN_COLAB.search(cell.text)
+        assert not found, f"cell {cell.id}: {found.group()!r} is raw text on Colab"
+
+
+def test_nothing_hides_a_failing_cell(chapter: Any) -> None:
+    assert "allow_errors" not in chapter.raw["metadata"].get("execution", {})
+    for cell in chapter.code:
+        tags = set(cell.metadata.get("tags", []))
+        assert not tags & {"skip-execution", "raises-exception"}, cell.id
+        for node in ast.walk(cell.tree):
+            if isinstance(node, ast.ExceptHandler):
+                named = node.type is not None
+                caught = ast.unparse(node.type) if node.type else "everything"
+                assert named, f"cell {cell.id} catches everything"
+                assert caught not in ("Exception", "BaseException"), (
+                    f"cell {cell.id} catches {caught}: name the error"
+                )
+
+
+def test_every_refusal_shown_is_a_refusal(chapter: Any) -> None:
+    """A try whose body may pass silently would show nothing and prove nothing."""
+    for cell in chapter.code:
+        for node in ast.walk(cell.tree):
+            if isinstance(node, ast.Try):
+                assert node.orelse, (
+                    f"cell {cell.id}: end the try with else: raise AssertionError, "
+                    "so that a refusal that does not come is noticed"
+                )
+
+
+def test_asserts_compare_with_live_code(chapter: Any) -> None:
+    count = 0
+    for cell in chapter.code:
+        for node in ast.walk(cell.tree):
+            if isinstance(node, ast.Assert):
+                count += 1
+                live = any(
+                    isinstance(part, ast.Name | ast.Call)
+                    for part in ast.walk(node.test)
+                )
+                assert live, f"cell {cell.id}: {ast.unparse(node)} compares constants"
+    assert count >= 20
+
+
+def test_notebook_is_stored_bare(chapter: Any) -> None:
+    ids = [cell["id"] for cell in chapter.raw["cells"]]
+    assert len(ids) == len(set(ids))
+    for cell in chapter.raw["cells"]:
+        assert not cell.get("outputs"), f"cell {cell['id']} has outputs: make format"
+        assert cell.get("execution_count") is None
+
+
+def test_exercises_are_stubs_with_a_check(chapter: Any) -> None:
+    number = chapter.name[:2]
+    expected = [name for name in list_exercises() if name.startswith(number)]
+    cells = [c for c in chapter.code if "exercise" in c.metadata.get("tags", [])]
+    checked = [re.search(r'check\("([\d.]+)"', cell.text).group(1) for cell in cells]
+    assert checked == expected
+    assert 4 <= len(checked) <= 6
+    for cell in cells:
+        assert re.search(r"^\s*\.\.\.$|= None", cell.text, re.MULTILINE), cell.id
+
+
+def test_setup_cell_is_the_same_everywhere(chapter: Any, setup_cells: set[str]) -> None:
+    assert "setup" in chapter.code[0].metadata["tags"]
+    assert setup_cells == {chapter.code[0].text}
+
+
+@pytest.mark.parametrize("words", ["obviously", "simply", "of course", "just "])
+def test_no_word_belittles_the_reader(chapter: Any, words: str) -> None:
+    for cell in chapter.words:
+        assert words not in cell.text.lower(), f"cell {cell.id}: {words!r}"
