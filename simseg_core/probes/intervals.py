@@ -80,13 +80,13 @@ class Window:
         taps = self.taps(np.arange(low, high))
         nothing = taps == NOTHING
         held = (nothing | ((taps >= first) & (taps < first + length))).all(axis=1)
-        held &= ~nothing.all(axis=1)  # some outputs of a transposed convolution
-        outputs = np.flatnonzero(held)
-        if not outputs.size:
-            return low, np.empty((0, taps.shape[1]), dtype=taps.dtype)
-        kept = slice(outputs[0], outputs[-1] + 1)
+        middle = self.size_out // 2 - low
+        missing = np.flatnonzero(~held)
+        start = missing[missing < middle].max(initial=-1) + 1
+        stop = missing[missing >= middle].min(initial=len(held))
+        kept = slice(start, stop)
         moved = np.where(nothing, NOTHING, taps - first)[kept]
-        return low + int(outputs[0]), moved
+        return low + int(start), moved
 
 
 def convolution(
