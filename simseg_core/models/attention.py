@@ -152,6 +152,7 @@ class SelfAttention2d(nn.Module):
             else nn.Conv2d(width, channels, 1, bias=bias)
         )
         self.gamma = nn.Parameter(torch.zeros(1))
+        self.product_width = narrow + width  # of scores, and of their weighted sum
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute queries, keys and values: (B, C, H, W) -> three (B, N, width).
@@ -179,6 +180,19 @@ class SelfAttention2d(nn.Module):
         attended = attended.transpose(1, 2).reshape(B, -1, H, W)
         y = self.gamma * self.output(attended) + x
         return (y, attention_map) if return_map else y
+
+    def mathematical_macs(self, x: Tensor, *, return_map: bool = False) -> int:
+        """Count the multiply-accumulates of both products, without the padding.
+
+        `simseg_core.probes.cost` asks for it; either way of attending costs the same.
+
+        >>> SelfAttention2d(64).mathematical_macs(torch.empty(1, 64, 32, 32))
+        75497472
+        """
+        B, _, H, W = x.shape
+        pooled = not isinstance(self.pool, nn.Identity)
+        keys = (H // 2) * (W // 2) if pooled else H * W
+        return B * H * W * keys * self.product_width
 
     def _check(self, x: Tensor) -> None:
         if x.ndim != 4:

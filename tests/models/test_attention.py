@@ -18,6 +18,7 @@ from simseg_core.models.attention import (
     explicit_attention,
     fused_attention,
 )
+from simseg_core.probes.cost import cost
 
 
 def build(layout: str, channels: int = 16, gamma: float = 0.5) -> SelfAttention2d:
@@ -154,6 +155,15 @@ def test_counts_without_a_value_projection():
     block = SpatialSelfAttention2d(64)
     assert parameters(block) == 2 * (64 + 1) * 8 + 1
     assert macs(block, (32, 32)) == 1024 * 2 * 64 * 8 + 1024**2 * (8 + 64)
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, "spatial"])
+def test_cost_is_that_of_the_operation_written_out(layout):
+    """Whichever way it is computed: zeros that widen queries and keys cost nothing."""
+    block = build(layout, channels=64).float()
+    found = cost(block, (1, 64, 32, 33))
+    assert found.macs == macs(block, (32, 33))
+    assert found.parameters == parameters(block)
 
 
 class LargestTensor(TorchDispatchMode):
