@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.module import (
     register_module_forward_hook,
@@ -34,7 +33,7 @@ from simseg_core.probes._record import (
     shapes_of,
     tensors_in,
 )
-from simseg_core.probes.macs import attention_macs, convolution_elements, kernel_macs
+from simseg_core.probes.macs import call_macs, convolution_elements, kernel_macs
 
 __all__ = ["Listener"]
 
@@ -107,9 +106,8 @@ class Listener:
             out = function(*args, **kwargs)
         finally:
             self._open = None
-        if function is F.scaled_dot_product_attention:
-            named = (kwargs[n] for n in ("query", "key", "value") if n in kwargs)
-            call.macs = attention_macs(*[*args, *named][:3])
+        if (known := call_macs(function, args, kwargs)) is not None:
+            call.macs = known
         written = [t for t, before in zip(given, versions) if t._version != before]
         self._close(call, given, written, list(tensors_in(out)))
         return out

@@ -85,7 +85,8 @@ def _run(
     mode = FakeTensorMode(allow_non_fake_inputs=True) if fake else nullcontext()
     copy = mode.from_tensor if isinstance(mode, FakeTensorMode) else torch.clone
     listener = Listener(stages, _title(model))
-    with _unchanged(modules.values()), torch.no_grad(), mode:
+    off = torch.inference_mode(False)  # its tensors do not tell when they are written
+    with _unchanged(modules.values()), off, torch.no_grad(), mode:
         args, kwargs = make(copy)
         names = map(str, range(len(args))) if len(args) > 1 else [""]
         for name, value in chain(zip(names, args), kwargs.items()):

@@ -16,8 +16,9 @@ Where a count comes from, first match wins:
    It gets the arguments of `forward` (use their shapes only: they may hold no
    numbers) and returns the MACs of the operations that stand in *its own* forward.
    Those of its submodules are counted by themselves and do not belong in it.
-2. **Fused attention** called as `F.scaled_dot_product_attention` is its two matrix
-   products, (L, E) by (E, S) and (L, S) by (S, V), from the shapes it was called with.
+2. **The call has a formula here**: `F.scaled_dot_product_attention` is two matrix
+   products, (L, E) by (E, S) and (L, S) by (S, V), from the shapes it was called with;
+   a recurrent layer multiplies each of its weight matrices once a step.
 3. **The kernel has a formula** in `torch.utils.flop_counter`; a formula added with
    `torch.utils.flop_counter.register_flop_formula` for a new kernel is honoured too.
 """
@@ -27,10 +28,11 @@ from math import prod
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import flop_registry
 
-__all__ = ["attention_macs", "convolution_elements", "kernel_macs"]
+__all__ = ["attention_macs", "call_macs", "convolution_elements", "kernel_macs"]
 
 aten = torch.ops.aten
 
@@ -46,6 +48,26 @@ def attention_macs(query: Tensor, key: Tensor, value: Tensor) -> int:
     """
     *batch, length, width = query.shape
     return prod(batch) * length * key.shape[-2] * (width + value.shape[-1])
+
+
+def call_macs(function: Any, args: Any, kwargs: Mapping[str, Any]) -> int | None:
+    """Count what torch's functions with kernels of many kinds do; None for others.
+
+    Args:
+        function: what a `TorchFunctionMode` was given.
+        args: its arguments.
+        kwargs: its keyword arguments.
+    """
+    if function is F.scaled_dot_product_attention:
+        named = [kwargs[n] for n in ("query", "key", "value") if n in kwargs]
+        return attention_macs(*[*args, *named][:3])
+    if function in _RECURRENT and isinstance(args[2], list | tuple):
+        weights = sum(weight.numel() for weight in args[2] if weight.ndim == 2)
+        return prod(args[0].shape[:-1]) * weights
+    return None
+
+
+_RECURRENT = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
 
 
 def _vector_product(*args: Any) -> int:

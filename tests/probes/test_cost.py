@@ -144,6 +144,13 @@ def test_attention_inside_a_module_of_torch_costs_the_same(need_weights, device)
     assert found.macs == 2 * (4 * 10 * 16 * 16 + 2 * 10 * 10 * 16)
 
 
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_a_recurrent_layer_multiplies_its_matrices_once_a_step(device):
+    layer = nn.LSTM(8, 16, num_layers=2, bidirectional=True, batch_first=True)
+    matrices = sum(p.numel() for p in layer.parameters() if p.ndim == 2)
+    assert cost(layer, (3, 5, 8), device=device).macs == 3 * 5 * matrices
+
+
 class Padded(nn.Module):
     """Widens queries and keys with zeros for the kernel's sake, and says so."""
 

@@ -284,6 +284,15 @@ def test_real_and_imagined_runs_agree():
     assert on_meta.rows == real.rows
 
 
+def test_a_reader_in_inference_mode_gets_the_same_trace():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True))
+    expected = trace_shapes(net, (1, 3, 8, 8)).rows
+    with torch.inference_mode():
+        assert trace_shapes(net, (1, 3, 8, 8)).rows == expected
+        assert trace_shapes(net, inputs=torch.rand(1, 3, 8, 8)).rows == expected
+        assert trace_shapes(net, (1, 3, 8, 8), device="cpu").rows == expected
+
+
 def test_nothing_is_computed_for_a_large_network():
     """A terabyte of activations is traced, so they cannot have been allocated."""
     trace = trace_shapes(nn.Conv2d(3, 4096, 3, padding=1), (16, 3, 2048, 2048))
