@@ -15,6 +15,9 @@ NAMES = list_models()
 SEGMENTATION = list_models("segmentation")
 # Names of one class differ in a depth. The slow tests take the first of each.
 ONE_A_CLASS = list({TABLE[name].target: name for name in reversed(NAMES)}.values())
+# Pixels to learn from: the valid U-Net's own, room for the borders of DeepLab's coarse
+# map, and few for attention, which compares every two of them.
+SIZES = {"unet_attention": 16, "unet_": 32, "unet": 204, "deeplab": 64}
 LEARNERS = [name for name in ONE_A_CLASS if name in SEGMENTATION]
 
 
@@ -133,8 +136,7 @@ def test_bfloat16_autocast_stays_near(name: str) -> None:
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learns_four_images(name: str) -> None:
     model = create_model(name, preset="tiny", num_classes=2)
-    # DeepLab's map has an eighth of the size: its images need room for a border.
-    size = 204 if name == "unet" else 64 if name.startswith("deeplab") else 32
+    size = next((SIZES[start] for start in SIZES if name.startswith(start)), 32)
     # Blobs with smooth borders; the second class is a little brighter.
     field = F.interpolate(torch.rand(4, 1, 3, 3), size, mode="bilinear")
     mask = field[:, 0] > field.median()
