@@ -1,101 +1,16 @@
-"""What is told of a field: intervals, size, stride, offset and phases by layer."""
+"""What is told of one tensor's field: along both axes, and the box of one position."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from simseg_core.probes.endless import unite_endless
+from simseg_core.probes.field_axis import AxisField, axis_field
 from simseg_core.probes.field_listen import Heard
-from simseg_core.probes.field_terms import Axis
-from simseg_core.probes.intervals import EMPTY, IntArray
+from simseg_core.probes.intervals import EMPTY
 
-__all__ = ["AxisField", "Interval", "LayerField"]
+__all__ = ["Interval", "LayerField"]
 
-Interval = tuple[int, int]
-LONGEST_PERIOD = 32  # longer cycles (a resize 33 -> 129 has 43) are told index by index
-
-
-@dataclass(frozen=True)
-class AxisField:
-    """The field along one axis of the image, for each position of a map.
-
-    Two intervals belong to a position. The *clipped* one (`first`, `last`) holds the
-    first and last input position it really reads: taps on padding read nothing. The
-    *unclipped* one (`unclipped_first`, `unclipped_last`) is what it would read were
-    image and maps endless; size, stride and offset are told of it. Global paths are
-    left out of both, and are in `whole_first`, `whole_last` (clipped).
-
-    Attributes:
-        first, last: `(n,)`, both ends included; `first > last` where nothing is read.
-        whole_first, whole_last: `(n,)`, the same with global paths.
-        unclipped_first, unclipped_last: `(n,)`; None where positions were regrouped
-            (windows, class tokens), so that no endless axis is left.
-        period: the sizes and steps repeat after this many positions; None if they do
-            not, or only after more than 32.
-        advance: input positions that one period moves on.
-        phases: the unclipped size by phase: position i has `phases[i % period]`.
-        is_global: whether a global operation lets some position see everything.
-    """
-
-    first: IntArray
-    last: IntArray
-    whole_first: IntArray
-    whole_last: IntArray
-    unclipped_first: IntArray | None
-    unclipped_last: IntArray | None
-    period: int | None
-    advance: int
-    phases: tuple[int, ...] | None
-    is_global: bool
-
-    @property
-    def sizes(self) -> IntArray:
-        """Unclipped size of each position's field (clipped where there is no other)."""
-        if self.unclipped_first is None or self.unclipped_last is None:
-            return (self.last - self.first + 1).clip(0)
-        return (self.unclipped_last - self.unclipped_first + 1).clip(0)
-
-    @property
-    def size(self) -> int | None:
-        """The one unclipped size; None if it differs or is not defined."""
-        if self.unclipped_first is None:
-            return None
-        sizes = set(self.phases or self.sizes.tolist())
-        return sizes.pop() if len(sizes) == 1 else None
-
-    @property
-    def stride(self) -> Fraction | int | None:
-        """Input positions between neighbours, on average over a period."""
-        if self.period is None:
-            return None
-        stride = Fraction(self.advance, self.period)
-        return int(stride) if stride.denominator == 1 else stride
-
-    @property
-    def offset(self) -> int | None:
-        """Unclipped first input position of position 0; negative within the padding."""
-        if self.unclipped_first is None or not len(self.first):
-            return None
-        return int(self.unclipped_first[0])
-
-    def summary(self) -> tuple[str, str, str]:
-        """Size, stride and offset as a table's cells."""
-        if not len(self.first) or (self.first > self.last).all():
-            return ("global" if self.is_global else "none"), "-", "-"
-        sizes = sorted(set(self.phases or self.sizes.tolist()))
-        size = " or ".join(map(str, sizes))
-        if len(sizes) > 2:
-            size = f"{sizes[0]} to {sizes[-1]}"
-        if self.unclipped_first is None:
-            size += " clipped"
-        if self.is_global:
-            size += " + global"
-        offset = "-" if self.offset is None else str(self.offset)
-        return size, "-" if self.stride is None else str(self.stride), offset
+Interval = tuple[int, int]  # first and last position, both included
 
 
 class LayerField:
@@ -110,11 +25,10 @@ class LayerField:
         is_global: whether a global path arrives.
     """
 
-    def __init__(self, heard: Heard, image: Interval) -> None:
+    def __init__(self, heard: Heard) -> None:
         self.name, self.operation = heard.name, heard.operation
         self.shape, self.depth = heard.shape, heard.depth
         self.is_module, self.is_leaf = heard.is_module, heard.is_leaf
-        self.image = image
         self._axes = heard.field
         self.is_global = any(
             (t.data[4] == 0).any() for axis in self._axes for t in axis
@@ -123,12 +37,12 @@ class LayerField:
     @cached_property
     def rows(self) -> AxisField:
         """Along the image's height."""
-        return _axis_field(self._axes[0], len(self.shape))
+        return axis_field(self._axes[0], len(self.shape))
 
     @cached_property
     def columns(self) -> AxisField:
         """Along the image's width."""
-        return _axis_field(self._axes[1], len(self.shape))
+        return axis_field(self._axes[1], len(self.shape))
 
     @property
     def size(self) -> tuple[int | None, int | None]:
@@ -182,6 +96,15 @@ class LayerField:
             found.append((low, -high))
         return found[0], found[1]
 
+    def unclipped_box(self, index: Sequence[int]) -> tuple[Interval, Interval] | None:
+        """Give the same without image edges; None where it is not defined."""
+        ends = []
+        for axis, i in zip((self.rows, self.columns), index):
+            if axis.unclipped_first is None or axis.unclipped_last is None:
+                return None
+            ends.append((int(axis.unclipped_first[i]), int(axis.unclipped_last[i])))
+        return (ends[0], ends[1]) if len(ends) == 2 else None
+
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers and lists, for JSON."""
         axes = {"rows": self.rows, "columns": self.columns}
@@ -202,54 +125,3 @@ class LayerField:
             }
             for label, axis in axes.items()
         }
-
-
-def _axis_field(axis: Axis, rank: int) -> AxisField:
-    """Unite all terms, channels and other axes, one entry a position of this axis."""
-    local = [term for term in axis if term.is_local]
-    dims = sorted({d for term in local for d in term.over})
-    endless = unite_endless([term.endless for term in local]) if local else None
-    data = np.full([5] + [1] * rank, EMPTY)
-    for term in axis:
-        data = np.minimum(data, term.data)
-    others = tuple(d + 1 for d in range(rank) if d not in dims)
-    data = data.min(axis=others).reshape(5, -1)
-    unclipped: tuple[IntArray | None, IntArray | None] = (None, None)
-    period, advance, phases = None, 0, None
-    if endless is not None:
-        reach = endless.data.reshape(2, -1, endless.data.shape[-1]).min(axis=1)
-        start = -endless.first
-        ends = reach[:, start : start + endless.size]
-        unclipped = (ends[0], -ends[1])
-        period, advance = _period(reach)
-        if period:
-            first, minus_last = reach[:, start : start + period]
-            phases = tuple((1 - minus_last - first).clip(0).tolist())
-        if endless.packed:
-            shape = (5, *endless.packed)
-            if data.shape[1] > 1:
-                drop = tuple(
-                    i + 1 for i in range(len(endless.packed)) if i != endless.role
-                )
-                data = data.reshape(shape).min(axis=drop)
-    size = endless.size if endless else max(data.shape[1], 1)
-    data = np.broadcast_to(data, (5, size)) if data.shape[1] == 1 else data
-    return AxisField(
-        data[2], -data[3], data[0], -data[1], *unclipped, period, advance, phases,
-        bool((data[4] == 0).any()),
-    )  # fmt: skip
-
-
-def _period(reach: IntArray) -> tuple[int | None, int]:
-    """Find the shortest cycle of the steps, and how far it advances."""
-    length = reach.shape[1]
-    for period in range(1, min(LONGEST_PERIOD, length // 2) + 1):
-        moved = reach[:, period:] - reach[:, :-period]
-        reads = reach[0] < EMPTY
-        if (reads[period:] != reads[:-period]).any():
-            continue
-        both = reads[period:]
-        advance = moved[0, both]
-        if (advance == advance[:1]).all() and (moved[1, both] == -advance[:1]).all():
-            return period, int(advance[0])
-    return None, 0

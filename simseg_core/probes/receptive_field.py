@@ -17,9 +17,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from simseg_core.probes.endless import MarginTooSmallError
+from simseg_core.probes.field_axis import AxisField
 from simseg_core.probes.field_input import as_module, image_shape
 from simseg_core.probes.field_listen import listen
-from simseg_core.probes.field_report import AxisField, Interval, LayerField
+from simseg_core.probes.field_report import Interval, LayerField
 from simseg_core.probes.field_rules import UnknownOperationError
 from simseg_core.probes.gradient_support import gradient_support
 
@@ -89,6 +90,10 @@ class ReceptiveField:
     ) -> tuple[Interval, Interval] | None:
         """Give the input rows and columns of one output pixel: see `LayerField.box`."""
         return self.output.box(index, whole=whole)
+
+    def unclipped_box(self, index: Sequence[int]) -> tuple[Interval, Interval] | None:
+        """Give the same without image edges: see `LayerField.unclipped_box`."""
+        return self.output.unclipped_box(index)
 
     def support(self, index: Sequence[int]) -> Tensor:
         """Give the very pixels that one output pixel depends on: a bool mask (H, W).
@@ -191,8 +196,7 @@ def receptive_field(
             margin *= 4
             if margin > LAST_MARGIN:
                 raise
-    image = (shape[2], shape[3])
     if not ends:
         raise ValueError("no output of the network depends on the image")
-    outputs = {end.name: LayerField(end, image) for end in ends}
-    return ReceptiveField(model, shape, [LayerField(h, image) for h in heard], outputs)
+    outputs = {end.name: LayerField(end) for end in ends}
+    return ReceptiveField(model, shape, [LayerField(h) for h in heard], outputs)
