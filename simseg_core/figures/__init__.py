@@ -14,11 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simseg_core.figures.scenes import draw_predictions, draw_samples
     from simseg_core.figures.timing import draw_roofline, draw_timings
+    from simseg_core.figures.trace import draw_trace, trace_alt_text
     from simseg_core.figures.training import draw_losses, draw_seed_spread
 
 _MODULE_OF = {
     "draw_trace": "trace",
+    "trace_alt_text": "trace",
     "draw_samples": "scenes",
     "draw_predictions": "scenes",
     "draw_timings": "timing",
@@ -34,6 +37,7 @@ __all__ = [
     "draw_seed_spread",
     "draw_timings",
     "draw_trace",
+    "trace_alt_text",
 ]
 
 

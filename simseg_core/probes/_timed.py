@@ -69,19 +69,15 @@ class Timed:
         )
         return cls(name, run, found, description)
 
-    def turn(
-        self, min_run_time: float, max_run_time: float, spread: float = 0.05
-    ) -> Measurement:
-        """Repeat the call until the spread is small or the time is up."""
+    def turn(self, seconds: float) -> Measurement:
+        """Repeat the call for these seconds, or once if it takes longer."""
         timer = benchmark.Timer(
             "run()",
             globals={"run": self.run},
             timer=machine.clock_of(self.device),
             num_threads=torch.get_num_threads(),  # its own default is a single one
         )
-        found = timer.adaptive_autorange(
-            spread, min_run_time=min_run_time, max_run_time=max_run_time
-        )
+        found = timer.blocked_autorange(min_run_time=seconds)
         return replace(
             self.description,
             times=tuple(found.times),

@@ -25,6 +25,8 @@ from simseg_core.probes.measurement import Measurement, duration, write_json
 __all__ = ["Block", "Ceilings", "Roofline", "measure_ceilings", "roofline"]
 
 _COPY_BYTES = 2**28  # 256 MiB: beyond the caches of most devices
+_CPU_SIZES = (512, 1024)  # sides of the matrices; the best rate counts
+_GPU_SIZES = (2048, 4096, 8192)
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def roofline(
             all measured on one device.
 
     >>> from simseg_core.probes import measure
-    >>> relu = measure(torch.relu, torch.ones(9), min_run_time=0.01)
+    >>> relu = measure(torch.relu, torch.ones(9), max_run_time=0.1, min_run_time=0.1)
     >>> peak = Ceilings(1e11, 1e10, "cpu", relu.device_name, "float32", relu.threads)
     >>> placed = roofline({"3x3 convolution": (1e9, 1e8, relu)}, ceilings=peak)
     >>> placed.blocks[0].intensity, placed.limit(placed.blocks[0])
@@ -183,9 +185,8 @@ def measure_ceilings(
 ) -> Ceilings:
     """Measure the best matrix product and the copy of a device, in a few seconds."""
     device = torch.device(device)
-    sizes = (1024, 2048) if device.type == "cpu" else (2048, 4096, 8192)
     rates = []
-    for n in sizes:
+    for n in _CPU_SIZES if device.type == "cpu" else _GPU_SIZES:
         a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
         rates.append(2 * n**3 / _seconds(torch.matmul, a, b))
     source = torch.zeros(_COPY_BYTES, dtype=torch.uint8, device=device)
@@ -203,4 +204,4 @@ def measure_ceilings(
 
 def _seconds(fn: Any, *args: Any) -> float:
     timed = Timed.prepare(fn, args, None, backward=False, device=None)
-    return min(timed.turn(0.2, 1.0).times)  # a ceiling is the best, not the usual
+    return min(timed.turn(0.3).times)  # a ceiling is the best, not the usual

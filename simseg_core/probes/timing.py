@@ -1,16 +1,18 @@
 """How long a call takes: medians with their spread, and fair comparisons.
 
 Built on `torch.utils.benchmark`, which sets the thread count, times short calls in
-blocks and repeats until the spread is small. Added here: a clock that waits for the
-device (CUDA events on a GPU), the backward pass, peak memory, and the device's name, so
+blocks. Added here: a clock that waits for the device (CUDA events on a GPU), repeating
+until the spread is small, the backward pass, peak memory, and the device's name, so
 that a figure can be read without guessing what it was measured on.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from simseg_core.probes import _machine as machine
 from simseg_core.probes._timed import Timed
 from simseg_core.probes.ceilings import Roofline, roofline
 from simseg_core.probes.comparison import Comparison
@@ -25,6 +27,8 @@ __all__ = [
     "measure",
     "roofline",
 ]
+
+_FEWEST_TIMES = 4  # or quartiles say nothing
 
 
 def measure(
@@ -61,12 +65,22 @@ def measure(
         ValueError: if it ran on another device than `device`, or has no gradient.
 
     >>> from simseg_core.probes import measure
-    >>> found = measure(torch.relu, torch.ones(8), label="ReLU", min_run_time=0.01)
+    >>> brief = {"min_run_time": 0.01, "max_run_time": 0.05}
+    >>> found = measure(torch.relu, torch.ones(8), label="ReLU", **brief)
     >>> found.label, found.device, found.dtype, found.median > 0
     ('ReLU', 'cpu', 'float32', True)
     """
     timed = Timed.prepare(fn, args, label, backward, device)
-    return timed.turn(min_run_time, max_run_time, spread)
+    times: tuple[float, ...] = ()
+    clock = machine.clock_of(timed.device)
+    end = clock() + max_run_time
+    while True:
+        turn = timed.turn(min_run_time)
+        times += turn.times
+        found = replace(turn, times=times)
+        steady = len(times) >= _FEWEST_TIMES and found.iqr <= spread * found.median
+        if steady or clock() >= end:
+            return found
 
 
 def compare(
@@ -106,5 +120,5 @@ def compare(
     if len(devices) > 1:
         where = {one.label: str(one.device) for one in timed}
         raise ValueError(f"the competitors run on different devices: {where}")
-    turns = [[one.turn(turn_time, turn_time) for one in timed] for _ in range(rounds)]
+    turns = [[one.turn(turn_time) for one in timed] for _ in range(rounds)]
     return Comparison.of_rounds(turns)

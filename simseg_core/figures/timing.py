@@ -1,0 +1,154 @@
+"""Measured times with their spread, and blocks under a device's roofline."""
+
+from collections.abc import Iterable
+from itertools import cycle
+from textwrap import fill
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from simseg_core.figures.style import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    SMALLEST,
+    new_figure,
+    style,
+)
+from simseg_core.probes.ceilings import Roofline
+from simseg_core.probes.comparison import Comparison
+from simseg_core.probes.measurement import Measurement, duration
+
+__all__ = ["draw_roofline", "draw_timings"]
+
+LINE = 60  # characters of the smallest text that fit the figure's width
+
+
+def draw_timings(
+    measurements: Iterable[Measurement] | Comparison, *, title: str = "Time of one run"
+) -> Figure:
+    """Draw the median of each measurement with its middle half, the first on top.
+
+    Args:
+        measurements: of one device, as `measure` or `compare` give them.
+        title: what is compared.
+
+    Returns:
+        A figure that names the device.
+
+    Raises:
+        ValueError: if there is nothing to draw, or it comes from several devices.
+
+    >>> import torch
+    >>> from simseg_core.probes import measure
+    >>> relu = measure(torch.relu, torch.ones(9), min_run_time=0.1, max_run_time=0.1)
+    >>> figure = draw_timings([relu])
+    >>> figure.axes[0].get_yticklabels()[0].get_text()
+    'relu'
+    """
+    if isinstance(measurements, Comparison):
+        measurements = measurements.measurements.values()
+    found = list(measurements)
+    machines = {_machine(one) for one in found}
+    if len(machines) != 1:
+        raise ValueError(
+            "one figure is of one device, thread count and type, got "
+            f"{sorted(machines) or 'no measurement'}: draw a figure for each"
+        )
+    with style():
+        figure, axes = new_figure(height=1.4 + 0.55 * len(found))
+        for row, (one, colour, marker) in enumerate(
+            zip(found, cycle(COLOURS), cycle(MARKERS))
+        ):
+            low, high = one.quartiles
+            axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
+            axes.plot([low, high], [row, row], "-", color=colour, linewidth=4)
+            axes.plot(one.median, row, marker, color=colour, markeredgecolor="black")
+            axes.annotate(
+                duration(one.median),
+                (max(high, one.median), row),
+                xytext=(8, 0),
+                textcoords="offset points",
+                verticalalignment="center",
+            )
+        labels = [fill(one.label, 18) for one in found]
+        axes.set_yticks(range(len(found)), labels)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.3 * max(one.quartiles[1] for one in found))
+        axes.xaxis.set_major_formatter(EngFormatter("s"))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set_title(title)
+        key = "marker: median; thick line: middle half of the repetitions"
+        figure.supxlabel(f"{key}\n{fill(machines.pop(), LINE)}", fontsize=SMALLEST)
+    return figure
+
+
+def draw_roofline(roofline: Roofline) -> Figure:
+    """Draw blocks under the memory roof and the arithmetic roof of their device.
+
+    Args:
+        roofline: as `simseg_core.probes.roofline` gives it.
+
+    Returns:
+        A figure with logarithmic axes; its legend tells each block's share of what is
+        attainable at its intensity.
+
+    >>> from simseg_core.probes.ceilings import Block, Ceilings
+    >>> peak = Ceilings(1e11, 1e10, "cpu", "an example", "float32", threads=2)
+    >>> figure = draw_roofline(Roofline(peak, (Block("3x3", 1e9, 1e8, 0.04),)))
+    >>> figure.axes[0].get_xscale()
+    'log'
+    """
+    top, blocks = roofline.ceilings, roofline.blocks
+    intensities = [top.ridge, *(block.intensity for block in blocks)]
+    ends = np.array([min(intensities) / 4, max(intensities) * 4])
+    corner = [ends[0], top.ridge, ends[1]]
+    with style():
+        figure, axes = new_figure(height=3.6 + 0.22 * len(blocks))
+        axes.loglog(corner, [top.attainable(x) for x in corner], "-", color="black")
+        axes.axvline(top.ridge, linestyle=":", color=GREY, linewidth=1)
+        for block, colour, marker in zip(blocks, cycle(COLOURS), cycle(MARKERS)):
+            axes.plot(
+                block.intensity,
+                block.flops,
+                marker,
+                color=colour,
+                markeredgecolor="black",
+                markersize=9,
+                linestyle="none",
+                label=f"{block.name}: {roofline.efficiency(block):.0%} of the roof, "
+                f"limited by {roofline.limit(block)}",
+            )
+            roof = top.attainable(block.intensity)
+            axes.vlines(block.intensity, *sorted((block.flops, roof)), colour, ":")
+        axes.set_xlim(*ends)
+        lowest = min([top.flops, *(block.flops for block in blocks)])
+        axes.set_ylim(lowest / 3, top.flops * 3)
+        axes.xaxis.set_major_formatter("{x:g}")  # exponents would be too small
+        axes.yaxis.set_major_formatter(EngFormatter("FLOP/s", places=0))
+        device = f"{top.device}: {top.device_name}, {top.threads} threads, {top.dtype}"
+        key = "arithmetic intensity (FLOP per byte moved)"
+        axes.set_xlabel(f"{key}\n{fill(device, 48)}")
+        axes.set_title(
+            f"Roof: {EngFormatter('FLOP/s', places=0)(top.flops)} matrix product, "
+            f"{EngFormatter('B/s', places=0)(top.bandwidth)} copy"
+        )
+        axes.text(top.ridge, top.flops * 1.2, " arithmetic", color=GREY)
+        axes.text(
+            top.ridge,
+            top.flops * 1.2,
+            "memory ",
+            color=GREY,
+            horizontalalignment="right",
+        )
+        axes.grid(True, which="major")
+        figure.legend(loc="outside lower left")
+    return figure
+
+
+def _machine(one: Measurement) -> str:
+    what = "forward and backward" if one.backward else "forward"
+    return (
+        f"{one.device}: {one.device_name}, {one.threads} threads, {one.dtype}; {what}"
+    )

@@ -1,0 +1,330 @@
+"""Timing on a fake clock, so that no test depends on how busy the machine is."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils import benchmark
+
+from simseg_core.probes import _machine, _timed
+from simseg_core.probes.comparison import Comparison
+from simseg_core.probes.measurement import Measurement, duration, load, write_json
+from simseg_core.probes.timing import compare, measure
+
+BRIEF = {"min_run_time": 0.001, "max_run_time": 0.01}
+
+
+class Clock:
+    """Time that passes only when a fake call says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.readings = 0
+
+    def __call__(self) -> float:
+        self.readings += 1
+        self.now += 1e-9
+        return self.now
+
+    def call(self, name: str, *seconds: float) -> Callable[[], Tensor]:
+        """Return a function that takes these seconds in turn."""
+        calls = 0
+
+        def run() -> Tensor:
+            nonlocal calls
+            self.now += seconds[calls % len(seconds)]
+            calls += 1
+            return torch.zeros(1)
+
+        run.__name__ = name
+        return run
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    fake = Clock()
+    monkeypatch.setattr(_machine, "clock_of", lambda device: fake)
+    return fake
+
+
+def test_median_and_quartiles_are_those_of_the_calls(clock: Clock) -> None:
+    found = measure(
+        clock.call("f", 1.0, 2.0, 3.0, 4.0), min_run_time=100, max_run_time=1000
+    )
+    assert set(map(round, found.times)) == {1, 2, 3, 4}
+    assert found.runs_per_time == 1
+    assert found.median == pytest.approx(2.5, abs=0.5)
+    low, high = found.quartiles
+    assert 1 <= low < found.median < high <= 4
+    assert found.iqr == pytest.approx(high - low)
+
+
+def test_a_steady_call_stops_early_and_an_unsteady_one_uses_its_time(
+    clock: Clock,
+) -> None:
+    steady = measure(clock.call("steady", 1.0), min_run_time=1, max_run_time=60)
+    begun = clock.now
+    unsteady = measure(
+        clock.call("unsteady", 1.0, 2.0, 4.0), min_run_time=1, max_run_time=60
+    )
+    assert len(steady.times) < 8
+    assert clock.now - begun >= 60
+    assert len(unsteady.times) > 8
+
+
+def test_short_calls_are_timed_in_blocks(clock: Clock) -> None:
+    found = measure(clock.call("short", 1e-6), min_run_time=0.01, max_run_time=1)
+    assert found.runs_per_time >= 10
+    assert found.median == pytest.approx(1e-6, rel=0.01)
+
+
+def test_the_call_is_warm_before_it_is_timed(clock: Clock) -> None:
+    cold = clock.call("cold", 1000.0, *[1.0] * 999)
+    assert max(measure(cold, **BRIEF).times) == pytest.approx(1, rel=0.01)
+
+
+def test_competitors_take_turns_and_each_round_has_its_ratio(clock: Clock) -> None:
+    order: list[str] = []
+
+    def slow_down(name: str, seconds: float) -> Callable[[], Tensor]:
+        def run() -> Tensor:
+            order.append(name)
+            clock.now += seconds * (1 + clock.now / 100)  # the machine gets hotter
+            return torch.zeros(1)
+
+        return run
+
+    found = compare(
+        {"A": slow_down("A", 0.1), "B": slow_down("B", 0.2)}, rounds=4, turn_time=0.1
+    )
+    timed = order[order.index("B") :]
+    turns = "".join(a for a, b in zip(timed, [*timed[1:], ""]) if a != b)
+    assert "ABABABAB" in turns
+    assert len(found.ratios["B"]) == 4
+    assert found.ratio("B") == pytest.approx(2, rel=0.05)
+    assert found.ratios["A"] == (1,) * 4
+    # The absolute times drifted; the ratios hardly did.
+    drift = max(found["A"].times) / min(found["A"].times)
+    low, high = found.spread("B")
+    assert high / low < 1 + (drift - 1) / 2
+    assert "A" in str(found)
+    assert f"{found.ratio('B'):.2f}" in found._repr_html_()
+
+
+@pytest.mark.parametrize("names", ["", "A"])
+def test_one_competitor_is_no_comparison(names: str) -> None:
+    with pytest.raises(ValueError, match="two or more callables"):
+        compare(dict.fromkeys(names, torch.relu), torch.ones(1))
+
+
+def test_the_same_statement_as_torchs_own_timer() -> None:
+    """Structure, not speed: one thread count, one statement, within a factor of 20."""
+    a = torch.randn(64, 64)
+    ours = measure(torch.matmul, a, a, **BRIEF)
+    by_hand = benchmark.Timer(
+        "f(a, a)",
+        globals={"f": torch.matmul, "a": a},
+        num_threads=torch.get_num_threads(),
+    ).blocked_autorange(min_run_time=0.01)
+    assert 1 / 20 < ours.median / by_hand.median < 20
+
+
+def test_what_the_time_depends_on_is_recorded() -> None:
+    model = nn.Conv2d(3, 4, 1).to(torch.bfloat16, memory_format=torch.channels_last)
+    x = torch.zeros(2, 3, 8, 8, dtype=torch.bfloat16)
+    found = measure(model, x.to(memory_format=torch.channels_last), **BRIEF)
+    assert (found.label, found.device, found.dtype) == ("Conv2d", "cpu", "bfloat16")
+    assert found.layout == "channels_last"
+    assert measure(torch.relu, x, **BRIEF).layout == "contiguous"
+    assert found.threads == torch.get_num_threads()
+    assert found.versions["torch"] == torch.__version__
+    assert found.device_name
+    for part in ("Conv2d", "cpu", "bfloat16", torch.__version__):
+        assert part in str(found)
+
+
+def test_autocast_is_part_of_the_type() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        found = measure(nn.Linear(4, 4), torch.ones(1, 4), **BRIEF)
+    assert found.dtype == "float32, autocast bfloat16"
+
+
+def test_the_threads_are_torchs_own_and_stay_so() -> None:
+    seen = set()
+
+    def run() -> None:
+        seen.add(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert measure(run, **BRIEF).threads == 2
+        assert seen == {2}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_forward_runs_without_gradients_and_backward_with_them() -> None:
+    model, modes = nn.Linear(3, 3), []
+    model.register_forward_hook(lambda *args: modes.append(args[2].requires_grad))
+    x = torch.ones(2, 3)
+    measure(model, x, **BRIEF)
+    assert not any(modes)
+    modes.clear()
+    assert measure(model, x, backward=True, **BRIEF).backward
+    assert all(modes)
+
+
+def test_backward_reaches_hidden_parameters_and_leaves_grad_alone() -> None:
+    model = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 1))
+    gradients: list[int] = []
+    for parameter in model.parameters():
+        parameter.register_hook(lambda g: gradients.append(g.numel()))
+    x = torch.ones(2, 3, requires_grad=True)
+    measure(lambda: {"out": [model(x)]}, backward=True, **BRIEF)
+    assert set(gradients) == {15, 5, 1}  # 3 x 5, 5 (twice), 1
+    assert x.grad is None
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_backward_without_a_gradient_is_refused() -> None:
+    with pytest.raises(ValueError, match="requires_grad=True"):
+        measure(torch.relu, torch.ones(1), backward=True)
+
+
+def test_another_device_than_asked_for_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"ran on cpu, not on cuda.*\.to\('cuda'\)"):
+        measure(torch.relu, torch.ones(1), device="cuda")
+    assert measure(torch.relu, torch.ones(1), device="cpu", **BRIEF).device == "cpu"
+
+
+def test_the_device_is_where_the_tensors_lie() -> None:
+    cpu, meta = torch.zeros(1), torch.zeros(1, device="meta")
+    assert _machine.device_of([]) == torch.device("cpu")
+    assert _machine.device_of([cpu, cpu]) == torch.device("cpu")
+    assert _machine.device_of([cpu, meta]) == torch.device("meta")
+    elsewhere = SimpleNamespace(device=torch.device("cuda:1"))
+    with pytest.raises(ValueError, match="several devices"):
+        _machine.device_of([meta, elsewhere])  # type: ignore[list-item]
+
+
+def test_an_accelerators_clock_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = []
+    monkeypatch.setattr(torch.accelerator, "synchronize", waited.append)
+    clock = _machine.clock_of(torch.device("mps"))
+    first, second = clock(), clock()
+    assert waited == [torch.device("mps")] * 2
+    assert second >= first
+
+
+def test_the_cuda_clock_reads_finished_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    log: list[str] = []
+    gpu_time = iter([10.0, 12.5, 40.0])  # ms at which each event is reached
+
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            assert enable_timing
+            self.at: float | None = None
+            self.done = False
+
+        def record(self, stream: object) -> None:
+            log.append("record")
+            self.at = next(gpu_time)
+
+        def synchronize(self) -> None:
+            log.append("synchronize")
+            self.done = self.at is not None
+
+        def elapsed_time(self, end: "Event") -> float:
+            assert self.done
+            assert end.done
+            return end.at - self.at
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: device)
+    clock = _machine.clock_of(torch.device("cuda:0"))
+    assert clock() == pytest.approx(0.0025)
+    assert clock() == pytest.approx(0.030)
+    assert log == ["record", "synchronize"] * 3
+
+
+def test_the_timer_reads_the_devices_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    clock = Clock()
+
+    def clock_of(device: torch.device) -> Clock:
+        asked.append(device)
+        return clock
+
+    monkeypatch.setattr(_machine, "clock_of", clock_of)
+    measure(clock.call("f", 1.0), **BRIEF)
+    assert set(asked) == {torch.device("cpu")}
+    assert clock.readings > 2
+
+
+def sample() -> Measurement:
+    return measure(torch.relu, torch.ones(2, 3), label="ReLU", **BRIEF)
+
+
+def test_json_round_trip(tmp_path: Path) -> None:
+    found, path = sample(), tmp_path / "new" / "relu.json"
+    found.save(path)
+    assert load(path) == found
+    assert json.loads(path.read_text())["median"] == found.median
+    assert [file.name for file in path.parent.iterdir()] == ["relu.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    write_json({"kept": 1}, path)
+    with pytest.raises(TypeError):
+        write_json({"first": 1, "then": object()}, path)
+    assert json.loads(path.read_text()) == {"kept": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "not JSON", '{"label": "ReLU"}'])
+def test_a_file_without_a_measurement_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"other\.json"):
+        load(path)
+
+
+def test_a_comparison_is_saved_whole(tmp_path: Path) -> None:
+    found = Comparison.of_rounds([[sample(), sample()]])
+    found.save(tmp_path / "pair.json")
+    kept = json.loads((tmp_path / "pair.json").read_text())
+    assert kept["ratios"] == {"ReLU": list(found.ratios["ReLU"])}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1, "1.00 s"), (0.9999, "1.00 s"), (0.09999, "100 ms"), (3e-12, "0.00 ns")],
+)
+def test_durations_have_three_digits(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_leaves_are_found_once_each() -> None:
+    a, b = (torch.ones(1, requires_grad=True) for _ in range(2))
+    leaves = _timed._leaves([a * b + a, a - b])
+    assert {id(leaf) for leaf in leaves} == {id(a), id(b)}
+    assert len(leaves) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("backward", [False, True])
+def test_the_same_call_measures_a_gpu(backward: bool) -> None:
+    model, x = nn.Conv2d(8, 8, 3).cuda(), torch.ones(1, 8, 64, 64, device="cuda")
+    found = measure(model, x, backward=backward)
+    assert found.device == "cuda:0"
+    assert found.device_name == torch.cuda.get_device_name()
+    assert found.memory_counter == "CUDA allocator"
+    assert found.peak_bytes is not None
+    assert found.peak_bytes >= 8 * 62 * 62 * 4  # its output, at least
