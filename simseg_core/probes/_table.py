@@ -107,7 +107,8 @@ def html_table(
     )
     foot = "".join(f"<p>{escape(note)}</p>" for note in notes)
     return (
-        f'<div role="region" aria-label="{name}" tabindex="0" '
+        "<style>@media print{.simseg-table{max-height:none!important}}</style>\n"
+        f'<div class="simseg-table" role="region" aria-label="{name}" tabindex="0" '
         'style="overflow:auto;max-height:32em;max-width:100%">\n'
         '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">\n'
         f'<caption style="caption-side:top;text-align:left">{escape(title)}</caption>\n'

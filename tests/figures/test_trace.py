@@ -11,6 +11,7 @@ from torch import nn
 
 from simseg_core.figures._graph import condense
 from simseg_core.figures._layout import LEAST, arrange
+from simseg_core.figures._levels import levels
 from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.figures.trace import _plan, draw_trace, trace_alt_text
 from simseg_core.probes import trace_shapes
@@ -120,11 +121,24 @@ def test_a_unet_looks_like_a_u(traces):
 
 def test_unpadded_convolutions_on_small_maps_do_not_bend_the_u():
     """At the least size every crop more than halves its skip."""
-    graph, _ = _plan(trace_shapes(UNet(), (1, 1, 92, 92)))
+    trace = trace_shapes(UNet(), (1, 1, 92, 92))
+    graph, _ = _plan(trace)
     assert min(graph.boxes[-1].size) == 4
     for box in graph.boxes[1:]:
         part, stage, *_ = box.name.split(".")
         assert box.level == (int(stage) if part == "down" else 2 - int(stage))
+
+
+def test_where_a_skip_joins_the_finest_level_counts():
+    """Folded, the deepest stage goes 8 -> 4 in one step, which is no halving."""
+    trace = trace_shapes(UNet(), (1, 1, 92, 92), depth=1)
+    level, _ = levels(trace)
+    skip, join = (
+        next(i for i, row in enumerate(trace) if row.operation == operation)
+        for operation in ("slice", "cat")
+    )
+    assert trace.rows[join].input_shapes[0] == trace.rows[skip].output_shape
+    assert level[join] == level[skip] == 2
 
 
 def test_aspp_looks_like_parallel_branches(traces):
