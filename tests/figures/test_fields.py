@@ -53,7 +53,7 @@ def legible(figure):
     box = figure.bbox
     for text in texts(figure):
         extent = text.get_window_extent(renderer)
-        if extent.x1 < 0:
+        if extent.x1 < 0 or extent.x0 > box.x1:
             continue  # a tick label beyond the axes' limits, which is not drawn
         assert extent.x0 >= box.x0 - 1, text
         assert extent.x1 <= box.x1 + 1, text

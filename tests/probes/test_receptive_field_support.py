@@ -2,7 +2,6 @@
 
 import pytest
 import segmentation_models_pytorch as smp
-import timm
 import torch
 import torchvision.models as zoo
 from torch import nn
@@ -58,22 +57,16 @@ NETWORKS = {
     "resnet50": (lambda: trunk(zoo.resnet50()), (3, 33, 40)),
     "deeplabv3": (small_deeplab, (3, 17, 25)),
     "small unet": (SmallUNet, (1, 31, 26)),
-    "shufflenet": (lambda: zoo.shufflenet_v2_x0_5().conv1, (3, 32, 32)),
     "shuffle stages": (
         lambda: nn.Sequential(*list(zoo.shufflenet_v2_x0_5().children())[:4]),
         (3, 64, 70),
     ),
-    "smp unet++": (lambda: smp.UnetPlusPlus(**cut), (3, 32, 64)),
     "smp fpn": (lambda: smp.FPN(**cut), (3, 64, 32)),
     "smp pspnet": (lambda: smp.PSPNet(**cut), (3, 64, 48)),
     "smp deeplabv3+": (lambda: smp.DeepLabV3Plus(**cut), (3, 48, 32)),
     "smp segformer": (
         lambda: smp.Segformer("mit_b0", encoder_weights=None),
         (3, 64, 32),
-    ),
-    "inception": (
-        lambda: Out(timm.create_model("inception_v3", features_only=True), 2),
-        (3, 75, 75),
     ),
     "our unet": (
         lambda: create_model("unet", preset="tiny", in_channels=1),
