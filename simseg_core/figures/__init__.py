@@ -14,35 +14,79 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simseg_core.figures.scenes import draw_predictions, draw_samples
-    from simseg_core.figures.timing import draw_roofline, draw_timings
-    from simseg_core.figures.trace import draw_trace, trace_alt_text
-    from simseg_core.figures.training import draw_losses, draw_seed_spread
+    from simseg_core.figures.fields import (
+        draw_effective,
+        draw_field_on_image,
+        draw_gridding,
+        draw_growth,
+        draw_phases,
+        effective_alt_text,
+        field_on_image_alt_text,
+        gridding_alt_text,
+        growth_alt_text,
+        phases_alt_text,
+    )
+    from simseg_core.figures.scenes import (
+        draw_predictions,
+        draw_samples,
+    )
+    from simseg_core.figures.timing import (
+        draw_roofline,
+        draw_timings,
+    )
+    from simseg_core.figures.trace import (
+        draw_trace,
+        trace_alt_text,
+    )
+    from simseg_core.figures.training import (
+        draw_losses,
+        draw_seed_spread,
+    )
 
-_MODULE_OF = {
+_HOME = {
     "draw_trace": "trace",
     "trace_alt_text": "trace",
-    "draw_samples": "scenes",
+    "draw_effective": "fields",
+    "draw_field_on_image": "fields",
+    "draw_gridding": "fields",
+    "draw_growth": "fields",
+    "draw_phases": "fields",
+    "effective_alt_text": "fields",
+    "field_on_image_alt_text": "fields",
+    "gridding_alt_text": "fields",
+    "growth_alt_text": "fields",
+    "phases_alt_text": "fields",
     "draw_predictions": "scenes",
-    "draw_timings": "timing",
+    "draw_samples": "scenes",
     "draw_roofline": "timing",
+    "draw_timings": "timing",
     "draw_losses": "training",
     "draw_seed_spread": "training",
 }
 __all__ = [
+    "draw_effective",
+    "draw_field_on_image",
+    "draw_gridding",
+    "draw_growth",
     "draw_losses",
+    "draw_phases",
     "draw_predictions",
     "draw_roofline",
     "draw_samples",
     "draw_seed_spread",
     "draw_timings",
     "draw_trace",
+    "effective_alt_text",
+    "field_on_image_alt_text",
+    "gridding_alt_text",
+    "growth_alt_text",
+    "phases_alt_text",
     "trace_alt_text",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import a figure's module on first use (PEP 562)."""
-    if name in _MODULE_OF:
-        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
