@@ -153,6 +153,8 @@ def draw_phases(field: ReceptiveField) -> Figure:
     colours = list(OKABE_ITO.values())[: len(kinds)]
     with style():
         figure, axes = new_figure(height=5.6)
+        engine: Any = figure.get_layout_engine()
+        engine.set(h_pad=0.1)  # inches; a tall map needs them
         height, width = table.shape
         for y in range(height):
             for x in range(width):
