@@ -22,6 +22,15 @@ _HOMES = {
     "ASPP": "aspp",
     "ImagePooling": "aspp",
     "DeepLabV3": "deeplabv3",
+    "Xception": "xception",
+    "XceptionEncoder": "xception",
+    "MobileNetV2": "mobilenet",
+    "MobileNetV2Encoder": "mobilenet",
+    "Decoder": "deeplabv3plus",
+    "DeepLabV3Plus": "deeplabv3plus",
+    "HarDBlock": "hardblock",
+    "HarDNet": "hardnet",
+    "FCHarDNet": "fchardnet",
 }
 __all__ = list(_HOMES)
 

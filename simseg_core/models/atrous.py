@@ -1,11 +1,11 @@
-"""Atrous convolution written out, two ways, and the pixels that a stack of them reads.
+"""Atrous convolution written out, what a stack of it reads, and output strides.
 
 Chen et al. 2017, *Rethinking Atrous Convolution for Semantic Image Segmentation*, arXiv
 1706.05587, equation 1 and figure 1: y[i] = sum over k of x[i + r k] w[k]. The kernel
 keeps its weights and r - 1 holes open between them; r = 1 is ordinary convolution.
 
-These functions are for reading. The networks use `nn.Conv2d(..., dilation=r)`, and the
-tests hold all three equal.
+The convolutions here are for reading. The networks use `nn.Conv2d(..., dilation=r)`,
+and the tests hold all three equal.
 
 Differs from the paper:
     - As in deep learning everywhere, the kernel's centre has index 0 (k = -1, 0, 1),
@@ -130,3 +130,38 @@ def pixels_read(rates: Sequence[int]) -> Tensor:
     for rate in rates:
         paths = atrous_conv2d(paths, paths.new_ones(1, 1, 3, 3), rate=rate)
     return paths[0, 0].long()
+
+
+def replace_strides(
+    strides: Sequence[int], *, output_stride: int
+) -> list[tuple[int, int]]:
+    """Trade the strides beyond an output stride for rates (section 3.1).
+
+    The unit that would have strided keeps the rate it has, and later ones multiply it
+    by that stride: every value is then computed from the same pixels as before.
+
+    Args:
+        strides: Of a network's units, in order, the stem's included.
+        output_stride: What the last map is to be smaller by: 8, 16 or 32.
+
+    Returns:
+        For each unit, its stride and its rate.
+
+    Raises:
+        ValueError: The output stride is none of the three.
+
+    >>> replace_strides((2, 2, 2, 2, 1), output_stride=8)
+    [(2, 1), (2, 1), (2, 1), (1, 1), (1, 2)]
+    """
+    if output_stride not in (8, 16, 32):
+        raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride}")
+    plan = []
+    reached, rate = 1, 1
+    for stride in strides:
+        if reached * stride > output_stride:
+            plan.append((1, rate))
+            rate *= stride
+        else:
+            plan.append((stride, rate))
+            reached *= stride
+    return plan

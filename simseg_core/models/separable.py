@@ -5,17 +5,39 @@ Segmentation*, arXiv 1802.02611, section 3.1 and figure 3: one 3x3 kernel a chan
 then a 1x1 convolution across the channels.
 
 Differs from the paper:
-    - Section 4 adds "extra batch normalization and ReLU after each 3x3 depthwise
-      convolution" to Xception. The authors' code does so in ASPP, in the decoder and in
-      Xception's last block. In Xception's other blocks the ReLU comes before the pair
-      and none is inside: `relu="before"`.
+    - Section 3.2 speaks of a BatchNorm and a ReLU after each 3x3 half of Xception's
+      convolutions. In the authors' code that is so in ASPP, in the decoder and in
+      Xception's last block, `relu="after"`; in Xception's other blocks one ReLU comes
+      first and none stands between the halves, `relu="before"`.
 """
 
 from torch import nn
 
-from simseg_core.models.layers import check_counts
+from simseg_core.models.layers import check_counts, conv_bn
 
 PLACES = ("after", "before")
+
+
+def depthwise_bn(channels: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """Chain a 3x3 convolution within each channel and a BatchNorm.
+
+    (B, channels, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)).
+
+    >>> import torch
+    >>> depthwise_bn(4, stride=2)(torch.zeros(1, 4, 5, 8)).shape
+    torch.Size([1, 4, 3, 4])
+    """
+    conv = nn.Conv2d(
+        channels,
+        channels,
+        3,
+        stride=stride,
+        padding=dilation,
+        dilation=dilation,
+        groups=channels,
+        bias=False,
+    )
+    return nn.Sequential(conv, nn.BatchNorm2d(channels))
 
 
 class SeparableConv2d(nn.Sequential):
@@ -31,7 +53,6 @@ class SeparableConv2d(nn.Sequential):
         dilation: Rate of the 3x3 half.
         relu: `"after"`, one after each half, or `"before"`, a single one at the start.
             That one never works in place: a shortcut may read the same input.
-        eps: What BatchNorm adds to the variance.
 
     Raises:
         ValueError: An argument is out of range.
@@ -49,30 +70,15 @@ class SeparableConv2d(nn.Sequential):
         stride: int = 1,
         dilation: int = 1,
         relu: str = "after",
-        eps: float = 1e-5,
     ) -> None:
         check_counts(in_channels=in_channels, out_channels=out_channels)
         if relu not in PLACES:
             raise ValueError(f"relu must be one of {PLACES}, got {relu!r}")
-        depthwise = nn.Conv2d(
-            in_channels,
-            in_channels,
-            3,
-            stride=stride,
-            padding=dilation,
-            dilation=dilation,
-            groups=in_channels,
-            bias=False,
-        )
-        pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=False)
-        halves = [
-            (depthwise, nn.BatchNorm2d(in_channels, eps=eps)),
-            (pointwise, nn.BatchNorm2d(out_channels, eps=eps)),
-        ]
         super().__init__()
         if relu == "before":
             self.append(nn.ReLU())
-        for conv, norm in halves:
-            self.extend([conv, norm])
+        depthwise = depthwise_bn(in_channels, stride=stride, dilation=dilation)
+        for half in (depthwise, conv_bn(in_channels, out_channels, kernel_size=1)):
+            self.extend(half)
             if relu == "after":
                 self.append(nn.ReLU(inplace=True))
