@@ -20,8 +20,6 @@ from torch.utils import benchmark  # noqa: E402
 
 __all__ = ["Timed"]
 
-_WARM_UP_RUNS = 2  # the first loads and tunes kernels, the second finds them ready
-
 
 @dataclass(frozen=True)
 class Timed:
@@ -43,8 +41,7 @@ class Timed:
     ) -> "Timed":
         """Run a call until it is warm, see where it runs, and take its peak memory."""
         run = _with_gradient(fn, args) if backward else partial(_forward, fn, args)
-        for _ in range(_WARM_UP_RUNS):
-            output = run()
+        output = run()  # the first run loads, tunes or compiles, and is never timed
         parameters = fn.parameters() if isinstance(fn, nn.Module) else ()
         inputs = [*_tensors(args), *parameters]
         tensors = [*inputs, *_tensors(output)]
