@@ -17,7 +17,7 @@ SEGMENTATION = list_models("segmentation")
 ONE_A_CLASS = list({TABLE[name].target: name for name in reversed(NAMES)}.values())
 # Pixels to learn from: the valid U-Net's own, room for the borders of DeepLab's coarse
 # map, and few for attention, which compares every two of them.
-SIZES = {"unet_attention": 16, "unet_": 32, "unet": 204, "deeplab": 64}
+SIZES = {"unet_attention": 16, "unet_": 32, "unet": 204, "deeplab": 64, "fchardnet": 64}
 LEARNERS = [name for name in ONE_A_CLASS if name in SEGMENTATION]
 
 
@@ -41,7 +41,7 @@ def tiny(name: str, **options: object) -> nn.Module:
 
 def images(name: str, batch: int = 2) -> Tensor:
     """Oblong images of an odd size; the valid U-Net has sizes of its own."""
-    size = (188, 204) if name == "unet" else (45, 70)
+    size = {"unet": (188, 204), "fchardnet70": (77, 102)}.get(name, (45, 70))
     return torch.randn(batch, 3, *size)
 
 
