@@ -1,5 +1,7 @@
 # Every habit of the project is a target here; `make help` lists them.
 .DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -11,6 +13,9 @@ URL ?=
 PORT ?= 8000
 # Test processes; each runs torch on one thread, so that they do not fight for cores.
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+# pip's progress, without a line for each package that is already there.
+QUIETER := { grep --line-buffered -v 'already satisfied' || true; }
 
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
@@ -31,12 +36,12 @@ $(BIN)/python: tools/find-python.sh
 
 $(READY_BOOK): $(BIN)/python requirements.txt pyproject.toml
 	@echo "== installing the book's requirements (a few minutes the first time)"
-	@$(BIN)/python -m pip install -e . -r requirements.txt
+	@$(BIN)/python -m pip install -e . -r requirements.txt | $(QUIETER)
 	@touch $@
 
 $(READY_TEST): $(READY_BOOK) requirements-test.txt
 	@echo "== installing the test requirements"
-	@$(BIN)/python -m pip install -r requirements-test.txt
+	@$(BIN)/python -m pip install -r requirements-test.txt | $(QUIETER)
 	@touch $@
 
 # --- the book --------------------------------------------------------------------

@@ -113,6 +113,9 @@ def run(name: str, notebook: dict[str, Any]) -> bool:
         "SIMSEG_ROOT": str(ROOT),
         # A kernel of the same name in the user's home must not take the place of ours.
         "JUPYTER_PREFER_ENV_PATH": "1",
+        # Threads that wait give their core away: on a shared machine a spinning thread
+        # makes training several times slower.
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
         ),

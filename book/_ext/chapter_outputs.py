@@ -1,9 +1,9 @@
 """Show in each chapter's page the outputs of the run that nbmake checked.
 
 ``tools/run_chapters.py`` keeps the last green run of every chapter under ``.ran/``.
-When Sphinx reads a chapter, its code cells get that run's outputs, cell by cell, and the
-page ends with a line that says when, on what and for how long it ran. A chapter whose
-code has no such run draws a warning, so that a build with ``-W`` fails instead of
+When Sphinx reads a chapter, its code cells get that run's outputs, cell by cell, and
+the page ends with a line that says when, on what and for how long it ran. A chapter
+whose code has no such run draws a warning, so that a build with ``-W`` fails instead of
 publishing outputs that belong to other code.
 """
 

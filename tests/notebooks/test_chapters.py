@@ -64,7 +64,7 @@ def test_cells_are_short(chapter: Any) -> None:
         limit = 30 if is_long_form else 15
         assert lengths[cell.id] <= limit, f"cell {cell.id}: {lengths[cell.id]} lines"
         for line in cell.lines:
-            assert len(line) <= 100, f"cell {cell.id}: {line}"
+            assert len(line) <= 84, f"cell {cell.id}: {line}"
     assert median(lengths.values()) <= 10
 
 
