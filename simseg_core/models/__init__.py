@@ -21,6 +21,7 @@ _HOMES = {
     "SeparableConv2d": "separable",
     "ASPP": "aspp",
     "ImagePooling": "aspp",
+    "MultiScale": "multiscale",
     "DeepLabV3": "deeplabv3",
     "Xception": "xception",
     "XceptionEncoder": "xception",
