@@ -8,7 +8,7 @@ from tests.parity.compare import assert_same_function, gradients, shaken
 from tests.parity.slow_fchardnet import fchardnet70
 
 
-@pytest.mark.parametrize("size", [(64, 128), (75, 101)])
+@pytest.mark.parametrize("size", [(75, 101)])
 def test_logits_and_gradients_equal_the_rewrite(size: tuple[int, int]) -> None:
     model = shaken(create_model("fchardnet70", num_classes=19))
     parameters = dict(model.named_parameters())

@@ -74,5 +74,5 @@ def test_extra_work_is_that_of_a_padded_map() -> None:
     assert extra == (36**2 - 33**2) * 9 * 4 * 8
 
 
-def test_table_is_one_line_a_row() -> None:
-    assert len(as_text().splitlines()) == 1 + 12
+def test_table_is_one_line_a_row(table: list[Row]) -> None:
+    assert len(as_text(table).splitlines()) == 1 + 12
