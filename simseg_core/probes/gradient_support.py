@@ -6,7 +6,7 @@ copy of the network in float64:
 
 - weights become positive and sum to about one, biases zero, BatchNorm the identity, so
   that no two paths cancel;
-- activations become the identity, a sigmoid x / (1 + |x|): none is off or saturates;
+- activations become the identity, a sigmoid x / (1 + abs(x)): none is off or saturates;
 - a maximum becomes a mean over the same window, softmax a mean that keeps each entry,
   so that every candidate counts and not the winner alone;
 - a resize loses the weights below 1e-9 that rounding leaves where the weight is zero.
