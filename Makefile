@@ -54,6 +54,7 @@ chapter: $(READY_BOOK)  ## run one chapter again: make chapter NAME=03_unet
 book: chapters  ## run what changed and build the book into _build/html
 	@echo "== building the book"
 	@$(BIN)/jupyter-book build . -W --keep-going -q
+	@cp -R book/_static/. _build/html/_static/  # Sphinx leaves these when no page changed
 	@echo "== the book: file://$(CURDIR)/_build/html/index.html   (or: make serve)"
 
 serve:  ## read the built book at http://localhost:8000 (PORT=...)
