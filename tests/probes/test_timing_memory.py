@@ -64,7 +64,7 @@ for run in (in_turn, at_once):
 
 @on_linux
 def test_only_what_lives_at_once_counts() -> None:
-    """In a process of its own: what other tests left to malloc must not be handed out."""
+    """In a process of its own: other tests leave memory that malloc hands out."""
     out = subprocess.run(
         [sys.executable, "-c", LIVES], capture_output=True, text=True, check=True
     )
