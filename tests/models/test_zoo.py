@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from simseg_core import create_model, list_models
+from simseg_core import create_model, list_models, models
 from simseg_core.zoo import _load
 from simseg_core.zoo_table import PRESETS, TABLE, TASKS
 
@@ -114,3 +114,8 @@ def test_models_re_export_lazily_and_completely() -> None:
     assert "UNet" in dir(models)
     with pytest.raises(AttributeError, match="has no attribute 'NoSuchNet'"):
         models.NoSuchNet  # noqa: B018
+
+
+def test_every_name_of_the_models_package_leads_to_its_class() -> None:
+    for name in models.__all__:
+        assert getattr(models, name).__name__ == name
