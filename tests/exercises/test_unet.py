@@ -270,12 +270,51 @@ def lean_without_skips() -> nn.Module:
     )
 
 
+def lean_residual_without_skips() -> nn.Module:
+    """Its stages add at full resolution, but only what came up from below."""
+    return create_model("unet_residual", preset="tiny", num_classes=6, skips=False)
+
+
+def lean_with_a_strided_stem() -> nn.Module:
+    """A U-Net, with skips; the largest of them has half the image's side."""
+    return create_model("unet_resnet18", preset="tiny", num_classes=6)
+
+
 def lean_too_shallow() -> nn.Module:
     return create_model("unet_padded", widths=(8, 12, 16), num_classes=6)
 
 
 def lean_of_other_classes() -> nn.Module:
     return create_model("unet_padded", preset="tiny", num_classes=21)
+
+
+class LeanByAddition(nn.Module):
+    """One skip, at full resolution, added; the view comes from below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.top = nn.Conv2d(3, 8, 3, padding=1)
+        self.below = create_model("unet_padded", widths=(8, 8, 8, 8, 8), num_classes=8)
+        self.classify = nn.Conv2d(8, 6, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = self.below(F.avg_pool2d(x, 2))
+        return self.classify(F.relu(self.top(x) + F.interpolate(half, x.shape[-2:])))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LeanByAddition,
+        lambda: create_model("unet_residual", preset="tiny", num_classes=6),
+        lambda: create_model("unet_cbam", preset="tiny", num_classes=6),
+        lambda: create_model("unet_attention", preset="tiny", num_classes=6),
+    ],
+    ids=["addition", "residual", "cbam", "attention"],
+)
+def test_other_lean_networks_are_right_too(answer: Callable[[], nn.Module]) -> None:
+    result = check("03.6", answer)
+    assert result.status == "right", result
 
 
 SOLUTIONS: dict[str, Any] = {
@@ -319,6 +358,8 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("03.5", narrowest_field_only, "what does its neighbour see"),
     ("03.6", lean_too_wide, "more than 60,000"),
     ("03.6", lean_without_skips, "1-pixel pole"),
+    ("03.6", lean_residual_without_skips, "1-pixel pole"),
+    ("03.6", lean_with_a_strided_stem, "1-pixel pole"),
     ("03.6", lean_too_shallow, "of 96 rows"),
     ("03.6", lean_of_other_classes, "six classes"),
 ]
