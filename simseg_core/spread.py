@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from statistics import median
 
 from simseg_core.metrics import Scores
+from simseg_core.tables import Column, html_table
 
 __all__ = ["SeedRuns", "SeedTable"]
 
@@ -87,16 +87,23 @@ class SeedTable:
     @property
     def rows(self) -> list[list[str]]:
         """Heading and cells as text."""
+        return [self._heading(), *map(_texts, self._lines())]
+
+    def _heading(self) -> list[str]:
         seeds = next(iter(self.variants.values())).scores
-        heading = ["network", "measure", *(f"seed {seed}" for seed in seeds)]
-        rows = [[*heading, "median", "min to max"]]
-        for name, runs in self.variants.items():
-            for measure in self.measures:
-                low, high = runs.spread(measure)
-                numbers = [*runs.values(measure), runs.median(measure)]
-                cells = [f"{number:.3f}" for number in numbers]
-                rows.append([name, measure, *cells, f"{low:.3f} to {high:.3f}"])
-        return rows
+        numbers = [*(f"seed {seed}" for seed in seeds), "median", "min to max"]
+        return ["network", "measure", *numbers]
+
+    def _lines(self) -> list["_Line"]:
+        return [
+            _Line(
+                (name, measure),
+                (*runs.values(measure), runs.median(measure)),
+                runs.spread(measure),
+            )
+            for name, runs in self.variants.items()
+            for measure in self.measures
+        ]
 
     def __str__(self) -> str:
         widths = [max(map(len, column)) for column in zip(*self.rows)]
@@ -109,19 +116,36 @@ class SeedTable:
         )
 
     def _repr_html_(self) -> str:
-        heading, *rows = [[escape(text) for text in row] for row in self.rows]
-        head = "".join(f'<th scope="col">{text}</th>' for text in heading)
-        body = "".join(
-            f'<tr><th scope="row">{row[0]}</th>'
-            + "".join(f"<td>{text}</td>" for text in row[1:])
-            + "</tr>"
-            for row in rows
-        )
-        return (
-            '<div role="region" aria-label="Scores by seed" tabindex="0" '
-            'style="overflow-x:auto"><table>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        )
+        columns = [_column(text, place) for place, text in enumerate(self._heading())]
+        return html_table("Scores by seed", columns, self._lines())
+
+
+@dataclass(frozen=True)
+class _Line:
+    names: tuple[str, str]
+    numbers: tuple[float, ...]
+    spread: tuple[float, float]
+
+
+def _texts(line: _Line) -> list[str]:
+    low, high = line.spread
+    cells = [f"{number:.3f}" for number in line.numbers]
+    return [*line.names, *cells, f"{low:.3f} to {high:.3f}"]
+
+
+def _column(heading: str, place: int) -> Column:
+    """Show one cell of each line; a range sorts by where it begins."""
+
+    def value(line: _Line) -> float:
+        return (*line.numbers, line.spread[0])[place - len(line.names)]
+
+    is_number = place > 1
+    return Column(
+        heading,
+        lambda line: _texts(line)[place],
+        is_number,
+        value=value if is_number else None,
+    )
 
 
 def _measure(scores: Scores, measure: str) -> float:

@@ -42,7 +42,8 @@ def test_the_table_holds_every_number_in_text_and_html() -> None:
     )
     for number in ("0.500", "0.250", "0.375", "0.250 to 0.500", "0.062", "0.800"):
         assert number in str(table)
-        assert f"<td>{number}</td>" in table._repr_html_()
+        assert f">{number}</td>" in table._repr_html_()
+    assert ' data-value="0.0625"' in table._repr_html_()  # shown as 0.062
     assert len(str(table).splitlines()) == 1 + 2 * 2
     assert "with &lt;skips&gt;" in table._repr_html_()
 

@@ -121,10 +121,22 @@ class Roofline:
     def _table(self, layout: Any) -> str:
         columns = [
             Column("block", lambda block: block.name),
-            Column("time", lambda block: duration(block.seconds), True),
-            Column("FLOP/byte", lambda block: f"{block.intensity:.1f}", True),
-            Column("FLOP/s", lambda block: si(block.flops), True),
-            Column("of the roof", lambda b: f"{self.efficiency(b):.0%}", True),
+            Column(
+                "time", lambda b: duration(b.seconds), True, value=lambda b: b.seconds
+            ),
+            Column(
+                "FLOP/byte",
+                lambda b: f"{b.intensity:.1f}",
+                True,
+                value=lambda b: b.intensity,
+            ),
+            Column("FLOP/s", lambda b: si(b.flops), True, value=lambda b: b.flops),
+            Column(
+                "of the roof",
+                lambda b: f"{self.efficiency(b):.0%}",
+                True,
+                value=self.efficiency,
+            ),
             Column("limit", self.limit),
         ]
         top = self.ceilings

@@ -74,10 +74,27 @@ class Comparison:
         what = "forward and backward" if first.backward else "forward"
         columns = [
             Column("competitor", str),
-            Column("median", lambda name: duration(self[name].median), True),
-            Column("ratio", lambda name: f"{self.ratio(name):.2f}", True),
-            Column("rounds' ratios", self._range, True),
-            Column("peak memory", self._memory, True),
+            Column(
+                "median",
+                lambda name: duration(self[name].median),
+                True,
+                value=lambda name: self[name].median,
+            ),
+            Column(
+                "ratio", lambda name: f"{self.ratio(name):.2f}", True, value=self.ratio
+            ),
+            Column(
+                "rounds' ratios",
+                self._range,
+                True,
+                value=lambda name: self.spread(name)[0],
+            ),
+            Column(
+                "peak memory",
+                self._memory,
+                True,
+                value=lambda name: self[name].peak_bytes,
+            ),
         ]
         notes = [
             f"{what}, {len(self.ratios[first.label])} rounds in turn; the ratio is to "

@@ -15,6 +15,7 @@ Memory traffic comes in the two measures of the field:
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -109,19 +110,25 @@ class Cost(Stage):
             f"Parameters {self.parameters:,} · MACs {self.macs:,} · CIO {self.cio:,}",
             "CIO: values convolutions read and write. Intensity: FLOP per byte moved.",
         ]
-        rows = [*self.stages, replace(self, name="Total")]
-        return layout(f"Cost of {self.name} on {given}", _COLUMNS, rows, notes)
+        total = replace(self, name="Total")
+        title = f"Cost of {self.name} on {given}"
+        return layout(title, _COLUMNS, self.stages, notes, total=total)
+
+
+def _number(heading: str, attribute: str, write: Callable[[float], str]) -> Column:
+    value = attrgetter(attribute)
+    return Column(heading, lambda stage: write(value(stage)), True, value=value)
 
 
 _COLUMNS = (
-    Column("Stage", lambda s: s.name),
-    Column("Params", lambda s: si(s.parameters), is_number=True),
-    Column("MACs", lambda s: si(s.macs), is_number=True),
-    Column("Memory", lambda s: binary(s.activation_bytes), is_number=True),
-    Column("CIO", lambda s: si(s.cio), is_number=True),
-    Column("MACs/CIO", lambda s: f"{s.macs_per_element:.1f}", is_number=True),
-    Column("Moved", lambda s: binary(s.moved_bytes), is_number=True),
-    Column("Intensity", lambda s: f"{s.arithmetic_intensity:.1f}", is_number=True),
+    Column("Stage", lambda stage: stage.name),
+    _number("Params", "parameters", si),
+    _number("MACs", "macs", si),
+    _number("Memory", "activation_bytes", binary),
+    _number("CIO", "cio", si),
+    _number("MACs/CIO", "macs_per_element", "{:.1f}".format),
+    _number("Moved", "moved_bytes", binary),
+    _number("Intensity", "arithmetic_intensity", "{:.1f}".format),
 )
 
 

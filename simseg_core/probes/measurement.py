@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simseg_core.probes._table import binary
+from simseg_core.probes._table import Column, binary, html_table
 
 __all__ = ["Measurement", "duration", "load", "write_json"]
 
@@ -101,6 +101,34 @@ class Measurement:
         )
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        columns = [
+            Column("measured", lambda one: one.label),
+            _timed("median", lambda one: one.median),
+            _timed("a quarter below", lambda one: one.quartiles[0]),
+            _timed("three quarters below", lambda one: one.quartiles[1]),
+            Column(
+                "peak memory",
+                lambda one: (
+                    "unknown" if one.peak_bytes is None else binary(one.peak_bytes)
+                ),
+                True,
+                value=lambda one: one.peak_bytes,
+            ),
+        ]
+        what = "forward and backward" if self.backward else "forward"
+        notes = [
+            f"{what}, {len(self.times)} repetitions of {self.runs_per_time} runs; "
+            f"memory: {self.memory_counter}",
+            f"{self.device}: {self.device_name}, {self.threads} threads, "
+            f"{self.dtype}, {self.layout}, torch {self.versions['torch']}",
+        ]
+        return html_table("Time of one run", columns, [self], notes)
+
+
+def _timed(heading: str, seconds: Callable[[Measurement], float]) -> Column:
+    return Column(heading, lambda one: duration(seconds(one)), True, value=seconds)
 
 
 def load(path: str | os.PathLike[str]) -> Measurement:

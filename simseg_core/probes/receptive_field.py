@@ -10,12 +10,14 @@ through weights that are not zero. Within that box a dilated stack leaves holes;
 ReLU that is off) are not the architecture's and are not looked at.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from html import escape
+import copy
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
+from simseg_core.probes._table import Column, html_table, text_table, times
 from simseg_core.probes.endless import MarginTooSmallError
 from simseg_core.probes.field_axis import AxisField
 from simseg_core.probes.field_input import as_module, image_shape
@@ -35,8 +37,6 @@ __all__ = [
 
 FIRST_MARGIN, LAST_MARGIN = 2048, 65536  # pixels beyond the image's edges
 
-_HEADERS = ("layer", "operation", "output", "size", "stride", "offset")
-
 
 class ReceptiveField:
     """The fields of a network's outputs and of everything on the way.
@@ -46,6 +46,7 @@ class ReceptiveField:
         layers: the result of every module call and functional operation, in the order
             of completion. `field["layer1"]` is a module's last call.
         outputs: the network's outputs by label; a single one has the label "".
+        depth: the tables show modules nested deeper as one row; None shows every leaf.
     """
 
     def __init__(
@@ -59,6 +60,19 @@ class ReceptiveField:
         self.input_shape = input_shape
         self.layers = tuple(layers)
         self.outputs = outputs
+        self.depth: int | None = None
+
+    def at_depth(self, depth: int | None) -> "ReceptiveField":
+        """Show the same field in a table folded at another depth.
+
+        Raises:
+            ValueError: if the depth is below 1.
+        """
+        if depth is not None and depth < 1:
+            raise ValueError(f"depth must be 1 or more, or None for all, not {depth}")
+        folded = copy.copy(self)
+        folded.depth = depth
+        return folded
 
     @property
     def output(self) -> LayerField:
@@ -110,43 +124,25 @@ class ReceptiveField:
         names = dict.fromkeys(layer.name for layer in self.layers if layer.is_module)
         raise KeyError(f"no module '{name}' ran; these did: {', '.join(names)}")
 
-    def _table(self) -> Iterator[tuple[str, ...]]:
-        for layer in self.layers:
-            if layer.is_leaf:
-                yield self._row(layer.name, layer)
-        for label, layer in self.outputs.items():
-            yield self._row(f"output {label}".strip(), layer)
-
-    @staticmethod
-    def _row(name: str, layer: LayerField) -> tuple[str, ...]:
-        tall, wide = layer.rows.summary(), layer.columns.summary()
-        pairs = [t if t == w else f"{t} x {w}" for t, w in zip(tall, wide)]
-        return name, layer.operation, " x ".join(map(str, layer.shape[1:])), *pairs
+    def _rows(self) -> list[tuple[str, LayerField]]:
+        deepest = self.depth or math.inf
+        shown = [
+            (layer.name, layer)
+            for layer in self.layers
+            if (layer.is_leaf and layer.depth <= deepest)
+            or (layer.is_module and layer.depth == deepest)
+        ]
+        outputs = self.outputs.items()
+        return shown + [(f"output {label}".strip(), end) for label, end in outputs]
 
     def __str__(self) -> str:
-        """Lay out the leaf modules and functional operations as a text table."""
-        table = [_HEADERS, *self._table()]
-        widths = [max(len(row[i]) for row in table) for i in range(len(_HEADERS))]
-        lines = [
-            "  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in table
-        ]
-        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+        return text_table(self._title(), _COLUMNS, self._rows(), _NOTES)
 
     def _repr_html_(self) -> str:
-        """Lay out the same as an accessible HTML table."""
-        head = "".join(f'<th scope="col">{title}</th>' for title in _HEADERS)
-        body = "".join(
-            f'<tr><th scope="row">{escape(name)}</th>'
-            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-            + "</tr>"
-            for name, *cells in self._table()
-        )
-        height, width = self.input_shape[2:]
-        caption = f"Receptive field by layer, in pixels of the {height} x {width} input"
-        return (
-            f"<table><caption>{caption}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return html_table(self._title(), _COLUMNS, self._rows(), _NOTES)
+
+    def _title(self) -> str:
+        return f"Receptive field in pixels of the {times(self.input_shape)} input"
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers and lists, for JSON."""
@@ -155,6 +151,44 @@ class ReceptiveField:
             "layers": [layer.to_dict() for layer in self.layers],
             "outputs": {k: layer.to_dict() for k, layer in self.outputs.items()},
         }
+
+
+def _pair(place: int) -> Callable[[tuple[str, LayerField]], str]:
+    """Write one part of both axes' summaries, once where they agree."""
+
+    def cell(row: tuple[str, LayerField]) -> str:
+        tall, wide = (axis.summary()[place] for axis in (row[1].rows, row[1].columns))
+        return tall if tall == wide else f"{tall} × {wide}"
+
+    return cell
+
+
+def _largest(row: tuple[str, LayerField]) -> float | None:
+    """Area of the largest field; endless where only a global path arrives."""
+    if row[1].rows.summary()[0] in ("global", "none"):
+        return math.inf if row[1].is_global else None
+    return float(row[1].rows.sizes.max(initial=0)) * float(
+        row[1].columns.sizes.max(initial=0)
+    )
+
+
+def _stride(row: tuple[str, LayerField]) -> float | None:
+    return None if row[1].rows.stride is None else float(row[1].rows.stride)
+
+
+_COLUMNS = (
+    Column("layer", lambda row: row[0] or "(top)"),
+    Column("operation", lambda row: row[1].operation, width=19),
+    Column(
+        "output",
+        lambda row: times(row[1].shape[1:]),
+        value=lambda row: math.prod(row[1].shape),
+    ),
+    Column("size", _pair(0), value=_largest),
+    Column("stride", _pair(1), value=_stride),
+    Column("offset", _pair(2), value=lambda row: row[1].rows.offset),
+)
+_NOTES = ("Size, stride and offset in input pixels, as if the image had no edges.",)
 
 
 def receptive_field(

@@ -5,6 +5,7 @@ that it shows what a list of modules cannot: concatenations, additions, crops, r
 matrix products and attention, in the order in which they happen.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -125,6 +126,10 @@ def _first(shapes: tuple[Shape, ...]) -> str:
     return (times(shapes[0]) if shapes else "") + others
 
 
+def _elements(shapes: tuple[Shape, ...]) -> int:
+    return sum(map(math.prod, shapes))
+
+
 _COLUMNS = (
     Column("Stage", lambda row: row.stage or "(top)"),
     Column("Operation", lambda row: row.operation, width=15),
@@ -133,16 +138,25 @@ _COLUMNS = (
         lambda row: _all(row.input_shapes),
         width=16,
         brief=lambda row: _first(row.input_shapes),
+        value=lambda row: _elements(row.input_shapes),
     ),
     Column(
         "Output",
         lambda row: _all(row.output_shapes),
         width=15,
         brief=lambda row: _first(row.output_shapes),
+        value=lambda row: _elements(row.output_shapes),
     ),
-    Column("Params", lambda row: si(row.parameters), is_number=True),
-    Column("MACs", lambda row: si(row.macs), is_number=True),
-    Column("Memory", lambda row: binary(row.activation_bytes), is_number=True),
+    Column(
+        "Params", lambda row: si(row.parameters), True, value=lambda row: row.parameters
+    ),
+    Column("MACs", lambda row: si(row.macs), True, value=lambda row: row.macs),
+    Column(
+        "Memory",
+        lambda row: binary(row.activation_bytes),
+        True,
+        value=lambda row: row.activation_bytes,
+    ),
 )
 
 

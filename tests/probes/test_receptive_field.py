@@ -273,7 +273,7 @@ def test_layers_come_in_call_order_and_functional_operations_are_seen():
         ("", "Sequential", 5),
     ]
     lines = str(field).splitlines()
-    assert lines[0].split() == [
+    assert lines[2].split() == [
         "layer",
         "operation",
         "output",
@@ -281,10 +281,10 @@ def test_layers_come_in_call_order_and_functional_operations_are_seen():
         "stride",
         "offset",
     ]
-    assert [line.split()[1] for line in lines[3:5]] == ["upsample_nearest2d", "cat"]
+    assert [line.split()[1] for line in lines[5:7]] == ["upsample_nearest2d", "cat"]
     html = field._repr_html_()
-    assert html.count('<th scope="col">') == 6
-    assert html.count('<th scope="row">') == len(lines) - 2
+    assert html.count('<th scope="col"') == 6
+    assert html.count('<th scope="row">') == len(lines) - 6  # those that are no row
     assert "<caption>" in html
     plain = json.loads(json.dumps(field.to_dict()))
     assert plain["outputs"][""]["rows"]["last"] == [3, 4, 5, 6, 7, 8, 8]
@@ -303,3 +303,25 @@ def test_the_field_never_shrinks_along_a_chain_and_the_model_is_left_alone():
     after = model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_the_table_folds_at_a_depth_and_keeps_the_field():
+    net = nn.Sequential(
+        nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU()), nn.AdaptiveAvgPool2d(1)
+    )
+    field = receptive_field(net, (1, 9, 9))
+    folded = field.at_depth(1)
+    assert [line.split()[:2] for line in str(folded).splitlines()[4:-2]] == [
+        ["0", "Sequential"],
+        ["1", "AdaptiveAvgPool2d"],
+        ["output", "output"],
+    ]
+    assert "0.0 " in str(field)
+    assert folded.layers == field.layers
+    # A global row stands above every size when sorted; its stride is unknown.
+    html = field._repr_html_()
+    assert 'data-value="Infinity">global<' in html
+    assert 'data-value="9.0">3<' in html
+    assert "<td>-</td>" in html
+    with pytest.raises(ValueError, match="depth must be 1 or more"):
+        field.at_depth(0)
