@@ -1,0 +1,189 @@
+"""Exercises of chapter 04 that convolve; `atrous` has those about whole stacks."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from simseg_core.exercises.checking import Exercise, Steps, fill
+from simseg_core.models.aspp import ASPP
+
+
+def convolve(answer: Callable[[Tensor, Tensor, int], Tensor], steps: Steps) -> None:
+    """Convolve with holes."""
+
+    def compare(shape: tuple[int, int], rate: int, what: str) -> None:
+        x, weight = torch.randn(2, 3, *shape), torch.randn(4, 3, 3, 3)
+        height, width = shape
+        told = f"my_atrous(x, weight, {rate}) with x of {height}x{width}"
+        got = steps.call(answer, x, weight, rate, told=told)
+
+        def padded(mode: str) -> Tensor:
+            around = F.pad(x, (rate, rate, rate, rate), mode=mode)
+            return F.conv2d(around, weight, dilation=rate)
+
+        wanted = F.conv2d(x, weight, padding=rate, dilation=rate)
+        wide = F.conv2d(x, weight, padding=1)
+        mistakes = {
+            "That is a convolution without padding: what is outside the map counts as "
+            "zero, and the size stays.": F.conv2d(x, weight, dilation=rate),
+            "One row and column of zeros are not enough: the outer taps lie `rate` "
+            "pixels from the centre, so `rate` are needed on each side.": F.conv2d(
+                x, weight, padding=1, dilation=rate
+            ),
+            "The taps are neighbours: there are no holes between them.": wide,
+            "The outcome is strided: each pixel of the map gets a value.": wanted[
+                ..., ::rate, ::rate
+            ],
+            "The kernel is flipped. Here, as everywhere in deep learning, weight "
+            "[0, 0] belongs to the pixel above and to the left.": F.conv2d(
+                x, weight.flip(-1, -2), padding=rate, dilation=rate
+            ),
+            "Rows and columns of the kernel are exchanged.": F.conv2d(
+                x, weight.transpose(-1, -2), padding=rate, dilation=rate
+            ),
+            "What lies outside the map counts as zero; you repeat its edge.": padded(
+                "replicate"
+            ),
+            "What lies outside the map counts as zero; you go round to the other "
+            "side (torch.roll does).": padded("circular"),
+        }
+        steps.equal(
+            got,
+            wanted,
+            what,
+            hint=f"{told} should give {tuple(wanted.shape)}: for each of the nine taps "
+            "the map, shifted by `rate` times the tap's place, times that tap's "
+            "weights, all added up.",
+            mistakes=mistakes,
+        )
+
+    compare((7, 7), 1, "rate 1, ordinary convolution")
+    compare((7, 9), 2, "rate 2 on a map that is not square")
+    compare((12, 8), 3, "rate 3")
+    compare((12, 11), 5, "a rate at which most windows hang over the edge")
+
+
+class _Misbuilt(ASPP):
+    """The reference with its branches combined or computed in another way."""
+
+    def run(
+        self,
+        x: Tensor,
+        order: Sequence[int] | None = None,
+        *,
+        branch_relu: bool = True,
+        last_relu: bool = True,
+        conv_first: bool = False,
+        pool: str = "mean",
+    ) -> Tensor:
+        """Return the output, with one thing wrong."""
+
+        def one(index: int) -> Tensor:
+            branch: nn.Module = self.branches[index]
+            is_pooling = index == len(self.branches) - 1
+            layers = branch.project if is_pooling else branch
+            assert isinstance(layers, nn.Sequential)
+            kept = layers if branch_relu else layers[:2]
+            if not is_pooling:
+                return kept(x)
+            if conv_first:
+                y = kept(x).mean(dim=(-2, -1), keepdim=True)
+            elif pool == "max":
+                y = kept(x.amax(dim=(-2, -1), keepdim=True))
+            else:
+                y = kept(x.mean(dim=(-2, -1), keepdim=True))
+            return y.expand(-1, -1, *x.shape[-2:])
+
+        places = range(len(self.branches)) if order is None else order
+        joined = torch.cat([one(index) for index in places], dim=1)
+        return (self.project if last_relu else self.project[:2])(joined)
+
+
+def pyramid(answer: type[nn.Module], steps: Steps) -> None:
+    """Write atrous spatial pyramid pooling."""
+    c_in, c_out, rates = 7, 4, (1, 2, 3)
+    told = f"MyASPP({c_in}, {c_out}, {rates})"
+    reference = fill(_Misbuilt(c_in, c_out, rates=rates))
+    x = torch.randn(2, c_in, 9, 7)
+    mine = fill(steps.call(answer, c_in, c_out, rates, told=told))
+    got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+    steps.require(
+        isinstance(got, Tensor) and got.shape == (2, c_out, 9, 7),
+        "the shape of the result",
+        hint=f"From (2, {c_in}, 9, 7) ASPP makes (2, {c_out}, 9, 7): pad each 3x3 by "
+        "its rate, spread the pooled vector over the map, and mix the branches down "
+        f"to {c_out} channels.",
+    )
+    count = sum(p.numel() for p in mine.parameters())
+    wanted = sum(p.numel() for p in reference.parameters())
+    without_pooling = ASPP(c_in, c_out, rates=rates, image_pooling=False)
+    hints = {
+        wanted + (len(rates) + 3) * c_out: "The convolutions need no bias: BatchNorm "
+        "adds its own.",
+        wanted - (len(rates) + 3) * 2 * c_out: "Each convolution is followed by "
+        "BatchNorm, and yours has none.",
+        wanted - 2 * c_out: "One BatchNorm is missing: all branches have one, and so "
+        "has the mixing convolution.",
+        sum(p.numel() for p in without_pooling.parameters()): "A branch is missing: "
+        "what tells every position about the image as a whole?",
+        wanted - (len(rates) + 1) * c_out * c_out: "The branches are added: "
+        "concatenate them, so that the mixing convolution can weigh each.",
+    }
+    steps.require(
+        count == wanted,
+        "the number of weights",
+        hint=hints.get(
+            count,
+            f"Yours has {count} weights, the reference {wanted}: a 1x1 convolution, "
+            f"{len(rates)} of 3x3, image pooling with its 1x1, and a 1x1 that mixes "
+            f"{(len(rates) + 2) * c_out} channels down to {c_out}; BatchNorm after "
+            "each, no bias.",
+        ),
+    )
+    for some in (rates, (2, 5)):
+        reference = fill(_Misbuilt(c_in, c_out, rates=some))
+        mine = fill(steps.call(answer, c_in, c_out, some, told="MyASPP"))
+        with torch.no_grad():
+            _numbers(steps, mine, reference, some, x)
+
+
+def _numbers(
+    steps: Steps, mine: nn.Module, reference: _Misbuilt, rates: Sequence[int], x: Tensor
+) -> None:
+    last = len(rates) + 1
+    plain = fill(_Misbuilt(x.shape[1], 4, rates=[1] * len(rates)))
+    mistakes = {
+        "A ReLU is missing after the mixing convolution.": reference.run(
+            x, last_relu=False
+        ),
+        "The branches have no ReLU after their BatchNorm.": reference.run(
+            x, branch_relu=False
+        ),
+        "Image pooling averages first and convolves the mean; yours convolves the "
+        "map.": reference.run(x, conv_first=True),
+        "Image pooling takes the mean, not the maximum.": reference.run(x, pool="max"),
+        "The pooled branch comes last in the concatenation.": reference.run(
+            x, [last, *range(last)]
+        ),
+        "The branches are concatenated in reverse.": reference.run(
+            x, range(last, -1, -1)
+        ),
+        "The 1x1 branch comes first, the rates after it in their order.": reference.run(
+            x, [*range(1, last), 0, last]
+        ),
+        "Your 3x3 convolutions have no holes: dilation is 1.": plain.run(x),
+    }
+    wanted = reference(x)
+    steps.equal(
+        steps.call(mine, x, told="the module on a map of 9x7"),
+        wanted,
+        f"the numbers, on random weights, rates {', '.join(map(str, rates))}",
+        hint="Sizes and weights fit, the numbers do not: convolution, BatchNorm, ReLU "
+        "in every branch; concatenate 1x1, the rates in order, pooling; mix.",
+        mistakes=mistakes,
+    )
+
+
+EXERCISES: dict[str, Exercise] = {"04.2": convolve, "04.4": pyramid}
