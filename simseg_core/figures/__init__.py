@@ -5,6 +5,8 @@
 | `style` | the colours, fonts and width that all figures share |
 | `trace` | the network as a picture, from `trace_shapes` |
 | `fields` | receptive fields |
+| `attention` | where a position looks |
+| `gates` | attention gates, by channel and over an image |
 | `scenes` | samples of a data set, predictions beside labels |
 | `timing` | medians with their spread, rooflines |
 | `training` | losses, scores of several seeds |
@@ -14,6 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simseg_core.figures.attention import (
+        attention_alt_text,
+        draw_attention,
+    )
     from simseg_core.figures.fields import (
         draw_effective,
         draw_field_on_image,
@@ -25,6 +31,12 @@ if TYPE_CHECKING:
         gridding_alt_text,
         growth_alt_text,
         phases_alt_text,
+    )
+    from simseg_core.figures.gates import (
+        channel_gates_alt_text,
+        draw_channel_gates,
+        draw_spatial_gates,
+        spatial_gates_alt_text,
     )
     from simseg_core.figures.scenes import (
         draw_predictions,
@@ -44,6 +56,8 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "attention_alt_text": "attention",
+    "draw_attention": "attention",
     "draw_trace": "trace",
     "trace_alt_text": "trace",
     "draw_effective": "fields",
@@ -56,6 +70,10 @@ _HOME = {
     "gridding_alt_text": "fields",
     "growth_alt_text": "fields",
     "phases_alt_text": "fields",
+    "channel_gates_alt_text": "gates",
+    "draw_channel_gates": "gates",
+    "draw_spatial_gates": "gates",
+    "spatial_gates_alt_text": "gates",
     "draw_predictions": "scenes",
     "draw_samples": "scenes",
     "draw_roofline": "timing",
@@ -64,6 +82,10 @@ _HOME = {
     "draw_seed_spread": "training",
 }
 __all__ = [
+    "attention_alt_text",
+    "draw_attention",
+    "channel_gates_alt_text",
+    "draw_channel_gates",
     "draw_effective",
     "draw_field_on_image",
     "draw_gridding",
@@ -74,6 +96,7 @@ __all__ = [
     "draw_roofline",
     "draw_samples",
     "draw_seed_spread",
+    "draw_spatial_gates",
     "draw_timings",
     "draw_trace",
     "effective_alt_text",
@@ -81,6 +104,7 @@ __all__ = [
     "gridding_alt_text",
     "growth_alt_text",
     "phases_alt_text",
+    "spatial_gates_alt_text",
     "trace_alt_text",
 ]
 

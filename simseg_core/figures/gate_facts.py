@@ -1,0 +1,111 @@
+"""What the pictures of gates show, as numbers and as alt texts.
+
+Each `draw_*` of `figures.gates` has a `*_alt_text` here with the same arguments.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = [
+    "channel_gates_alt_text",
+    "channel_tables",
+    "check_maps",
+    "contrast",
+    "spatial_gates_alt_text",
+]
+
+Gates = Mapping[str, Mapping[str, Tensor]]
+Array = NDArray[np.float64]
+
+
+def channel_gates_alt_text(gates: Gates) -> str:
+    """Say what `draw_channel_gates` shows.
+
+    >>> import torch
+    >>> channel_gates_alt_text({"fresh": {"all": torch.tensor([[0.25, 0.5]])}})
+    'Gates of 2 channels. Fresh: all 0.25 to 0.50.'
+    """
+    panels = channel_tables(gates)
+    count = next(iter(next(iter(panels.values())).values())).shape[1]
+    told = [f"Gates of {count} channels."]
+    for name, values in panels.items():
+        ranges = ", ".join(
+            f"{group} {table.min():.2f} to {table.max():.2f}"
+            for group, table in values.items()
+        )
+        apart = ""
+        if len(values) == 2:
+            apart = f"; the means differ by up to {np.abs(contrast(values)).max():.2f}"
+        told.append(f"{name[:1].upper()}{name[1:]}: {ranges}{apart}.")
+    return " ".join(told)
+
+
+def spatial_gates_alt_text(
+    images: Tensor,
+    gates: Mapping[str, Tensor],
+    *,
+    labels: Tensor | None = None,
+    normalized: bool = True,
+) -> str:
+    """Say what `draw_spatial_gates` shows.
+
+    >>> import torch
+    >>> open_gate = torch.ones(1, 1, 2, 2)
+    >>> spatial_gates_alt_text(torch.rand(1, 3, 8, 8), {"fresh": open_gate})
+    '1 image beside its gates of 2 by 2 cells. Fresh: 1.00 to 1.00.'
+    """
+    check_maps(images, gates)
+    rows, columns = next(iter(gates.values())).shape[-2:]
+    plural = "image beside its" if len(images) == 1 else "images beside their"
+    told = [f"{len(images)} {plural} gates of {rows} by {columns} cells."]
+    for name, gate in gates.items():
+        span = f"{gate.min():.2f} to {gate.max():.2f}"
+        told.append(f"{name[:1].upper()}{name[1:]}: {span}.")
+    return " ".join(told)
+
+
+def channel_tables(gates: Gates) -> dict[str, dict[str, Array]]:
+    """Give every panel's groups as tables (B, C), checked."""
+    panels = {
+        name: {
+            group: value.detach().flatten(1).double().cpu().numpy()
+            for group, value in groups.items()
+        }
+        for name, groups in gates.items()
+    }
+    kinds = {tuple(groups) for groups in panels.values()}
+    if len(kinds) != 1 or not 1 <= len(next(iter(kinds))) <= 2:
+        raise ValueError(
+            f"every panel needs the same groups, one or two; got {sorted(kinds)}"
+        )
+    tables = [table for groups in panels.values() for table in groups.values()]
+    if len({table.shape[1] for table in tables}) != 1 or not all(map(len, tables)):
+        raise ValueError(
+            "gates are (B, C) with the same C throughout and one image at least, got "
+            f"{[table.shape for table in tables]}"
+        )
+    if any(table.min() < 0 or table.max() > 1 for table in tables):
+        raise ValueError("a gate lies between 0 and 1: pass gates, not scores")
+    return panels
+
+
+def contrast(groups: Mapping[str, Array]) -> Array:
+    """What the groups' means differ by, channel by channel; or the one group's mean."""
+    means = [np.asarray(table.mean(axis=0)) for table in groups.values()]
+    return means[0] - means[1] if len(means) == 2 else means[0]
+
+
+def check_maps(images: Tensor, gates: Mapping[str, Tensor]) -> None:
+    """Refuse spatial gates that do not fit their images, or are no gates."""
+    if not gates:
+        raise ValueError('gates is empty: pass {"a name": gates of (B, 1, h, w)}')
+    for name, gate in gates.items():
+        if gate.ndim != 4 or gate.shape[:2] != (len(images), 1):
+            raise ValueError(
+                f"gate {name!r} is {tuple(gate.shape)}: wanted ({len(images)}, 1, h, w)"
+            )
+        if gate.min() < 0 or gate.max() > 1:
+            raise ValueError(f"gate {name!r} leaves 0 to 1: pass gates, not scores")
