@@ -8,7 +8,16 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-__all__ = ["clock_of", "device_name", "device_of", "dtype_of", "layout_of", "versions"]
+__all__ = [
+    "clock_of",
+    "cuda_allocations",
+    "device_name",
+    "device_of",
+    "dtype_of",
+    "layout_of",
+    "tf32",
+    "versions",
+]
 
 
 def clock_of(device: torch.device) -> Callable[[], float]:
@@ -29,7 +38,10 @@ def clock_of(device: torch.device) -> Callable[[], float]:
 
 
 class _CudaClock:
-    """Seconds on the GPU's own clock, by events on the current stream."""
+    """Seconds on the GPU's own clock, by events on the current stream.
+
+    Each reading first waits for every stream: a call may work on streams of its own.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -44,6 +56,7 @@ class _CudaClock:
         return self._now
 
     def _event(self) -> torch.cuda.Event:
+        torch.cuda.synchronize(self._device)
         event = torch.cuda.Event(enable_timing=True)
         event.record(torch.cuda.current_stream(self._device))
         event.synchronize()
@@ -65,6 +78,18 @@ def device_of(tensors: Iterable[Tensor]) -> torch.device:
     return found.pop() if found else torch.device("cpu")
 
 
+def cuda_allocations() -> dict[torch.device, int]:
+    """Count what was ever allocated on each GPU: a call that changes it ran there."""
+    if not torch.cuda.is_initialized():
+        return {}
+    return {
+        torch.device("cuda", i): torch.cuda.memory_stats(i).get(
+            "allocation.all.allocated", 0
+        )
+        for i in range(torch.cuda.device_count())
+    }
+
+
 def device_name(device: torch.device) -> str:
     """Name the hardware: the GPU's model, or the CPU's and its number of cores."""
     if device.type == "cuda":
@@ -80,7 +105,10 @@ def device_name(device: torch.device) -> str:
 
 
 def dtype_of(tensors: Iterable[Tensor], device: torch.device) -> str:
-    """Name the floating types of the tensors, and autocast where it is on."""
+    """Name the floating types of the tensors, and what they are computed in.
+
+    That differs under autocast, and on a GPU whose convolutions round float32 to TF32.
+    """
     types = {
         str(t.dtype).removeprefix("torch.") for t in tensors if t.is_floating_point()
     }
@@ -88,7 +116,22 @@ def dtype_of(tensors: Iterable[Tensor], device: torch.device) -> str:
     if torch.is_autocast_enabled(device.type):
         autocast = str(torch.get_autocast_dtype(device.type)).removeprefix("torch.")
         names.append(f"autocast {autocast}")
+    elif "float32" in names and tf32(device):
+        names.append("TF32 convolutions")
     return ", ".join(names)
+
+
+def tf32(device: torch.device) -> bool:
+    """Tell whether cuDNN may round float32 to TF32 there; PyTorch lets it by default.
+
+    Since Ampere (compute capability 8.0) tensor cores multiply it several times faster
+    than float32, with 10 bits of mantissa in place of 23.
+    """
+    return (
+        device.type == "cuda"
+        and torch.cuda.get_device_capability(device) >= (8, 0)
+        and torch.backends.cudnn.allow_tf32
+    )
 
 
 def layout_of(tensors: Iterable[Tensor]) -> str:
@@ -102,10 +145,14 @@ def layout_of(tensors: Iterable[Tensor]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions that a timing depends on."""
+    """Versions, and cuDNN's setting, that a timing depends on."""
     found = {
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
-    return found | ({"cuda": torch.version.cuda} if torch.version.cuda else {})
+    if torch.cuda.is_available():
+        tuned = "tuned" if torch.backends.cudnn.benchmark else "not tuned"
+        found["cuda"] = str(torch.version.cuda or torch.version.hip)
+        found["cudnn"] = f"{torch.backends.cudnn.version()}, {tuned}"
+    return found

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -40,13 +41,20 @@ class Timed:
         device: torch.device | str | None,
     ) -> "Timed":
         """Run a call until it is warm, see where it runs, and take its peak memory."""
+        before = machine.cuda_allocations()
         run = _with_gradient(fn, args) if backward else partial(_forward, fn, args)
         output = run()  # the first run loads, tunes or compiles, and is never timed
         parameters = fn.parameters() if isinstance(fn, nn.Module) else ()
         inputs = [*_tensors(args), *parameters]
         tensors = [*inputs, *_tensors(output)]
         found = machine.device_of(tensors)
+        after = machine.cuda_allocations().items()
+        used = [gpu for gpu, count in after if count > before.get(gpu, 0)]
+        if found.type == "cpu" and used:  # its tensors neither came from there nor left
+            found = used[0]
         _check_device(found, device)
+        if torch.is_autocast_enabled(found.type):
+            run = partial(_with_fresh_casts, run)
         name = label or str(getattr(fn, "__name__", type(fn).__name__))
         del output  # or its memory would count as in use before the call
         peak_bytes, counter = peak_memory(run, found)
@@ -63,6 +71,7 @@ class Timed:
             layout=machine.layout_of(tensors),
             threads=torch.get_num_threads(),
             versions=machine.versions(),
+            date=date.today().isoformat(),
         )
         return cls(name, run, found, description)
 
@@ -85,6 +94,15 @@ class Timed:
 def _forward(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     with torch.no_grad():
         return fn(*args)
+
+
+def _with_fresh_casts(run: Callable[[], Any]) -> Any:
+    """Cast the weights again, as each training step does.
+
+    Autocast keeps the cast weights until its block ends, which is around all runs here.
+    """
+    torch.clear_autocast_cache()
+    return run()
 
 
 def _with_gradient(fn: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[], Any]:

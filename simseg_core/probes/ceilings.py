@@ -11,7 +11,8 @@ block whose tensors stay in the cache moves no memory and may stand above the ro
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ class Ceilings:
         bandwidth: bytes/s of a copy, read and written bytes both counted.
         device: where it was measured, such as ``"cuda:0"``.
         device_name: the hardware's name.
-        dtype: type of the matrices.
+        dtype: type of the matrices, and "TF32" where they were rounded to it.
         threads: CPU threads that PyTorch used.
     """
 
@@ -195,12 +196,18 @@ def roofline(
 def measure_ceilings(
     device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Ceilings:
-    """Measure the best matrix product and the copy of a device, in a few seconds."""
+    """Measure the best matrix product and the copy of a device, in a few seconds.
+
+    Where cuDNN's convolutions round float32 to TF32, so do the matrix products here, or
+    a convolution could stand far above the roof.
+    """
     device = torch.device(device)
+    rounded = dtype == torch.float32 and machine.tf32(device)
     rates = []
-    for n in _CPU_SIZES if device.type == "cpu" else _GPU_SIZES:
-        a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
-        rates.append(2 * n**3 / _seconds(torch.matmul, a, b))
+    with _products_in_tf32(rounded):
+        for n in _CPU_SIZES if device.type == "cpu" else _GPU_SIZES:
+            a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+            rates.append(2 * n**3 / _seconds(torch.matmul, a, b))
     source = torch.zeros(_COPY_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     copied = 2 * _COPY_BYTES / _seconds(target.copy_, source)
@@ -209,9 +216,20 @@ def measure_ceilings(
         bandwidth=copied,
         device=str(source.device),
         device_name=machine.device_name(source.device),
-        dtype=str(dtype).removeprefix("torch."),
+        dtype=str(dtype).removeprefix("torch.") + (", TF32" if rounded else ""),
         threads=torch.get_num_threads(),
     )
+
+
+@contextmanager
+def _products_in_tf32(rounded: bool) -> Iterator[None]:
+    kept = torch.get_float32_matmul_precision()
+    if rounded:
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(kept)
 
 
 def _seconds(fn: Any, *args: Any) -> float:

@@ -7,7 +7,12 @@ from statistics import median
 from typing import Any
 
 from simseg_core.probes._table import Column, binary, html_table, text_table
-from simseg_core.probes.measurement import Measurement, duration, write_json
+from simseg_core.probes.measurement import (
+    Measurement,
+    duration,
+    read_json,
+    write_json,
+)
 
 __all__ = ["Comparison"]
 
@@ -57,6 +62,34 @@ class Comparison:
             "ratios": {name: list(ratios) for name, ratios in self.ratios.items()},
         }
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Comparison":
+        """Rebuild what `to_dict` gave.
+
+        Raises:
+            ValueError: if it is not what `to_dict` gives; the error says where.
+        """
+        if not isinstance(values, Mapping) or {"measurements", "ratios"} - set(values):
+            raise ValueError('this is no comparison: no "measurements" and "ratios"')
+        measurements, ratios = values["measurements"], values["ratios"]
+        if not measurements or list(measurements) != list(ratios):
+            raise ValueError(
+                f"measurements of {list(measurements)}, but ratios of {list(ratios)}"
+            )
+        return cls(
+            {name: Measurement.from_dict(one) for name, one in measurements.items()},
+            {name: tuple(each) for name, each in ratios.items()},
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Comparison":
+        """Read a comparison that `save` wrote.
+
+        Raises:
+            ValueError: if the file holds no whole comparison; the error names it.
+        """
+        return read_json(path, cls.from_dict)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write JSON; the file is whole or not there."""
         write_json(self.to_dict(), path)
@@ -99,8 +132,7 @@ class Comparison:
         notes = [
             f"{what}, {len(self.ratios[first.label])} rounds in turn; the ratio is to "
             f"{first.label}, and below 1 is faster",
-            f"{first.device}: {first.device_name}, {first.threads} threads, "
-            f"{first.dtype}, torch {first.versions['torch']}",
+            first.origin,
         ]
         return layout("Timed in turn", columns, list(self.measurements), notes)
 

@@ -1,19 +1,22 @@
 """What a timing found, with all that it depends on; kept as JSON."""
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from simseg_core.probes._table import Column, binary, html_table
 
-__all__ = ["Measurement", "duration", "load", "write_json"]
+__all__ = ["Measurement", "duration", "load", "read_json", "write_json"]
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Measurement:
         layout: ``"contiguous"`` or ``"channels_last"``.
         threads: CPU threads that PyTorch used.
         versions: of torch, Python, the platform, CUDA.
+        date: the day it was measured, such as ``"2026-11-24"``; "" if nobody noted it.
     """
 
     label: str
@@ -47,6 +51,15 @@ class Measurement:
     layout: str
     threads: int
     versions: Mapping[str, str]
+    date: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Where and when it was measured, and with what: for below a figure."""
+        return (
+            f"{self.device}: {self.device_name}, {self.threads} threads, {self.dtype}, "
+            f"torch {self.versions['torch']}, {self.date or 'date unknown'}"
+        )
 
     @property
     def median(self) -> float:
@@ -74,14 +87,23 @@ class Measurement:
         """Rebuild what `to_dict` gave.
 
         Raises:
-            ValueError: naming the fields that are missing.
+            ValueError: naming the fields that are missing, or hold no such value.
         """
+        if not isinstance(values, Mapping):
+            raise ValueError(
+                f"this is no measurement: {type(values).__name__}, no {{}}"
+            )
         names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in values]
+        missing = [name for name in names if name not in values and name != "date"]
         if missing:
             raise ValueError(f"this is no measurement: it lacks {', '.join(missing)}")
-        kept = {name: values[name] for name in names}
-        return cls(**{**kept, "times": tuple(kept["times"])})
+        kept = {name: values[name] for name in names if name in values}
+        for name in ("label", "device", "device_name", "dtype"):
+            if not (isinstance(kept[name], str) and kept[name]):
+                raise ValueError(f"{name} must be a text, got {kept[name]!r}")
+        if not isinstance(kept["versions"], Mapping) or "torch" not in kept["versions"]:
+            raise ValueError(f"versions must name torch's, got {kept['versions']!r}")
+        return cls(**{**kept, "times": _times(kept["times"])})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write JSON that `load` reads; the file is whole or not there."""
@@ -96,8 +118,7 @@ class Measurement:
             f"(middle half {duration(low)} to {duration(high)}, "
             f"{len(self.times)} x {self.runs_per_time} runs, {what})\n"
             f"  peak memory {size} ({self.memory_counter})\n"
-            f"  {self.device}: {self.device_name}, {self.threads} threads, "
-            f"{self.dtype}, {self.layout}, torch {self.versions['torch']}"
+            f"  {self.origin}, {self.layout}"
         )
 
     __repr__ = __str__
@@ -121,10 +142,18 @@ class Measurement:
         notes = [
             f"{what}, {len(self.times)} repetitions of {self.runs_per_time} runs; "
             f"memory: {self.memory_counter}",
-            f"{self.device}: {self.device_name}, {self.threads} threads, "
-            f"{self.dtype}, {self.layout}, torch {self.versions['torch']}",
+            f"{self.origin}, {self.layout}",
         ]
         return html_table("Time of one run", columns, [self], notes)
+
+
+def _times(values: Any) -> tuple[float, ...]:
+    fitting = isinstance(values, list | tuple) and all(
+        isinstance(t, int | float) and math.isfinite(t) and t > 0 for t in values
+    )
+    if not fitting or not values:
+        raise ValueError(f"times must be seconds above zero, got {values!r:.60}")
+    return tuple(values)
 
 
 def _timed(heading: str, seconds: Callable[[Measurement], float]) -> Column:
@@ -137,9 +166,26 @@ def load(path: str | os.PathLike[str]) -> Measurement:
     Raises:
         ValueError: if the file holds no measurement; the error names it.
     """
+    return read_json(path, Measurement.from_dict)
+
+
+def read_json(path: str | os.PathLike[str], build: Callable[[Any], _Result]) -> _Result:
+    """Build a result from a JSON file.
+
+    Raises:
+        ValueError: if the file is cut off or `build` refuses it; the error names it.
+    """
+    text = Path(path).read_text("utf-8")
     try:
-        return Measurement.from_dict(json.loads(Path(path).read_text("utf-8")))
-    except (ValueError, TypeError) as error:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{os.fspath(path)} is no whole JSON file ({error}): copy it again from "
+            "where it was written"
+        ) from error
+    try:
+        return build(values)
+    except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from error
 
 

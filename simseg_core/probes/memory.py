@@ -50,12 +50,13 @@ def peak_memory(
 
 
 def _cuda_peak(run: Callable[[], object], device: torch.device) -> int:
+    gc.collect()  # garbage freed during the call would hide as much of its peak
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     run()
     torch.cuda.synchronize(device)
-    return torch.cuda.max_memory_allocated(device) - before
+    return max(0, torch.cuda.max_memory_allocated(device) - before)
 
 
 def _process_peak(run: Callable[[], object]) -> int:

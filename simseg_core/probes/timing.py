@@ -45,10 +45,12 @@ def measure(
 
     Repeats until the interquartile range is below `spread` of the median, for
     `min_run_time` at least and about `max_run_time` at most (the call in progress is
-    finished). Forward calls run without gradients.
+    finished). Forward calls run without gradients. Caches are as the run before left
+    them: nothing is flushed in between. Under autocast each run casts weights anew.
 
     Args:
-        fn: a module or function; the device is that of its tensors.
+        fn: a module or function; the device is that of its tensors, or the GPU that it
+            allocates memory on. Autocast is seen if it is on around this call.
         *args: its arguments.
         label: what to call it; None takes the function's or module's name.
         backward: also take the gradient of everything that `fn` depends on. Nothing

@@ -97,6 +97,28 @@ def test_ceilings_are_those_of_the_blocks_device(
     assert found.ceilings.device == "cuda:0"
 
 
+def test_products_round_to_tf32_where_convolutions_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def seconds(fn, *args) -> float:
+        seen.append(torch.get_float32_matmul_precision())
+        return 1.0
+
+    monkeypatch.setattr(module, "_seconds", seconds)
+    monkeypatch.setattr(module, "_COPY_BYTES", 16)
+    monkeypatch.setattr(module, "_CPU_SIZES", (4,))
+    before = torch.get_float32_matmul_precision()
+    assert measure_ceilings("cpu").dtype == "float32"
+    monkeypatch.setattr(module.machine, "tf32", lambda device: True)
+    assert measure_ceilings("cpu").dtype == "float32, TF32"
+    assert measure_ceilings("cpu", torch.bfloat16).dtype == "bfloat16"
+    products = seen[::2]  # each is followed by the copy
+    assert products == [before, "high", before]
+    assert torch.get_float32_matmul_precision() == before
+
+
 def test_real_ceilings_are_plausible(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_COPY_BYTES", 2**22)
     monkeypatch.setattr(module, "_CPU_SIZES", (64, 128))
