@@ -6,7 +6,7 @@ from typing import Any
 
 from simseg_core.exercises import atrous_build
 from simseg_core.exercises.checking import Exercise, NotYet, Steps
-from simseg_core.models.atrous import pixels_read, replace_strides
+from simseg_core.models.atrous import replace_strides
 
 Layer = tuple[int, int, int]  # kernel, stride, rate
 Plan = list[tuple[int, int]]  # stride and rate of each unit
@@ -128,49 +128,68 @@ def move_strides(
     ask((4, 1, 2, 4, 1), 8, "a stride of 4 traded")
 
 
-def share_read(answer: Callable[[Sequence[int]], float], steps: Steps) -> None:
-    """Measure gridding."""
+def kernel_left(answer: Callable[[int, int], Sequence[float]], steps: Steps) -> None:
+    """Follow a 3x3 kernel to 1x1."""
 
-    def ask(rates: tuple[int, ...], what: str) -> None:
-        paths = pixels_read(rates)
-        truth = (paths > 0).double().mean().item()
-        told = f"share_read({rates})"
-        got = steps.call(answer, rates, told=told)
+    def shares(side: int, rate: int) -> tuple[float, float]:
+        whole = max(side - 2 * rate, 0)
+        centre = side if rate >= side else max(2 * rate - side, 0)
+        return (whole / side) ** 2, (centre / side) ** 2
+
+    def ask(side: int, rate: int, what: str) -> None:
+        told = f"taps_left({side}, {rate})"
+        got = steps.call(answer, side, rate, told=told)
         try:
-            share = float(got)
+            whole, centre = (float(share) for share in got)
         except (TypeError, ValueError):
-            raise NotYet(f"{told} should return one number between 0 and 1.") from None
-        mistakes = {
-            "That is a percentage: return a number between 0 and 1.": 100 * truth,
-            "That is a number of pixels: divide by those of the whole square.": float(
-                (paths > 0).sum()
+            raise NotYet(
+                f"{told} should return two numbers: the share of positions with all "
+                "nine taps inside, and with the centre alone."
+            ) from None
+        wanted = shares(side, rate)
+        inside = 1 - rate / side if rate < side else 0.0
+        mistakes: dict[str, tuple[float, float]] = {
+            "Those are shares of a row. Rows and columns both have to fit.": (
+                wanted[0] ** 0.5,
+                wanted[1] ** 0.5,
             ),
-            "That is the share along one row. A square has rows and columns.": (
-                truth**0.5
+            "The taps reach `rate` pixels to both sides, so both edges cost.": (
+                inside**2,
+                wanted[1],
             ),
-            "Paths are counted, not pixels: several paths end at the same pixel.": (
-                9.0 ** len(rates) / paths.numel()
+            "Positions without all nine taps may still have four or six, not the "
+            "centre alone.": (wanted[0], 1 - wanted[0]),
+            "A negative number of positions, squared, looks like a share: where "
+            f"2 * {rate} exceeds {side}, none is left.": (
+                ((side - 2 * rate) / side) ** 2,
+                wanted[1],
             ),
-            "You divide by the square of the largest rate's kernel alone: the stack "
-            "reaches 1 + 2 sum(rates) pixels.": (paths > 0).sum().item()
-            / (1 + 2 * max(rates)) ** 2,
+            "You have the two shares in the other order.": wanted[::-1],
+            "Beyond a rate as large as the map nothing changes any more: 2 rate - side "
+            "would count more positions than there are.": (
+                wanted[0],
+                (max(2 * rate - side, 0) / side) ** 2,
+            ),
         }
         for hint, wrong in mistakes.items():
-            if abs(wrong - truth) > 1e-6 and abs(share - wrong) < 1e-6:
+            if not _near(wrong, wanted) and _near((whole, centre), wrong):
                 raise NotYet(hint)
         steps.require(
-            abs(share - truth) < 1e-6,
+            _near((whole, centre), wanted),
             what,
-            hint=f"{told}: start with the one pixel of the output. Each convolution "
-            "moves every marked pixel to nine places, 0 or `rate` away along each "
-            "axis. How many different places are there in the end?",
+            hint=f"{told}: along one axis, at how many of {side} places are the places "
+            f"{rate} before and {rate} behind inside? At how many is neither?",
         )
 
-    ask((1,), "one plain convolution reads all of its square")
-    ask((2, 2, 2), "equal rates leave a grid")
-    ask((1, 2, 5), "rates 1, 2, 5 leave nothing out")
-    ask((6, 12, 18), "ASPP's rates in cascade")
-    ask((1, 4, 3, 2), "any other stack")
+    ask(33, 6, "rate 6 on a map of 33")
+    ask(7, 3, "a single position with all nine taps")
+    ask(33, 18, "rate 18, where no position has all nine taps")
+    ask(33, 40, "a rate beyond the map")
+    ask(1_000_003, 400_000, "a map too large to build")
+
+
+def _near(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(abs(a - b) < 1e-9 for a, b in zip(one, other))
 
 
 def dense_rates(answer: Callable[[], Sequence[int]], steps: Steps) -> None:
@@ -199,9 +218,12 @@ def dense_rates(answer: Callable[[], Sequence[int]], steps: Steps) -> None:
         hint=f"The field of {rates} is {side} pixels a side, and 55 are wanted. What "
         "do the rates have to add up to?",
     )
-    share = (pixels_read(rates) > 0).double().mean().item()
+    places = {0}  # along one axis; the other is alike
+    for rate in rates:
+        places = {place + step for place in places for step in (-rate, 0, rate)}
+    share = (len(places) / side) ** 2
     steps.require(
-        share == 1,
+        len(places) == side,
         f"all of {side}x{side} pixels read",
         hint=f"Of {side}x{side} pixels {share:.0%} are read: there are holes. If the "
         "convolutions so far read a whole interval of n pixels, how far apart may the "
@@ -212,7 +234,7 @@ def dense_rates(answer: Callable[[], Sequence[int]], steps: Steps) -> None:
 _STACKS: dict[str, Exercise] = {
     "04.1": field_of_stack,
     "04.3": move_strides,
-    "04.5": share_read,
+    "04.5": kernel_left,
     "04.6": dense_rates,
 }
 EXERCISES: dict[str, Exercise] = dict(

@@ -254,32 +254,41 @@ class AsppPaddedByOne(MyASPP):
 # --- 04.5 ------------------------------------------------------------------------
 
 
-def share_read(rates: Sequence[int]) -> float:
-    """Rows and columns are alike: count one axis, and square."""
-    reached = {0}
-    for rate in rates:
-        reached = {place + step for place in reached for step in (-rate, 0, rate)}
-    return (len(reached) / (1 + 2 * sum(rates))) ** 2
+def taps_left(side: int, rate: int) -> tuple[float, float]:
+    """Count the places from which both neighbours, or neither, are inside."""
+    before = max(side - rate, 0)  # places whose left neighbour is inside
+    both = max(2 * before - side, 0)
+    neither = max(side - 2 * before, 0)
+    return both**2 / side**2, neither**2 / side**2
 
 
-def share_of_a_row(rates: Sequence[int]) -> float:
-    return share_read(rates) ** 0.5
+def taps_of_a_row(side: int, rate: int) -> list[float]:
+    return [share**0.5 for share in taps_left(side, rate)]
 
 
-def share_of_paths(rates: Sequence[int]) -> float:
-    return 9 ** len(rates) / (1 + 2 * sum(rates)) ** 2
+def taps_one_edge(side: int, rate: int) -> tuple[float, float]:
+    return max(1 - rate / side, 0) ** 2, taps_left(side, rate)[1]
 
 
-def share_in_percent(rates: Sequence[int]) -> float:
-    return 100 * share_read(rates)
+def taps_all_or_one(side: int, rate: int) -> tuple[float, float]:
+    whole = taps_left(side, rate)[0]
+    return whole, 1 - whole
 
 
-def share_as_a_count(rates: Sequence[int]) -> int:
-    return round(share_read(rates) * (1 + 2 * sum(rates)) ** 2)
+def taps_negative_squared(side: int, rate: int) -> tuple[float, float]:
+    return ((side - 2 * rate) / side) ** 2, taps_left(side, rate)[1]
 
 
-def share_of_the_largest_kernel(rates: Sequence[int]) -> float:
-    return share_as_a_count(rates) / (1 + 2 * max(rates)) ** 2
+def taps_swapped(side: int, rate: int) -> tuple[float, float]:
+    return taps_left(side, rate)[::-1]
+
+
+def taps_centre_grows_for_ever(side: int, rate: int) -> tuple[float, float]:
+    return taps_left(side, rate)[0], (max(2 * rate - side, 0) / side) ** 2
+
+
+def taps_one_number(side: int, rate: int) -> float:
+    return taps_left(side, rate)[0]
 
 
 # --- 04.6 ------------------------------------------------------------------------
@@ -294,7 +303,7 @@ SOLUTIONS: dict[str, Any] = {
     "04.2": my_atrous,
     "04.3": surgery,
     "04.4": MyASPP,
-    "04.5": share_read,
+    "04.5": taps_left,
     "04.6": dense_rates,
 }
 
@@ -305,6 +314,10 @@ def doubled_rates() -> list[int]:
 
 def equal_rates() -> list[int]:
     return [7, 7, 7, 7]
+
+
+def huge_rates() -> list[int]:
+    return [10**6, 1, 10**9, 3]
 
 
 def five_rates() -> list[int]:
@@ -351,13 +364,16 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("04.4", AsppTakesTheMaximum, "not the maximum"),
     ("04.4", AsppNoLastRelu, "after the mixing convolution"),
     ("04.4", AsppPaddedByOne, "RuntimeError"),
-    ("04.5", share_of_a_row, "along one row"),
-    ("04.5", share_of_paths, "Paths are counted"),
-    ("04.5", share_in_percent, "percentage"),
-    ("04.5", share_as_a_count, "number of pixels"),
-    ("04.5", share_of_the_largest_kernel, "largest rate's kernel"),
+    ("04.5", taps_of_a_row, "shares of a row"),
+    ("04.5", taps_one_edge, "both edges cost"),
+    ("04.5", taps_all_or_one, "may still have four or six"),
+    ("04.5", taps_negative_squared, "A negative number"),
+    ("04.5", taps_swapped, "other order"),
+    ("04.5", taps_centre_grows_for_ever, "nothing changes any more"),
+    ("04.5", taps_one_number, "should return two numbers"),
     ("04.6", doubled_rates, "31 pixels a side"),
     ("04.6", equal_rates, "there are holes"),
+    ("04.6", huge_rates, "there are holes"),
     ("04.6", five_rates, "more than four"),
     ("04.6", rate_zero, "from 1 on"),
     ("04.6", one_number, "a list of whole numbers"),
@@ -391,14 +407,12 @@ def atrous_by_pytorch(x: Tensor, weight: Tensor, rate: int) -> Tensor:
     return F.conv2d(x, weight, padding=rate, dilation=rate)
 
 
-def share_by_gradient(rates: Sequence[int]) -> Tensor:
-    side = 1 + 2 * sum(rates)
-    x = torch.zeros(1, 1, side, side, requires_grad=True)
-    y: Tensor = x
-    for rate in rates:
-        y = F.conv2d(y, torch.ones(1, 1, 3, 3), dilation=rate)
-    y.sum().backward()
-    return (x.grad > 0).double().mean()
+def taps_left_counted(side: int, rate: int) -> Tensor:
+    """From sorted places alone; a map of the larger sizes would not fit."""
+    place = torch.arange(side)
+    inside = (place >= rate).long() + (place < side - rate).long()
+    shares = torch.stack([inside == 2, inside == 0]).double().mean(dim=1)
+    return shares**2
 
 
 @pytest.mark.parametrize(
@@ -406,7 +420,7 @@ def share_by_gradient(rates: Sequence[int]) -> Tensor:
     [
         ("04.2", atrous_by_pytorch),
         ("04.3", surgery_by_walking),
-        ("04.5", share_by_gradient),
+        ("04.5", taps_left_counted),
         ("04.6", lambda: [1, 3, 9, 27]),
         ("04.6", lambda: torch.tensor([1, 3, 9, 14])),
     ],
