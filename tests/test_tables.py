@@ -59,9 +59,8 @@ def test_a_total_is_no_row_to_sort() -> None:
     assert ">all<" not in body
     assert "<tfoot>" in foot
     assert ">all<" in foot
-    assert text_table("t", (NAME, SIZE), ROWS, total=("all", 19.0)).splitlines()[
-        -2
-    ] == ("all           19 k")
+    text = text_table("t", (NAME, SIZE), ROWS, total=("all", 19.0))
+    assert text.splitlines()[-2].split() == ["all", "19", "k"]
 
 
 def test_two_tables_of_a_page_have_two_names() -> None:

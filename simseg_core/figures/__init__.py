@@ -5,6 +5,7 @@
 | `style` | the colours, fonts and width that all figures share |
 | `trace` | the network as a picture, from `trace_shapes` |
 | `fields` | receptive fields |
+| `cost` | each stage's share of weights, work and traffic |
 | `attention` | where a position looks |
 | `gates` | attention gates, by channel and over an image |
 | `scenes` | samples of a data set, predictions beside labels |
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from simseg_core.figures.attention import (
         attention_alt_text,
         draw_attention,
+    )
+    from simseg_core.figures.cost import (
+        cost_alt_text,
+        draw_cost,
     )
     from simseg_core.figures.fields import (
         draw_effective,
@@ -60,6 +65,8 @@ _HOME = {
     "draw_attention": "attention",
     "draw_trace": "trace",
     "trace_alt_text": "trace",
+    "draw_cost": "cost",
+    "cost_alt_text": "cost",
     "draw_effective": "fields",
     "draw_field_on_image": "fields",
     "draw_gridding": "fields",
@@ -83,9 +90,11 @@ _HOME = {
 }
 __all__ = [
     "attention_alt_text",
-    "draw_attention",
     "channel_gates_alt_text",
+    "cost_alt_text",
+    "draw_attention",
     "draw_channel_gates",
+    "draw_cost",
     "draw_effective",
     "draw_field_on_image",
     "draw_gridding",
