@@ -54,6 +54,7 @@ class _Parser(argparse.ArgumentParser):
         unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
         if unknown:
             message = f"no command {unknown[1]!r}: {nearest(unknown[1], COMMANDS)}"
+        message = message.removeprefix("argument MODEL: ")
         raise Mistake(f"{message} ({self.prog} --help)")
 
 
