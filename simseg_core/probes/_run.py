@@ -5,8 +5,8 @@ that a network of any size is traced in seconds and no weight is copied. A netwo
 looks at numbers (`if x.max() > 0`) cannot run so; it is run with real ones instead.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import tensors_in
+from simseg_core.probes._unchanged import unchanged
 
 __all__ = ["listen"]
 
@@ -86,7 +87,7 @@ def _run(
     copy = mode.from_tensor if isinstance(mode, FakeTensorMode) else torch.clone
     listener = Listener(stages, _title(model))
     off = torch.inference_mode(False)  # its tensors do not tell when they are written
-    with _unchanged(modules.values()), off, torch.no_grad(), mode:
+    with unchanged(model), off, torch.no_grad(), mode:
         args, kwargs = make(copy)
         names = map(str, range(len(args))) if len(args) > 1 else [""]
         for name, value in chain(zip(names, args), kwargs.items()):
@@ -96,41 +97,6 @@ def _run(
             out = model(*args, **kwargs)
         sources = (listener.source(tensor) for tensor in tensors_in(out))
         return listener, sorted({s for s in sources if s is not None})
-
-
-@contextmanager
-def _unchanged(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Run in evaluation mode; put every attribute, buffer and random state back."""
-    modules = list(modules)
-    kept = [
-        {k: dict(v) if isinstance(v, dict) else v for k, v in vars(module).items()}
-        for module in modules
-    ]
-    buffers = [(b, b.clone()) for m in modules for b in m.buffers(recurse=False)]
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=cuda):
-        try:
-            for module in modules:
-                module.training = False
-            yield
-        finally:
-            for module, state in zip(modules, kept):
-                _put_back(vars(module), state)
-            with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
-
-
-def _put_back(live: dict[str, Any], kept: dict[str, Any]) -> None:
-    """Make `live` hold what `kept` does, in the dictionaries that others know."""
-    for key in live.keys() - kept.keys():
-        del live[key]
-    for key, value in kept.items():
-        if isinstance(value, dict) and isinstance(live.get(key), dict):
-            live[key].clear()
-            live[key].update(value)
-        else:
-            live[key] = value
 
 
 def _check(input_size: Sizes | None, inputs: Any) -> None:

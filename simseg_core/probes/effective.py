@@ -21,12 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simseg_core.probes.field_input import (
-    as_module,
-    evaluating,
-    image_shape,
-    named_tensors,
-)
+from simseg_core.probes._unchanged import unchanged
+from simseg_core.probes.field_input import as_module, image_shape, named_tensors
 from simseg_core.probes.field_report import Interval
 from simseg_core.probes.field_rules import UnknownOperationError
 from simseg_core.probes.receptive_field import receptive_field
@@ -153,7 +149,7 @@ def effective_receptive_field(
     like = next(module.parameters(), inputs)
     total = torch.zeros(tuple(inputs.shape[2:]), dtype=torch.float64)
     index: tuple[int, int] | None = None
-    with evaluating(module), torch.enable_grad():
+    with unchanged(module), torch.enable_grad():
         for image in inputs:  # one by one: a large network fits in memory
             image = image[None].to(like.device, like.dtype).detach().requires_grad_()
             # A copy: a network may begin with an operation in place.

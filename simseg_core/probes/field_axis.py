@@ -97,6 +97,8 @@ def axis_field(axis: Axis, rank: int) -> AxisField:
     """Unite all terms, channels and other axes, one entry a position of this axis."""
     local = [term for term in axis if term.is_local]
     dims = sorted({d for term in local for d in term.over})
+    if rank == 4 and len(dims) > 1 and dims[0] == 1:
+        dims = dims[1:]  # channels that came from positions
     endless = unite_endless([term.endless for term in local]) if local else None
     data = np.full([5] + [1] * rank, EMPTY)
     for term in axis:

@@ -1,12 +1,11 @@
 """What a field probe is given and gets back: networks, image sizes, nested outputs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["as_module", "evaluating", "image_shape", "named_tensors"]
+__all__ = ["as_module", "image_shape", "named_tensors"]
 
 
 def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int, ...]:
@@ -55,15 +54,3 @@ def named_tensors(value: Any, label: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
             yield from named_tensors(item, f"{label}.{place}".lstrip("."))
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Set every module to evaluation, and back to what each was."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -105,6 +105,37 @@ def matrix_product(call: Call) -> Field:
     return product(call, left, right)
 
 
+def united(field: Field, dims: list[int], shape: tuple[int, ...]) -> Field:
+    """Unite a field along dimensions, kept with size 1."""
+    rows, columns = field
+    return (
+        tuple(term.reduce(dims, shape) for term in rows),
+        tuple(term.reduce(dims, shape) for term in columns),
+    )
+
+
+@rule("mv", "addmv")
+def matrix_vector(call: Call) -> Field:
+    """Multiply a matrix and a vector: the shared dimension is reduced."""
+    matrix = call["mat" if call.name == "addmv" else "self"]
+    field = reduced(call, matrix, [1], keep=False)
+    # The vector's own positions are all read by every entry.
+    field = both(field, reduced(call, call["vec"], [0]))
+    added = call.name == "addmv"
+    return both(field, fitted(call, call["self"], call.shape)) if added else field
+
+
+@rule("dot", "vdot")
+def dot(call: Call) -> Field:
+    """Multiply two vectors."""
+    return both(
+        *(
+            reduced(call, call[n], [0], keep=False)
+            for n in ("self", "other" if "other" in call.arguments else "tensor")
+        )
+    )
+
+
 @rule("addmm", "baddbmm", "linear")
 def affine(call: Call) -> Field:
     """Multiply matrices and add."""
@@ -132,5 +163,7 @@ def attention(call: Call) -> Field:
     for name in ("attn_mask", "attn_bias"):
         mask = call.arguments.get(name)
         if mask is not None and call.fields(mask):
-            raise UnknownOperationError("attention with a mask made from the image")
+            scores = (*call.shape[:-1], call["key"].shape[-2])
+            wide = fitted(call, mask, scores)
+            fields += [united(wide, [len(scores) - 1], scores)]
     return both(*fields)

@@ -53,8 +53,8 @@ class LayerField:
     def position_dims(self) -> tuple[int, ...]:
         """The tensor's dimensions that an index of `box` counts."""
         dims = {d for axis in self._axes for term in axis for d in term.over}
-        if dims <= {2, 3} and len(self.shape) == 4:
-            return 2, 3
+        if len(self.shape) == 4 and (dims <= {2, 3} or {2, 3} <= dims):
+            return 2, 3  # channels that came from positions are united
         return tuple(sorted(dims))
 
     def box(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
 from simseg_core.probes.field_rules import (
     NO_FIELD,
@@ -80,26 +79,6 @@ def as_strided(call: Call) -> Field:
     return call.field(x)
 
 
-@rule("pixel_shuffle", "pixel_unshuffle")
-def pixel_shuffle(call: Call) -> Field:
-    """Move channels to positions, or positions to channels."""
-    x = call["self"]
-    b, c, h, w = x.shape
-    if call.name == "pixel_shuffle":
-        r = call["upscale_factor"]
-        views: list[tuple[str, Any]] = [
-            ("view", (b, c // r**2, r, r, h, w)),
-            ("permute", (0, 1, 4, 2, 5, 3)),
-        ]
-    else:
-        r = call["downscale_factor"]
-        views = [
-            ("view", (b, c, h // r, r, w // r, r)),
-            ("permute", (0, 1, 3, 5, 2, 4)),
-        ]
-    return reshaped(call, x, [*views, ("view", call.shape)])
-
-
 @rule("channel_shuffle", "native_channel_shuffle")
 def channel_shuffle(call: Call) -> Field:
     """Interleave the groups of channels."""
@@ -112,7 +91,7 @@ def channel_shuffle(call: Call) -> Field:
 
 @rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "new_zeros",
       "new_ones", "new_full", "new_empty", "new_empty_strided", "zero_", "fill_",
-      "empty_strided", "randn_like", "bernoulli_")  # fmt: skip
+      "empty_strided", "randn_like", "bernoulli_", "zero", "fill")  # fmt: skip
 def constant(call: Call) -> Field:
     """Take the shape only, whatever the values are."""
     value = call.arguments.get("value")
@@ -243,6 +222,12 @@ def index(call: Call) -> Field:
         dim, chosen = given[0]
         if len(given) > 1 or chosen.ndim != 1 or chosen.dtype == torch.bool:
             raise UnknownOperationError("index by several tensors or by a mask")
-    if call.fields(chosen) or isinstance(chosen, FakeTensor):
+    return picked(call, x, dim, numbers(call, chosen))
+
+
+def numbers(call: Call, chosen: Tensor) -> list[int]:
+    """Read an index; one that the image or an unknown value made is refused."""
+    known: list[int] | None = call["numbers"](chosen)
+    if call.fields(chosen) or known is None:
         raise UnknownOperationError(f"{call.name}: positions chosen by a tensor")
-    return picked(call, x, dim, chosen.tolist())
+    return known

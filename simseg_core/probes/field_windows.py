@@ -9,13 +9,13 @@ from simseg_core.probes import intervals
 from simseg_core.probes.field_rules import (
     Call,
     Field,
-    UnknownOperationError,
     both,
     moved,
+    reduced,
     rule,
     wrap,
 )
-from simseg_core.probes.field_terms import Term
+from simseg_core.probes.field_terms import Term, unite
 
 
 def spread(values: Any, count: int, default: int) -> list[int]:
@@ -28,8 +28,6 @@ def spread(values: Any, count: int, default: int) -> list[int]:
 def convolution(call: Call) -> Field:
     """Mix channels by group, then move the kernel."""
     x, weight = call["input"], call["weight"]
-    if call.fields(weight):
-        raise UnknownOperationError("a convolution whose kernel depends on the image")
     axes = weight.ndim - 2
     first = x.ndim - axes  # of the position dimensions
     make = intervals.transposed if call["transposed"] else intervals.convolution
@@ -56,7 +54,20 @@ def convolution(call: Call) -> Field:
             term = term.move(dim, window)
         return term
 
-    return call.each(x, change)
+    # A kernel made from the image: its own field, at every position.
+    kernel = reduced(call, weight, range(weight.ndim)) if call.fields(weight) else None
+    local = call.each(x, change)
+    return local if kernel is None else both(local, spread_out(kernel, len(shape)))
+
+
+def spread_out(field: Field, rank: int) -> Field:
+    """Give a field without positions to every element of a tensor of this rank."""
+
+    def change(term: Term) -> Term:
+        return term.reshape((1,) * (term.data.ndim - 1), (1,) * rank)
+
+    rows, columns = field
+    return unite(map(change, rows)), unite(map(change, columns))
 
 
 @rule("max_pool2d_with_indices", "max_pool2d", "avg_pool2d", "max_pool1d_with_indices")
@@ -137,7 +148,7 @@ def pad(call: Call) -> Field:
     amounts = arguments["pad" if "pad" in arguments else "padding"]
     kind = call.name.split("_", maxsplit=1)[0]
     edges: dict[str, intervals.Edge] = {"reflection": "reflect", "replication": "clamp"}
-    edge = edges.get(kind, "drop")
+    edge = "wrap" if arguments["is_circular"] else edges.get(kind, "drop")
     windows = {}
     for pair in range(len(amounts) // 2):
         dim = x.ndim - 1 - pair

@@ -34,7 +34,7 @@ IntArray = NDArray[Any]
 EMPTY = 2**30  # the lower end of an interval that holds nothing; larger than any image
 NOTHING = -(2**30)  # a tap that reads nothing
 
-Edge = Literal["drop", "clamp", "reflect"]
+Edge = Literal["drop", "clamp", "reflect", "wrap"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Window:
         size_out: positions of the map it makes.
         rate: output positions for one input position, far from the edges.
         taps: `(m,)` output positions -> `(m, k)` input positions, or `NOTHING`.
-        edge: what a tap outside the map reads: nothing, the nearest position, or the
-            mirrored one.
+        edge: what a tap outside the map reads: nothing, the nearest position, the
+            mirrored one, or the one at the other end.
     """
 
     size_in: int
@@ -64,6 +64,8 @@ class Window:
             taps = taps.clip(0, last)
         elif self.edge == "reflect":
             taps = last - np.abs(last - np.abs(taps))
+        elif self.edge == "wrap":
+            taps = taps % self.size_in
         return np.where(nothing | (taps < 0) | (taps > last), NOTHING, taps)
 
     def endless(self, first: int, length: int) -> tuple[int, IntArray]:

@@ -204,13 +204,64 @@ def test_attention_in_windows_is_local():
     assert block.box((0, 8)) == ((0, 27), (28, 55))
 
 
+# --- writing in place, and moving channels to positions -------------------------------
+
+
+def test_a_write_through_a_view_is_seen_by_every_view_of_the_memory():
+    def shift_two_channels(x):
+        out = torch.zeros_like(x)
+        first = out[:, 0]
+        out[:, :2, 1:] = x[:, :2, :-1]
+        out[:, 2:, :, 1:].add_(x[:, 2:, :, :-1])
+        return torch.stack([first, out[:, 3]], dim=1)
+
+    field = receptive_field(Calls(shift_two_channels), (4, 6, 7))
+    # Channel 0 looks one row up, channel 3 one column to the left; out of the image
+    # they see nothing.
+    assert field.box((0, 0)) is None
+    assert field.box((0, 3)) == ((0, 0), (2, 2))
+    assert field.box((3, 0)) == ((2, 2), (0, 0))
+    assert field.box((3, 3)) == ((2, 3), (2, 3))
+    # Zeros written over once are a padding; twice, and no endless axis is left.
+    assert (field.rows.size, field.columns.size) == (2, None)
+    assert max(field.columns.sizes) == 2
+
+
+def test_overwritten_positions_forget_what_they_held():
+    def erase(x):
+        x[:, :, ::2] = 0
+        return x
+
+    field = receptive_field(Calls(erase), (3, 5, 4))
+    assert [field.box((i, 1)) is None for i in range(5)] == [True, False] * 2 + [True]
+
+
+def test_an_image_overwritten_by_the_network_is_still_the_input():
+    field = receptive_field(nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 1, 3)), 9)
+    assert field.size == (3, 3)
+
+
+@pytest.mark.parametrize("r", [2, 3])
+def test_pixel_shuffle_keeps_the_textbook_numbers(r):
+    down = nn.Sequential(nn.PixelUnshuffle(r), nn.Conv2d(r * r, r * r, 3, padding=1))
+    rows = receptive_field(down, (1, 6 * r, 6 * r)).rows
+    assert (rows.size, rows.stride, rows.offset) == (3 * r, r, -r)
+    up = nn.Sequential(nn.Conv2d(1, r * r, 3, padding=1), nn.PixelShuffle(r))
+    rows = receptive_field(up, (1, 6, 6)).rows
+    assert (rows.size, rows.stride) == (3, Fraction(1, r))
+    both = receptive_field(nn.Sequential(down, nn.PixelShuffle(r)), (1, 6 * r, 6 * r))
+    assert both.rows.sizes.tolist() == [3 * r] * (6 * r)
+    assert both.rows.stride == 1
+
+
+def test_circular_padding_reads_the_other_end():
+    conv = nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
+    field = receptive_field(conv, (1, 6, 8))
+    assert field.box((0, 3)) == ((0, 5), (2, 4))
+    assert field.size == (3, 3)
+
+
 # --- what is not known ----------------------------------------------------------------
-
-
-def overwrite(x):
-    out = torch.zeros_like(x)
-    out[:, :, 1:] = x[:, :, :-1]
-    return out
 
 
 @pytest.mark.parametrize(
@@ -220,7 +271,7 @@ def overwrite(x):
         (lambda x: x.sort(dim=-1).values, "aten::sort"),
         (lambda x: x[x > 0], "aten::"),
         (lambda x: x * float(x.mean()), "aten::_local_scalar_dense"),
-        (overwrite, "aten::copy_"),
+        (lambda x: x.masked_select(x > 0), "aten::masked_select"),
         (lambda x: F.grid_sample(x, x.permute(0, 2, 3, 1)), "aten::grid_sampler"),
     ],
 )

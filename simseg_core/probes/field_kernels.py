@@ -1,0 +1,218 @@
+"""Hear every ATen kernel and carry the field of every tensor along."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensor,
+)
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils.weak import WeakTensorKeyDictionary
+
+# These add their rules.
+import simseg_core.probes.field_mixing
+import simseg_core.probes.field_patches
+import simseg_core.probes.field_views
+import simseg_core.probes.field_windows  # noqa: F401
+from simseg_core.probes.field_input import named_tensors
+from simseg_core.probes.field_rules import (
+    NO_FIELD,
+    RULES,
+    Call,
+    Field,
+    UnknownOperationError,
+    is_pointwise,
+    pointwise,
+)
+
+__all__ = ["Fields", "Heard"]
+
+Shape = tuple[int, ...]
+MOST_CONSTANTS = 2**20  # numbers of an index that are worked out
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A module call or a functional operation, with the field of what it made."""
+
+    name: str
+    operation: str
+    shape: Shape
+    field: Field
+    depth: int  # 0 for the network itself
+    is_module: bool
+    is_leaf: bool  # made of no smaller modules
+
+
+class Fields(TorchDispatchMode):
+    """Give every tensor that depends on the image its field."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        super().__init__()
+        self.fields: Any = WeakTensorKeyDictionary()
+        self.constants: Any = WeakTensorKeyDictionary()
+        self.heard: list[Heard] = []
+        self.names = names
+        self.running: list[tuple[str, bool]] = []  # (name, has children)
+        self.is_circular = False  # the padding that runs
+
+    def field(self, value: Any) -> Field | None:
+        """Field of a tensor; None for parameters and constants."""
+        return self.fields.get(value) if isinstance(value, Tensor) else None
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func.namespace == "prim":  # asks for the device and the like
+            return func(*args, **kwargs)
+        leaves = tree_leaves((args, kwargs))
+        known = [leaf for leaf in leaves if self.field(leaf)]
+        name = func._overloadpacket.__name__
+        has_rule = func.namespace == "aten" and (name in RULES or is_pointwise(func))
+        if known and not has_rule and func.namespace == "aten":
+            with self:
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        try:
+            out = func(*args, **kwargs)
+        except (DataDependentOutputException, DynamicOutputShapeException) as error:
+            raise self.unknown(func, "it reads values of the image") from error
+        if not known:
+            self.remember(func, args, kwargs, leaves, out)
+        elif any(isinstance(t, Tensor) for t in _tensors(out)):
+            if not has_rule:
+                raise self.unknown(func, "it has no rule")
+            self.record(func, args, kwargs, out, known)
+        return out
+
+    def record(
+        self, func: Any, args: Any, kwargs: Any, out: Any, known: list[Tensor]
+    ) -> None:
+        """Work out the field of a kernel's result."""
+        schema = func._schema
+        named = {a.name: a.default_value for a in schema.arguments}
+        named.update(zip((a.name for a in schema.arguments), args), **kwargs)
+        name = func._overloadpacket.__name__
+        named |= {"is_circular": self.is_circular, "numbers": self.numbers}
+        call = Call(name, named, out, self.field)
+        try:
+            made = RULES.get(name, pointwise)(call)
+        except UnknownOperationError as error:
+            raise self.unknown(func, str(error)) from error
+        outs = _tensors(out)
+        if not isinstance(made, list):
+            made = [made] * len(outs)
+        if schema.is_mutable:
+            self.written(func, outs)
+        for tensor, field in zip(outs, made):
+            if field == NO_FIELD:
+                self.fields.pop(tensor, None)
+            else:
+                self.fields[tensor] = field
+        if self.running and self.running[-1][1] and name not in _QUIET:
+            path = self.running[-1][0]
+            shape = tuple(outs[0].shape)
+            operation = name.strip("_").removesuffix(".default")
+            depth = len(self.running)
+            self.heard.append(
+                Heard(path, operation, shape, made[0], depth, False, True)
+            )
+
+    def written(self, func: Any, outs: list[Tensor]) -> None:
+        """Refuse a write in place that another view of the memory would not see."""
+        for tensor in outs:
+            memory = tensor.untyped_storage()._cdata
+            if tensor._base is not None or any(
+                other is not tensor and other.untyped_storage()._cdata == memory
+                for other in self.fields
+            ):
+                raise self.unknown(func, "it writes into a view of another tensor")
+
+    def unknown(self, func: Any, why: str) -> UnknownOperationError:
+        """Name the operation, the module and what can be done."""
+        path = next((name for name, _ in reversed(self.running) if name), "")
+        where = f"in module '{path}'" if path else "in the network's own forward"
+        return UnknownOperationError(
+            f"{func.name()} {where}: {why}. Its receptive field is not known here: "
+            "probe the part of the network before it, or use gradient_support"
+        )
+
+    def known(self, tensor: Tensor) -> Tensor | None:
+        """Give a constant with its values; None where only its shape is known."""
+        return self.constants.get(tensor) if _is_fake(tensor) else tensor
+
+    def numbers(self, tensor: Tensor) -> list[int] | None:
+        """List a constant's values."""
+        known = self.known(tensor)
+        with _disable_current_modes():
+            return None if known is None else [int(i) for i in known.tolist()]
+
+    def remember(
+        self, func: Any, args: Any, kwargs: Any, leaves: list[Any], out: Any
+    ) -> None:
+        """Work out whole numbers that the image did not make: they may be indices."""
+        whole = isinstance(out, Tensor) and not out.is_floating_point()
+        if not whole or not _is_fake(out) or out.numel() > MOST_CONSTANTS:
+            return
+        given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        if any(self.known(tensor) is None for tensor in given):
+            return
+        args, kwargs = tree_map_only(Tensor, self.known, (args, kwargs))
+        with _disable_current_modes():
+            value = func(*args, **kwargs)
+        self.constants[out] = value if value.device.type != "meta" else None
+
+    def plain(self, out: Any) -> list[tuple[str, Tensor]]:
+        """Take the tensors of a result out of `functionalize`, with their labels."""
+        found, running = [], self.running
+        self.running = []  # views made again are no operations of the network
+        for label, tensor in named_tensors(out):
+            if torch._is_functional_tensor(tensor):
+                torch._sync(tensor)
+                tensor = torch._from_functional_tensor(tensor)
+            found.append((label, tensor))
+        self.running = running
+        return found
+
+    def enter(self, module: nn.Module, args: Any) -> None:
+        """Note which module runs."""
+        name = self.names.get(id(module), type(module).__name__)
+        self.running.append((name, any(True for _ in module.children())))
+
+    def leave(self, module: nn.Module, args: Any, out: Any) -> None:
+        """Record what the module returned."""
+        name, has_children = self.running.pop()
+        depth = len(self.running)
+        for label, tensor in self.plain(out):
+            field = self.field(tensor)
+            if field:
+                path = name + (f"[{label}]" if label else "")
+                kind, shape = type(module).__name__, tuple(tensor.shape)
+                self.heard.append(
+                    Heard(path, kind, shape, field, depth, True, not has_children)
+                )
+
+
+def _is_fake(tensor: Tensor) -> bool:
+    return isinstance(tensor, FakeTensor)
+
+
+def _tensors(out: Any) -> list[Tensor]:
+    values = out if isinstance(out, tuple | list) else [out]
+    return [value for value in values if isinstance(value, Tensor)]
+
+
+_QUIET = {
+    "view", "_unsafe_view", "permute", "transpose", "t", "expand", "unsqueeze",
+    "squeeze", "clone", "alias", "detach", "split", "unbind", "chunk", "select",
+    "split_with_sizes", "as_strided_", "_to_copy", "lift_fresh",
+    "slice_scatter", "select_scatter", "copy",
+}  # fmt: skip
