@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import cycle
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -26,19 +27,25 @@ LINE = 60  # characters of the smallest text that fit the figure's width
 
 
 def draw_timings(
-    measurements: Iterable[Measurement] | Comparison, *, title: str = "Time of one run"
+    measurements: Iterable[Measurement] | Comparison,
+    *,
+    stored: Iterable[Measurement] | Comparison = (),
+    title: str = "Time of one run",
 ) -> Figure:
     """Draw the median of each measurement with its middle half, the first on top.
 
     Args:
         measurements: of one device, as `measure` or `compare` give them.
+        stored: of one other device, as `load` reads them: drawn in grey, hollow, below
+            those of the same label, and named as another device's. Others are left out.
         title: what is compared.
 
     Returns:
-        A figure that names the device.
+        A figure that names the device, or both.
 
     Raises:
-        ValueError: if there is nothing to draw, or it comes from several devices.
+        ValueError: if there is nothing to draw, or either comes from several devices,
+            or none of the stored ones is of the same call.
 
     >>> import torch
     >>> from simseg_core.probes import measure
@@ -47,40 +54,45 @@ def draw_timings(
     >>> figure.axes[0].get_yticklabels()[0].get_text()
     'relu'
     """
-    if isinstance(measurements, Comparison):
-        measurements = measurements.measurements.values()
-    found = list(measurements)
-    machines = {_machine(one) for one in found}
-    if len(machines) != 1:
-        raise ValueError(
-            "one figure is of one device, thread count and type, got "
-            f"{sorted(machines) or 'no measurement'}: draw a figure for each"
-        )
+    found, before = _listed(measurements), _listed(stored)
+    here = _one_machine(found)
+    beside = {one.label: one for one in before}
+    notes = ["marker: median; thick line: middle half of the repetitions", here]
+    if before:
+        there = _one_machine(before)
+        if not beside.keys() & {one.label for one in found}:
+            raise ValueError(
+                f"the stored times are of {sorted(beside)}, not of "
+                f"{sorted(one.label for one in found)}: give times of the same blocks"
+            )
+        if before[0].backward != found[0].backward:
+            raise ValueError(f"unlike things are not drawn together: {here}; {there}")
+        version, day = before[0].versions["torch"], before[0].date or "date unknown"
+        notes.append(f"grey, not measured here: {there}; torch {version}, {day}")
     with style():
-        figure, axes = new_figure(height=1.4 + 0.55 * len(found))
+        figure, axes = new_figure(height=1.4 + 0.55 * len(found) + 0.5 * bool(before))
         for row, (one, colour, marker) in enumerate(
             zip(found, cycle(COLOURS), cycle(MARKERS))
         ):
-            low, high = one.quartiles
             axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
-            axes.plot([low, high], [row, row], "-", color=colour, linewidth=4)
-            axes.plot(one.median, row, marker, color=colour, markeredgecolor="black")
-            axes.annotate(
-                duration(one.median),
-                (max(high, one.median), row),
-                xytext=(8, 0),
-                textcoords="offset points",
-                verticalalignment="center",
-            )
+            _draw_row(axes, one, row, colour, marker, face=colour)
+            if one.label in beside:
+                _draw_row(axes, beside[one.label], row + 0.38, GREY, "D", face="white")
         labels = [fill(one.label, 18) for one in found]
         axes.set_yticks(range(len(found)), labels)
         axes.invert_yaxis()
-        axes.set_xlim(0, 1.3 * max(one.quartiles[1] for one in found))
+        drawn = [*found, *(beside[o.label] for o in found if o.label in beside)]
+        longest = max(one.quartiles[1] for one in drawn)
+        if before:  # devices differ by orders of magnitude
+            axes.set_xscale("log")
+            axes.set_xlim(0.3 * min(o.quartiles[0] for o in drawn), 6 * longest)
+        else:
+            axes.set_xlim(0, 1.3 * longest)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(EngFormatter("s"))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_title(title)
-        key = "marker: median; thick line: middle half of the repetitions"
-        figure.supxlabel(f"{key}\n{fill(machines.pop(), LINE)}", fontsize=SMALLEST)
+        key = "\n".join(fill(note, LINE) for note in notes)
+        figure.supxlabel(key, fontsize=SMALLEST)
     return figure
 
 
@@ -108,7 +120,9 @@ def draw_roofline(roofline: Roofline) -> Figure:
         figure, axes = new_figure(height=3.6 + 0.22 * len(blocks))
         axes.loglog(corner, [top.attainable(x) for x in corner], "-", color="black")
         axes.axvline(top.ridge, linestyle=":", color=GREY, linewidth=1)
-        for block, colour, marker in zip(blocks, cycle(COLOURS), cycle(MARKERS)):
+        for i, (block, colour) in enumerate(zip(blocks, cycle(COLOURS))):
+            # One further with each round of colours: no two blocks look the same.
+            marker = MARKERS[(i + i // len(COLOURS)) % len(MARKERS)]
             axes.plot(
                 block.intensity,
                 block.flops,
@@ -145,6 +159,44 @@ def draw_roofline(roofline: Roofline) -> Figure:
         axes.grid(True, which="major")
         figure.legend(loc="outside lower left")
     return figure
+
+
+def _listed(given: Iterable[Measurement] | Comparison) -> list[Measurement]:
+    return list(given.measurements.values() if isinstance(given, Comparison) else given)
+
+
+def _one_machine(found: list[Measurement]) -> str:
+    machines = {_machine(one) for one in found}
+    if len(machines) != 1:
+        raise ValueError(
+            "one figure is of one device, thread count and type, got "
+            f"{sorted(machines) or 'no measurement'}: draw a figure for each"
+        )
+    return machines.pop()
+
+
+def _draw_row(
+    axes: Any, one: Measurement, row: float, colour: str, marker: str, *, face: str
+) -> None:
+    low, high = one.quartiles
+    axes.plot([low, high], [row, row], "-", color=colour, linewidth=4)
+    edge = "black" if face == colour else colour
+    axes.plot(
+        one.median,
+        row,
+        marker,
+        color=colour,
+        markeredgecolor=edge,
+        markerfacecolor=face,
+    )
+    axes.annotate(
+        duration(one.median),
+        (max(high, one.median), row),
+        xytext=(8, 0),
+        textcoords="offset points",
+        verticalalignment="center",
+        color="black" if face == colour else GREY,
+    )
 
 
 def _machine(one: Measurement) -> str:

@@ -56,8 +56,9 @@ class Measurement:
     @property
     def origin(self) -> str:
         """Where and when it was measured, and with what: for below a figure."""
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         return (
-            f"{self.device}: {self.device_name}, {self.threads} threads, {self.dtype}, "
+            f"{self.device}: {self.device_name}, {threads}, {self.dtype}, "
             f"torch {self.versions['torch']}, {self.date or 'date unknown'}"
         )
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A notebook under chapters/."""
+    """A notebook under chapters/; those called NN_name are the book's chapters."""
 
     name: str
     raw: dict[str, Any]
@@ -78,9 +79,11 @@ def setup_cells() -> set[str]:
 
 
 def pytest_generate_tests(metafunc: Any) -> None:
-    if "chapter" in metafunc.fixturenames:
-        chapters = read_chapters()
-        metafunc.parametrize("chapter", chapters, ids=[c.name for c in chapters])
+    notebooks = read_chapters()
+    chapters = [one for one in notebooks if re.match(r"\d\d_", one.name)]
+    for name, found in {"notebook": notebooks, "chapter": chapters}.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, found, ids=[one.name for one in found])
 
 
 @pytest.fixture(scope="session")
