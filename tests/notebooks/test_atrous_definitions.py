@@ -1,0 +1,154 @@
+"""The classes that chapter 04 defines, held against the package once more.
+
+The chapter compares them on narrow widths at one size; here other widths, odd sizes,
+a fault that must be seen, and their shape: they inherit nothing of the package.
+"""
+
+import ast
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from simseg_core import create_model
+from simseg_core.models.aspp import ASPP
+from simseg_core.models.atrous import atrous_conv2d, pixels_read
+from simseg_core.models.multiscale import MultiScale
+
+CLASSES = (
+    "Bottleneck",
+    "DilatedResNet",
+    "ImagePooling",
+    "ASPP",
+    "DeepLabV3",
+    "SmallNet",
+    "ImagePyramid",
+    "EncoderDecoder",
+)
+
+
+@pytest.fixture(scope="module")
+def defined(chapters: dict[str, Any]) -> dict[str, Any]:
+    """What the chapter's own `def` and `class` statements make, and nothing else."""
+    nodes = [
+        node
+        for cell in chapters["04_atrous_aspp"].code
+        for node in cell.tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and "exercise" not in cell.metadata.get("tags", [])
+    ]
+    space: dict[str, Any] = {
+        "torch": torch,
+        "nn": nn,
+        "F": F,
+        "OrderedDict": OrderedDict,
+    }
+    exec(compile(ast.Module(nodes, []), "04_atrous_aspp", "exec"), space)
+    return space
+
+
+def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
+    for name, buffer in theirs.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.normal_()
+        elif name.endswith("running_var"):
+            buffer.uniform_(0.5, 2.0)
+    ours.double().load_state_dict(theirs.double().state_dict(), strict=True)
+    x = torch.randn(shape, dtype=torch.float64)
+    with torch.no_grad():
+        a, b = ours.eval()(x), theirs.eval()(x)
+    assert b.abs().max() > 1e-3
+    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:
+    for name in CLASSES:
+        assert defined[name].__bases__ == (nn.Module,), name
+
+
+@pytest.mark.parametrize("rate", [1, 2, 5])
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (3, 5)])
+def test_atrous_convolution(
+    defined: dict[str, Any], kernel: tuple[int, int], rate: int
+) -> None:
+    x = torch.randn(2, 3, 7, 12, dtype=torch.float64)
+    weight = torch.randn(4, 3, *kernel, dtype=torch.float64)
+    ours = defined["atrous_conv"](x, weight, rate)
+    torch.testing.assert_close(ours, atrous_conv2d(x, weight, rate=rate))
+
+
+@pytest.mark.parametrize("rates", [(1,), (2, 3), (1, 2, 5), (4, 4, 2)])
+def test_share_that_is_read(defined: dict[str, Any], rates: tuple[int, ...]) -> None:
+    share = (pixels_read(rates) > 0).double().mean().item()
+    assert defined["share_read"](rates) == pytest.approx(share, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("output_stride", "multi_grid", "size"),
+    [
+        (8, None, (49, 75)),
+        (8, (3, 1, 2), (64, 33)),
+        (16, None, (64, 33)),
+        (16, (1, 2, 4), (49, 75)),
+        (32, (3, 1, 2), (65, 47)),
+    ],
+)
+def test_deeplab(
+    defined: dict[str, Any],
+    output_stride: int,
+    multi_grid: tuple[int, ...] | None,
+    size: tuple[int, int],
+) -> None:
+    options = {
+        "num_classes": 3,
+        "widths": (4, 3, 6, 5),
+        "output_stride": output_stride,
+        "multi_grid": multi_grid,
+        "aspp_channels": 4,
+    }
+    theirs = create_model("deeplabv3_resnet50", **options)
+    same(defined["DeepLabV3"](**options), theirs, 2, 3, *size)
+
+
+@pytest.mark.parametrize("rates", [(), (2,), (1, 3, 5, 7)])
+def test_aspp_of_any_number_of_rates(
+    defined: dict[str, Any], rates: tuple[int, ...]
+) -> None:
+    same(defined["ASPP"](6, 4, rates), ASPP(6, 4, rates=rates), 2, 6, 9, 7)
+
+
+@pytest.mark.parametrize("size", [(32, 61), (47, 40)])
+@pytest.mark.parametrize(
+    ("way", "build"),
+    [
+        ("image_pyramid", "ImagePyramid"),
+        ("encoder_decoder", "EncoderDecoder"),
+        ("atrous_cascade", "cascade"),
+        ("pyramid_pooling", "pyramid_pooling"),
+    ],
+)
+def test_four_ways(
+    defined: dict[str, Any], way: str, build: str, size: tuple[int, int]
+) -> None:
+    ours = defined["SmallNet"](defined[build](5), 5, num_classes=3)
+    same(ours, MultiScale(way=way, num_classes=3, width=5), 2, 3, *size)
+
+
+def test_known_faults_are_seen(defined: dict[str, Any]) -> None:
+    """The comparison can fail: a first unit dilated too, or rates not doubled."""
+    options = {"widths": (4, 3, 6, 5), "aspp_channels": 4, "num_classes": 3}
+    options |= {"output_stride": 8, "multi_grid": None}
+    theirs = create_model("deeplabv3_resnet50", **options)
+    early = defined["DeepLabV3"](**options)
+    defined["dilate_whole_stages"](early.encoder, 8)
+    with pytest.raises(AssertionError, match="not close"):
+        same(early, theirs, 2, 3, 49, 75)
+    short = defined["DeepLabV3"](**options)
+    for branch, rate in zip(short.aspp.branches[1:4], (6, 12, 18)):
+        branch[0].dilation = branch[0].padding = (rate, rate)
+    with pytest.raises(AssertionError, match="not close"):
+        same(short, theirs, 2, 3, 129, 75)
+    same(defined["DeepLabV3"](**options), theirs, 2, 3, 49, 75)
