@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simseg_core.data.blue_marble import BlueMarble
     from simseg_core.data.folder import FolderDataset
     from simseg_core.data.normalization import denormalize, normalize
     from simseg_core.data.palettes import OKABE_ITO, colorize
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from simseg_core.data.transforms import augment
 
 _HOME = {
+    "BlueMarble": "blue_marble",
     "FolderDataset": "folder",
     "OKABE_ITO": "palettes",
     "Signal": "signal",
@@ -32,6 +34,7 @@ _HOME = {
 }
 __all__ = [
     "OKABE_ITO",
+    "BlueMarble",
     "FolderDataset",
     "Signal",
     "Signs",

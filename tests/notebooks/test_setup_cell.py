@@ -23,7 +23,7 @@ SOURCES = ("pyproject.toml", "README.md", "LICENSE", "requirements.txt")
 def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel of the package, built from a copy so that the clone stays clean."""
     copy = tmp_path_factory.mktemp("source")
-    for name in (*SOURCES, "requirements-test.txt"):
+    for name in (*SOURCES, "requirements-test.txt", "requirements-earth.txt"):
         shutil.copy(root / name, copy)
     shutil.copytree(root / "simseg_core", copy / "simseg_core")
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
