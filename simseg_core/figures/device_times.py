@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import cycle
-from textwrap import fill
+from textwrap import fill, shorten
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
@@ -59,7 +59,7 @@ def draw_device_times(
             found = [getattr(block, key) for block in blocks.values()]
             for row, one in enumerate(found):
                 axes.plot(one.quartiles, [row, row], "-", color=colour, linewidth=4)
-            label = "forward" if key == "forward" else "forward and backward"
+            label = "forward" if key == "forward" else "step: forward and backward"
             axes.plot(
                 [one.median for one in found],
                 range(len(found)),
@@ -79,7 +79,7 @@ def draw_device_times(
                 marker,
                 color=GREY,
                 markerfacecolor="white",
-                label=f"forward and backward, {_short(other)}",
+                label=_short(other),
             )
             notes.append(f"Not measured here, {mode}: {other.origin}")
         axes.set_yticks(range(len(rows)), [fill(name, 26) for name in rows])
@@ -88,7 +88,7 @@ def draw_device_times(
         axes.xaxis.set_major_locator(LogLocator(10))
         axes.xaxis.set_major_formatter(EngFormatter("s"))
         axes.grid(True, axis="x", which="major")
-        figure.suptitle(title, x=0.02, horizontalalignment="left")
+        axes.set_title(title)
         figure.legend(loc="outside upper left")
         below = "\n".join(fill(note, LINE) for note in notes)
         figure.supxlabel(below, fontsize=SMALLEST, x=0.02, horizontalalignment="left")
@@ -124,5 +124,6 @@ def _alike(times: DeviceTimes, other: DeviceTimes, mode: str) -> list[str]:
 
 
 def _short(times: DeviceTimes) -> str:
-    kind = times.device.partition(":")[0]
-    return f"another {'CPU' if kind == 'cpu' else kind.upper()} or day"
+    return (
+        f"step, not measured here: {shorten(times.device_name, 36, placeholder=' …')}"
+    )

@@ -74,13 +74,14 @@ def draw_timings(
         for row, (one, colour, marker) in enumerate(
             zip(found, cycle(COLOURS), cycle(MARKERS))
         ):
-            axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
+            if not before:  # a bar's length says nothing on a logarithmic axis
+                axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
             _draw_row(axes, one, row, colour, marker, face=colour)
             if one.label in beside:
                 _draw_row(axes, beside[one.label], row + 0.38, GREY, "D", face="white")
         labels = [fill(one.label, 18) for one in found]
         axes.set_yticks(range(len(found)), labels)
-        axes.invert_yaxis()
+        axes.set_ylim(len(found) - 0.35, -0.6)
         drawn = [*found, *(beside[o.label] for o in found if o.label in beside)]
         longest = max(one.quartiles[1] for one in drawn)
         if before:  # devices differ by orders of magnitude
