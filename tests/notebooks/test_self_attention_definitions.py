@@ -1,0 +1,106 @@
+"""The classes that chapter 01 defines, held against the package once more.
+
+The chapter compares them at one width and size; here other widths, odd sides, every
+layout, and their shape: they stand in the notebook and inherit nothing of the package.
+"""
+
+import ast
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from simseg_core.models import ImagePooling, SelfAttention2d
+from simseg_core.models.attention import LAYOUTS, explicit_attention, fused_attention
+from simseg_core.models.attention import positions as package_positions
+
+
+@pytest.fixture(scope="module")
+def defined(chapters: dict[str, Any]) -> dict[str, Any]:
+    """What the chapter's own `def` and `class` statements make, and nothing else."""
+    nodes = [
+        node
+        for cell in chapters["01_self_attention"].code
+        for node in cell.tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and "exercise" not in cell.metadata.get("tags", [])
+    ]
+    space: dict[str, Any] = {
+        "torch": torch, "nn": nn, "F": F, "ImagePooling": ImagePooling,
+    }  # fmt: skip
+    exec(compile(ast.Module(nodes, []), "01_self_attention", "exec"), space)
+    return space
+
+
+def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
+    """Compare with gamma far from 0: at 0, any two blocks agree."""
+    nn.init.constant_(theirs.gamma, -1.3)
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(shape, dtype=torch.float64)
+    with torch.no_grad():
+        a, b = ours.double()(x), theirs.double()(x)
+    assert (b - x).abs().max() > 1e-3
+    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:
+    for name in ("SelfAttention", "SignalNet"):
+        assert defined[name].__bases__ == (nn.Module,)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(2, 8, 5, 3), (1, 24, 7, 9), (3, 16, 2, 11)])
+def test_block(defined: dict[str, Any], layout: str, shape: tuple[int, ...]) -> None:
+    theirs = SelfAttention2d(shape[1], layout=layout)
+    same(defined["SelfAttention"](shape[1], layout), theirs, *shape)
+
+
+def test_functions(defined: dict[str, Any]) -> None:
+    query, key = torch.randn(2, 7, 3).double(), torch.randn(2, 5, 3).double()
+    for width in (1, 3, 8):
+        value = torch.randn(2, 5, width).double()
+        for got, wanted in zip(
+            defined["attend"](query, key, value), explicit_attention(query, key, value)
+        ):
+            torch.testing.assert_close(got, wanted)
+        torch.testing.assert_close(
+            defined["attend_fused"](query, key, value),
+            fused_attention(query, key, value),
+        )
+    x = torch.randn(2, 3, 4, 5)
+    assert torch.equal(defined["positions"](x), package_positions(x))
+
+
+def test_known_faults_of_the_block_are_seen(defined: dict[str, Any]) -> None:
+    """It can fail: a softmax over the queries, and a map folded back as W x H."""
+
+    class Crossed(defined["SelfAttention"]):  # type: ignore[misc]
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            B, C, H, W = x.shape
+            o, _ = defined["attend"](*self.project(x))
+            return self.gamma * o.mT.reshape(B, C, W, H).mT + x
+
+    for wrong in (defined["OverQueries"], Crossed):
+        with pytest.raises(AssertionError, match="not close"):
+            same(wrong(16), SelfAttention2d(16), 1, 16, 6, 10)
+
+
+def test_a_local_network_cannot_be_told_by_what_it_does_not_see(
+    defined: dict[str, Any],
+) -> None:
+    """Change the left edge: without the block, no logit on the right changes."""
+    x = torch.randn(1, 3, 64, 64)
+    y = x.clone()
+    y[..., :8] += 1
+    blocks = {
+        "local": lambda channels: nn.Identity(),
+        "global": defined["WithoutGamma"],
+    }
+    changed = {}
+    for name, block in blocks.items():
+        net = defined["SignalNet"](block).eval()
+        with torch.no_grad():
+            changed[name] = not torch.equal(net(x)[..., 40:], net(y)[..., 40:])
+    assert changed == {"local": False, "global": True}
