@@ -21,7 +21,13 @@ from torch import Tensor, nn
 Filled = TypeVar("Filled", bound=nn.Module)
 
 # Chapter number -> the module here that holds its exercises.
-CHAPTERS = {"01": "self_attention", "02": "cbam", "03": "unet", "04": "atrous"}
+CHAPTERS = {
+    "01": "self_attention",
+    "02": "cbam",
+    "03": "unet",
+    "04": "atrous",
+    "05": "deeplabv3plus",
+}
 
 # What a body of `...`, `pass` or a docstring alone compiles to.
 _EMPTY_BODY = {"RESUME", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "NOP", "POP_TOP"}

@@ -1,0 +1,192 @@
+"""Exercises of chapter 05 that build; `deeplabv3plus` has those that count."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from simseg_core.exercises.checking import Exercise, NotYet, Steps, fill
+from simseg_core.models.deeplabv3plus import Decoder
+from simseg_core.models.layers import conv_bn_relu
+from simseg_core.models.separable import SeparableConv2d
+
+
+def _weights(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def separable(answer: type[nn.Module], steps: Steps) -> None:
+    """Write an atrous separable convolution."""
+    c_in, c_out = 6, 5
+    for rate, shape in ((1, (7, 9)), (2, (9, 8)), (4, (12, 7))):
+        told = f"MySeparable({c_in}, {c_out}, {rate})"
+        x = torch.randn(2, c_in, *shape)
+        mine = fill(steps.call(answer, c_in, c_out, rate, told=told))
+        reference = fill(SeparableConv2d(c_in, c_out, dilation=rate))
+        got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+        wanted = reference(x).detach()
+        if rate == 1:
+            _count_separable(steps, mine, c_in, c_out)
+        steps.require(
+            isinstance(got, Tensor) and got.shape == wanted.shape,
+            f"the shape at rate {rate}",
+            hint=f"{told} should keep the size: {tuple(wanted.shape)} is wanted. The "
+            "outer taps lie `rate` pixels from the centre: pad by as much.",
+        )
+        depthwise, first, relu, pointwise, second, _ = reference
+        with torch.no_grad():
+            seen = first(depthwise(x))
+            mistakes = {
+                "A ReLU is missing between the two halves.": second(
+                    pointwise(seen)
+                ).relu(),
+                "A ReLU is missing after the second half.": second(
+                    pointwise(relu(seen.clone()))
+                ),
+                "No ReLU stands in it: one follows each BatchNorm.": second(
+                    pointwise(seen)
+                ),
+                "A ReLU at the start changes the input, which may be negative.": (
+                    reference(x.relu())
+                ),
+                "Your 3x3 half has no holes: dilation is 1.": fill(
+                    SeparableConv2d(c_in, c_out)
+                )(x),
+            }
+        steps.equal(
+            got.detach(),
+            wanted,
+            f"the numbers at rate {rate}, on random weights",
+            hint="Weights and sizes fit, the numbers do not: 3x3 within each channel "
+            "with the rate, BatchNorm, ReLU, 1x1 across channels, BatchNorm, ReLU.",
+            mistakes=mistakes,
+        )
+
+
+def _count_separable(steps: Steps, mine: nn.Module, c_in: int, c_out: int) -> None:
+    wanted = _weights(SeparableConv2d(c_in, c_out))
+    missing = "one half has no BatchNorm: its weights and biases are missing"
+    hints = {
+        wanted - 2 * c_in: f"Between the two halves {missing}.",
+        wanted - 2 * c_out: f"After the 1x1 half {missing}.",
+        wanted - 2 * c_in - 2 * c_out: "There is no BatchNorm in it: one follows each "
+        "half.",
+        wanted + c_in + c_out: "The convolutions need no bias: BatchNorm adds its own.",
+        wanted + 9 * c_in * (c_in - 1): "The 3x3 half mixes the channels. What does "
+        "`groups` have to be, so that each channel has its own kernel?",
+        wanted + 9 * (c_out - c_in) + 2 * (c_out - c_in): "The 1x1 half comes second: "
+        "the 3x3 half works on the channels of the input.",
+    }
+    count = _weights(mine)
+    steps.require(
+        count == wanted,
+        f"{wanted} weights",
+        hint=hints.get(
+            count,
+            f"Yours has {count} weights, the reference {wanted}: nine for each of "
+            f"{c_in} channels, {c_in} x {c_out}, and two BatchNorms; no bias.",
+        ),
+    )
+
+
+class _Misjoined(Decoder):
+    """The reference with one thing done in another way."""
+
+    def run(
+        self,
+        x: Tensor,
+        low: Tensor,
+        *,
+        low_first: bool = False,
+        mode: str = "bilinear",
+        aligned: bool | None = False,
+        narrow_relu: bool = True,
+    ) -> Tensor:
+        """Return the output."""
+        size = low.shape[-2:]
+        x = F.interpolate(x, size, mode=mode, align_corners=aligned)
+        narrowed = self.narrow(low) if narrow_relu else self.narrow[:2](low)
+        pair = [narrowed, x] if low_first else [x, narrowed]
+        return self.refine(torch.cat(pair, dim=1))
+
+
+def decoder(answer: type[nn.Module], steps: Steps) -> None:
+    """Write the decoder."""
+    c, c_low, narrow = 6, 9, 4
+    told = f"MyDecoder({c}, {c_low}, {narrow})"
+    mine = fill(steps.call(answer, c, c_low, narrow, told=told))
+    reference = fill(_Misjoined(c, c_low, narrow_channels=narrow))
+    for size, small in (((12, 16), (3, 4)), ((9, 13), (3, 4))):
+        x, low = torch.randn(2, c, *small), torch.randn(2, c_low, *size)
+        shapes = f"x of {small[0]}x{small[1]} and low of {size[0]}x{size[1]}"
+        try:
+            got = steps.call(mine, x, low, told=f"{told}(x, low) with {shapes}")
+        except NotYet as error:
+            raise NotYet(
+                f"{error} (Resize x to low's size, whatever that is, not by a factor.)"
+            ) from None
+        steps.require(
+            isinstance(got, Tensor) and got.shape == (2, c, *size),
+            f"the shape, with {shapes}",
+            hint=f"With {shapes} the result should be (2, {c}, {size[0]}, {size[1]}): "
+            "resize x to low's size, whatever that is, not by a factor.",
+        )
+        _count_decoder(steps, mine, reference, c, c_low, narrow)
+        with torch.no_grad():
+            mistakes = {
+                "The narrowed low-level features come second in the "
+                "concatenation.": reference.run(x, low, low_first=True),
+                "x is resized bilinearly, not to the nearest value.": reference.run(
+                    x, low, mode="nearest", aligned=None
+                ),
+                "You resize with align_corners=True; the default here is "
+                "False.": reference.run(x, low, aligned=True),
+                "A ReLU is missing after the 1x1 that narrows.": reference.run(
+                    x, low, narrow_relu=False
+                ),
+                "x is resized after the convolutions: detail has to be there before "
+                "them.": reference(x, low.new_zeros(low.shape)),
+            }
+            wanted = reference(x, low)
+        steps.equal(
+            got.detach(),
+            wanted,
+            f"the numbers, with {shapes}",
+            hint="Sizes and weights fit, the numbers do not: narrow, resize, "
+            "concatenate [x, narrowed], two 3x3; BatchNorm and ReLU after each.",
+            mistakes=mistakes,
+        )
+
+
+def _count_decoder(
+    steps: Steps, mine: nn.Module, reference: nn.Module, c: int, c_low: int, narrow: int
+) -> None:
+    wanted, count = _weights(reference), _weights(mine)
+    second = _weights(conv_bn_relu(c, c))
+    step = _weights(conv_bn_relu(c_low, narrow, kernel_size=1))
+    hints = {
+        wanted - second: "One 3x3 convolution is missing: the decoder has two (the "
+        "paper's table 2 tries one, two and three).",
+        wanted + second: "One 3x3 convolution is too many: the decoder has two.",
+        wanted - step + 9 * (c_low - narrow) * c: "The low-level features go in as "
+        "wide as they are: a 1x1 convolution should narrow them first.",
+        wanted + narrow + 2 * c: "The convolutions need no bias: BatchNorm adds its "
+        "own.",
+        wanted - 2 * narrow - 4 * c: "Each convolution is followed by BatchNorm, and "
+        "yours has none.",
+        wanted - 2 * narrow: "The 1x1 that narrows has a BatchNorm, too.",
+    }
+    if f"{wanted} weights" in steps.right:
+        return
+    steps.require(
+        count == wanted,
+        f"{wanted} weights",
+        hint=hints.get(
+            count,
+            f"Yours has {count} weights, the reference {wanted}: a 1x1 from {c_low} to "
+            f"{narrow}, a 3x3 from {c} + {narrow} to {c}, a 3x3 from {c} to {c}; "
+            "BatchNorm after each, no bias.",
+        ),
+    )
+
+
+EXERCISES: dict[str, Exercise] = {"05.2": separable, "05.3": decoder}
