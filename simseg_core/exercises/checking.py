@@ -27,6 +27,7 @@ CHAPTERS = {
     "03": "unet",
     "04": "atrous",
     "05": "deeplabv3plus",
+    "06": "fchardnet",
 }
 
 # What a body of `...`, `pass` or a docstring alone compiles to.

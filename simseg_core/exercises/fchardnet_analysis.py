@@ -1,0 +1,140 @@
+"""Exercises of chapter 06 on what a wiring costs; `fchardnet` has those that build."""
+
+from collections.abc import Callable, Sequence
+
+from simseg_core.exercises.checking import Exercise, NotYet, Steps
+from simseg_core.models.hardblock import layer_width, links
+
+LAYERS, MOST_LINKS, MOST_STEPS, MOST_READERS = 16, 24, 4, 3
+
+
+def traffic(
+    answer: Callable[[int, int, float, int], Sequence[int]], steps: Steps
+) -> None:
+    """Count a block's work and traffic."""
+
+    def ask(c_in: int, growth: int, layers: int, what: str) -> None:
+        told = f"work_and_traffic({c_in}, {growth}, 1.7, {layers})"
+        got = steps.call(answer, c_in, growth, 1.7, layers, told=told)
+        try:
+            macs, cio = (int(number) for number in got)
+        except (TypeError, ValueError):
+            raise NotYet(
+                f"{told} should return two whole numbers: MACs, then values."
+            ) from None
+        widths = [c_in] + [
+            layer_width(n, growth=growth, multiplier=1.7) for n in range(1, layers + 1)
+        ]
+        reads = [sum(widths[i] for i in links(n)) for n in range(1, layers + 1)]
+        dense = [sum(widths[:n]) for n in range(1, layers + 1)]
+        out = widths[1:]
+        products = sum(a * b for a, b in zip(reads, out))
+        wanted_macs, wanted_cio = 9 * products, sum(reads) + sum(out)
+        if (macs, cio) == (wanted_cio, wanted_macs):
+            raise NotYet("MACs first, values second.")
+        steps.equal(
+            macs,
+            wanted_macs,
+            f"MACs a pixel of {what}",
+            hint=f"{told}: 9 products for each pair of a channel read and a channel "
+            "written, added up over the layers.",
+            mistakes={
+                "Each of the nine taps multiplies: a 3x3 kernel, not a 1x1.": products,
+                "Two operations a product are FLOPs; a MAC is both at once.": (
+                    18 * products
+                ),
+                "That is a dense block: which maps does a layer read?": 9
+                * sum(a * b for a, b in zip(dense, out)),
+                "All layers have the growth's width in yours; wider ones read more.": 9
+                * _plain(c_in, growth, layers),
+            },
+        )
+        steps.equal(
+            cio,
+            wanted_cio,
+            f"traffic a pixel of {what}",
+            hint=f"{told}: every convolution reads its input once and writes its "
+            "output once; add both up.",
+            mistakes={
+                "Those are the values read: what is written counts too.": sum(reads),
+                "Those are the values written: what is read counts too.": sum(out),
+                "A map counts for every convolution that reads it, not once in all.": (
+                    sum(widths) + sum(out)
+                ),
+                "A value that lies under nine taps is still read once in this "
+                "measure.": 9 * sum(reads) + sum(out),
+                "The concatenation at the end is no convolution and counts nowhere.": (
+                    wanted_cio + sum(out[::2]) + (out[-1] if layers % 2 == 0 else 0)
+                ),
+            },
+        )
+
+    ask(48, 10, 4, "the first block of FC-HarDNet-70")
+    ask(96, 18, 8, "its third block")
+    ask(7, 6, 16, "a block of 16 layers")
+
+
+def _plain(c_in: int, growth: int, layers: int) -> int:
+    """Products of a harmonic block whose layers all have one width."""
+    widths = [c_in] + [growth] * layers
+    return sum(sum(widths[i] for i in links(n)) * growth for n in range(1, layers + 1))
+
+
+def wiring(answer: Callable[[], Sequence[Sequence[int]]], steps: Steps) -> None:
+    """Design a wiring of your own."""
+    told = "my_wiring()"
+    got = steps.call(answer, told=told)
+    try:
+        reads = [[int(source) for source in layer] for layer in got]
+    except (TypeError, ValueError):
+        raise NotYet(
+            f"{told} should return a list of lists: what layer 1 reads, layer 2, ..."
+        ) from None
+    if len(reads) == LAYERS + 1 and not reads[0]:
+        raise NotYet("Layer 0 is the block's input and reads nothing: begin at 1.")
+    steps.require(
+        len(reads) == LAYERS,
+        f"{LAYERS} layers",
+        hint=f"{told} has {len(reads)} lists; one is wanted for each of the layers "
+        f"1 to {LAYERS}.",
+    )
+    for n, sources in enumerate(reads, start=1):
+        late = [source for source in sources if not 0 <= source < n]
+        if late:
+            raise NotYet(
+                f"Layer {n} reads layer {late[0]}, which has not run yet: only 0 to "
+                f"{n - 1} have."
+            )
+        if len(set(sources)) < len(sources):
+            raise NotYet(f"Layer {n} reads one map twice.")
+        if n - 1 not in sources:
+            raise NotYet(f"Layer {n} does not read the layer right before it.")
+    steps.right.append("every layer reads its predecessor, and no later layer")
+    total = sum(map(len, reads))
+    steps.require(
+        total <= MOST_LINKS,
+        f"{total} links",
+        hint=f"{total} links are more than {MOST_LINKS}. {LAYERS} are fixed, so "
+        f"{MOST_LINKS - LAYERS} are yours to place.",
+    )
+    away = [0]
+    for sources in reads:
+        away.append(1 + min(away[source] for source in sources))
+    farthest = max(range(LAYERS + 1), key=away.__getitem__)
+    steps.require(
+        away[farthest] <= MOST_STEPS,
+        f"no layer is more than {away[farthest]} convolutions from the input",
+        hint=f"Layer {farthest} is {away[farthest]} convolutions from the block's "
+        f"input; {MOST_STEPS} are the most. Where does a long run of layers begin?",
+    )
+    readers = [sum(n in sources for sources in reads) for n in range(LAYERS)]
+    busiest = max(range(LAYERS), key=readers.__getitem__)
+    steps.require(
+        readers[busiest] <= MOST_READERS,
+        f"no map is read more than {readers[busiest]} times",
+        hint=f"Map {busiest} is read {readers[busiest]} times, {MOST_READERS} are "
+        "the most. Another map near the input could serve in its place.",
+    )
+
+
+EXERCISES: dict[str, Exercise] = {"06.4": traffic, "06.5": wiring}
