@@ -201,7 +201,7 @@ def _channels(
     widths = [_out(layer) for layer in layers]
     c, c_in = reference.out_channels, x.shape[1]
     odd = sum(widths[::2])
-    found = got.shape[1] if isinstance(got, Tensor) and got.ndim == 4 else None
+    found = got.shape[1] if isinstance(got, Tensor) and got.ndim == 4 else 0
     last = _rounded_by_step(len(layers), widths[0], MULTIPLIER)
     hints = {
         c + c_in: "The block's input has no place in the output.",
