@@ -11,6 +11,7 @@
 | `scenes` | samples of a data set, predictions beside labels |
 | `timing` | medians with their spread, rooflines |
 | `training` | losses, scores of several seeds |
+| `wiring` | which layers of a block read which |
 """
 
 from importlib import import_module
@@ -59,6 +60,10 @@ if TYPE_CHECKING:
         draw_losses,
         draw_seed_spread,
     )
+    from simseg_core.figures.wiring import (
+        draw_wiring,
+        wiring_alt_text,
+    )
 
 _HOME = {
     "attention_alt_text": "attention",
@@ -87,6 +92,8 @@ _HOME = {
     "draw_timings": "timing",
     "draw_losses": "training",
     "draw_seed_spread": "training",
+    "draw_wiring": "wiring",
+    "wiring_alt_text": "wiring",
 }
 __all__ = [
     "attention_alt_text",
@@ -108,6 +115,7 @@ __all__ = [
     "draw_spatial_gates",
     "draw_timings",
     "draw_trace",
+    "draw_wiring",
     "effective_alt_text",
     "field_on_image_alt_text",
     "gridding_alt_text",
@@ -115,6 +123,7 @@ __all__ = [
     "phases_alt_text",
     "spatial_gates_alt_text",
     "trace_alt_text",
+    "wiring_alt_text",
 ]
 
 
