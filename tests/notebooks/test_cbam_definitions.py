@@ -1,0 +1,108 @@
+"""The classes that chapter 02 defines, held against the package once more.
+
+The chapter compares them at one width and size; here other widths, kernels, odd sizes,
+and their shape: they stand in the notebook and inherit nothing of the package.
+"""
+
+import ast
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from simseg_core.models import CBAM, BasicUnit, ChannelAttention, SpatialAttention
+
+OWN = ("ChannelAttention", "SpatialAttention", "CBAM", "GatedUnit", "GateNet")
+FAULTY = ("TwoMLPs", "NoSigmoid", "TwoSigmoids")
+HELPERS = ("conv_bn", "conv_bn_relu", "is_dead")
+
+
+@pytest.fixture(scope="module")
+def defined(chapters: dict[str, Any]) -> dict[str, Any]:
+    """The chapter's own classes and what they call, and nothing else."""
+    nodes: list[ast.stmt] = [
+        node
+        for cell in chapters["02_cbam"].code
+        for node in cell.tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and node.name in OWN + FAULTY + HELPERS
+    ]
+    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
+    exec(compile(ast.Module(nodes, []), "02_cbam", "exec"), space)
+    return space
+
+
+def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
+    for name, buffer in theirs.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.normal_()
+        elif name.endswith("running_var"):
+            buffer.uniform_(0.5, 2.0)
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(shape, dtype=torch.float64)
+    with torch.no_grad():
+        a, b = ours.double().eval()(x), theirs.double().eval()(x)
+    assert b.abs().max() > 1e-3
+    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:
+    for name in OWN:
+        assert defined[name].__bases__ == (nn.Module,)
+
+
+@pytest.mark.parametrize("size", [(5, 9), (1, 1), (16, 7)])
+@pytest.mark.parametrize(("channels", "reduction"), [(48, 2), (50, 16), (7, 16)])
+def test_the_gates(
+    defined: dict[str, Any], channels: int, reduction: int, size: tuple[int, int]
+) -> None:
+    ours = defined["ChannelAttention"](channels, reduction)
+    same(ours, ChannelAttention(channels, reduction=reduction), 2, channels, *size)
+    for kernel_size in (3, 7):
+        ours = defined["SpatialAttention"](kernel_size)
+        same(ours, SpatialAttention(kernel_size=kernel_size), 2, channels, *size)
+
+
+@pytest.mark.parametrize("order", ["channel_first", "spatial_first", "parallel"])
+def test_the_block(defined: dict[str, Any], order: Any) -> None:
+    theirs = CBAM(24, reduction=4, order=order)
+    ours = defined["CBAM"](24, 4, order)
+    same(ours, theirs, 3, 24, 9, 5)
+    x = torch.randn(2, 24, 7, 11, dtype=torch.float64)
+    for mine, other in zip(ours.gates(x), theirs.gates(x), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("c_in", "stride"), [(20, 1), (12, 1), (12, 2)])
+def test_the_unit(defined: dict[str, Any], c_in: int, stride: int) -> None:
+    theirs = BasicUnit(c_in, 20, stride=stride, attention=CBAM)
+    same(defined["GatedUnit"](c_in, 20, stride), theirs, 2, c_in, 11, 8)
+
+
+def test_the_network_returns_its_inputs_size(defined: dict[str, Any]) -> None:
+    net = defined["GateNet"](defined["CBAM"], num_classes=4, widths=(4, 6, 8)).eval()
+    x = torch.randn(2, 3, 40, 72)
+    assert net(x).shape == (2, 4, 40, 72)
+    features = net.features(x)
+    channel, spatial = net.gate.gates(features)
+    torch.testing.assert_close(net.finish(channel * spatial * features), net(x))
+
+
+def test_known_faults_are_seen(defined: dict[str, Any]) -> None:
+    """The comparison can fail: each fault of the chapter makes another block."""
+    with pytest.raises(AssertionError, match="not close"):
+        same(defined["NoSigmoid"](), SpatialAttention(), 1, 8, 9, 7)
+    with pytest.raises(AssertionError, match="not close"):
+        same(defined["TwoSigmoids"](32), ChannelAttention(32), 1, 32, 9, 7)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        same(defined["TwoMLPs"](32), ChannelAttention(32), 1, 32, 9, 7)
+
+
+def test_a_spatial_gate_before_the_channel_gate_is_another_block(
+    defined: dict[str, Any],
+) -> None:
+    ours = defined["CBAM"](24, 4, "spatial_first")
+    with pytest.raises(AssertionError, match="not close"):
+        same(ours, CBAM(24, reduction=4), 3, 24, 9, 5)
