@@ -78,16 +78,16 @@ def ratio_tables(files: list[Path]) -> Iterator[str]:
         note = f"; {kept['note']}" if kept.get("note") else ""
         yield f"### Ratios on {kept['device_name']}\n"
         yield f"Measured on {one.origin}{busy}{note}.\n"
-        yield "| what, input | against | time, ratio | rounds | memory |"
-        yield "|---|---|---:|---:|---:|"
+        yield "| what, input, and against what | time, ratio | rounds | memory |"
+        yield "|---|---:|---:|---:|"
         for entry, comparison in zip(entries, found):
             peer, *others = comparison.measurements
             for name in others:
                 low, high = comparison.spread(name)
                 what = ", ".join(filter(None, [entry["title"], entry["input"]]))
                 yield (
-                    f"| {what}: {name} | {peer} | {comparison.ratio(name):.2f} "
-                    f"| {low:.2f} to {high:.2f} | {memory(comparison[name])} against "
+                    f"| {what}: {name} against {peer} | {comparison.ratio(name):.2f} "
+                    f"| {low:.2f} to {high:.2f} | {memory(comparison[name])}, "
                     f"{memory(comparison[peer])} |"
                 )
         yield ""
