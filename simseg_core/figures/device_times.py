@@ -49,7 +49,7 @@ def draw_device_times(
         )
     blocks = times.modes[mode]
     rows = {name: row for row, name in enumerate(blocks)}
-    notes = [f"Measured here, {mode}: {times.origin}"]
+    notes = [f"This run, {mode}: {times.origin}"]
     with style():
         figure, axes = new_figure(height=2.2 + 0.3 * len(blocks) + 0.35 * len(stored))
         for key, marker, colour in (
@@ -81,7 +81,7 @@ def draw_device_times(
                 markerfacecolor="white",
                 label=_short(other),
             )
-            notes.append(f"Not measured here, {mode}: {other.origin}")
+            notes.append(f"Stored, not this run, {mode}: {other.origin}")
         axes.set_yticks(range(len(rows)), [fill(name, 26) for name in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xscale("log")
@@ -124,6 +124,4 @@ def _alike(times: DeviceTimes, other: DeviceTimes, mode: str) -> list[str]:
 
 
 def _short(times: DeviceTimes) -> str:
-    return (
-        f"step, not measured here: {shorten(times.device_name, 36, placeholder=' …')}"
-    )
+    return f"step, stored, not this run: {shorten(times.device_name, 36, placeholder=' …')}"

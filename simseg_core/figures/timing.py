@@ -68,7 +68,7 @@ def draw_timings(
         if before[0].backward != found[0].backward:
             raise ValueError(f"unlike things are not drawn together: {here}; {there}")
         version, day = before[0].versions["torch"], before[0].date or "date unknown"
-        notes.append(f"grey, not measured here: {there}; torch {version}, {day}")
+        notes.append(f"grey, stored, not this run: {there}; torch {version}, {day}")
     with style():
         figure, axes = new_figure(height=1.4 + 0.55 * len(found) + 0.5 * bool(before))
         for row, (one, colour, marker) in enumerate(

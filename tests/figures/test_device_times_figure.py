@@ -66,7 +66,7 @@ def test_a_stored_result_is_grey_hollow_and_named() -> None:
     hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
     assert [line.get_xdata()[0] for line in hollow] == [0.002]  # "other" is left out
     assert {line.get_color() for line in hollow} == {GREY}
-    assert "grey, not measured here: cuda:0: NVIDIA Example GPU" in below(figure)
+    assert "grey, stored, not this run: cuda:0: NVIDIA Example GPU" in below(figure)
     assert "2026-01-31" in below(figure)
     assert "torch 2.6" in below(figure)
     low, high = axes.get_xlim()
@@ -74,7 +74,7 @@ def test_a_stored_result_is_grey_hollow_and_named() -> None:
 
 
 def test_a_fresh_result_alone_says_nothing_of_others() -> None:
-    assert "not measured here" not in below(draw_timings([timed("3x3", 0.2)]))
+    assert "not this run" not in below(draw_timings([timed("3x3", 0.2)]))
 
 
 def test_stored_times_of_other_things_are_refused() -> None:
@@ -112,7 +112,7 @@ def test_another_device_is_drawn_hollow_with_its_origin() -> None:
         line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"
     ]
     assert list(hollow.get_xdata()) == pytest.approx([0.003, 0.006, 0.009])
-    assert f"Not measured here, float32: {other.origin}" in below(figure)
+    assert f"Stored, not this run, float32: {other.origin}" in below(figure)
     assert "shared machine" in below(figure)
 
 
