@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -44,9 +45,12 @@ class Listener:
     Args:
         stages: the name of each known module, by id; others are named by their class.
         root: what the outermost frame is called.
+        fake: the mode that runs without numbers, if one does.
     """
 
-    def __init__(self, stages: Mapping[int, str], root: str) -> None:
+    def __init__(
+        self, stages: Mapping[int, str], root: str, fake: FakeTensorMode | None = None
+    ) -> None:
         self.calls: list[Call] = []
         self.frames = [Frame("", root, -1, is_builtin=False)]
         self._stages = dict(stages)
@@ -56,6 +60,7 @@ class Listener:
         self._writer: dict[int, int] = {}  # memory -> the last call that wrote in place
         self._open: Call | None = None
         self._paused = False
+        self._fake = fake
         self._stack = ExitStack()
 
     def __enter__(self) -> "Listener":
@@ -64,7 +69,7 @@ class Listener:
         for handle in (
             register_module_forward_pre_hook(self._enter_module),
             register_module_forward_hook(
-                self._leave_module, with_kwargs=True, always_call=True
+                self._after_forward, with_kwargs=True, always_call=True
             ),
         ):
             self._stack.callback(handle.remove)
@@ -137,7 +142,7 @@ class Listener:
         if not made and not (out and builtin):
             return  # it told a size or handed its argument on
         index = len(self.calls)
-        known = {memory_of(tensor) for tensor in given}
+        known = {self._memory(tensor) for tensor in given}
         for tensor in made or out:  # dropout in evaluation hands on what it got
             self._maker[tensor] = index
             memory = memory_of(tensor)
@@ -156,8 +161,26 @@ class Listener:
         self.frames[call.frame].calls.append(index)
         self.calls.append(call)
 
+    def _memory(self, tensor: Tensor) -> int:
+        """Name the memory that views of a tensor share; a weight's is faked first."""
+        if self._fake is not None and not isinstance(tensor, FakeTensor):
+            self._paused = True
+            tensor = self._fake.from_tensor(tensor)
+            self._paused = False
+        return memory_of(tensor)
+
     def _enter_module(self, module: nn.Module, args: Any) -> None:
         parent, kind = self._running[-1], type(module).__name__
+        if getattr(module, "_forward_hooks", None):  # one more, behind all of them
+            last: Any = None
+
+            def leave(*args: Any) -> None:
+                last.remove()
+                self._leave_module(*args)
+
+            last = module.register_forward_hook(
+                leave, with_kwargs=True, always_call=True
+            )
         if id(module) not in self._stages:  # met inside a plain callable
             for path, child in module.named_modules():
                 self._stages.setdefault(id(child), f"{kind}.{path}".rstrip("."))
@@ -170,6 +193,11 @@ class Listener:
         self.frames[parent].has_children = True
         self.frames.append(Frame(stage, kind, parent, is_builtin))
         self._running.append(len(self.frames) - 1)
+
+    def _after_forward(self, module: nn.Module, args: Any, *rest: Any) -> None:
+        """Leave the module, unless hooks of its own may still change its output."""
+        if not getattr(module, "_forward_hooks", None):
+            self._leave_module(module, args, *rest)
 
     def _leave_module(self, module: nn.Module, args: Any, *rest: Any) -> None:
         frame = self.frames[self._running[-1]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import INPUT, Shape
 
-__all__ = ["Edge", "Row", "fold"]
+__all__ = ["Edge", "Row", "fold", "module_rows"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,19 @@ def fold(
                 edges[Edge(row_of[source], row, shape)] = None
     rows = [_row(heard, key, calls) for key, calls in zip(place, members)]
     return tuple(rows), tuple(edges), row_of
+
+
+def module_rows(heard: Listener) -> tuple[Row, ...]:
+    """Make a row of every call of a module: the network itself first, as it began."""
+    members: list[list[int]] = [[] for _ in heard.frames]
+    for index, call in enumerate(heard.calls):
+        frame = call.frame
+        while frame != INPUT:
+            members[frame].append(index)
+            frame = heard.frames[frame].parent
+    return tuple(
+        _row(heard, ("module", frame), calls) for frame, calls in enumerate(members)
+    )
 
 
 def _key(heard: Listener, index: int, depth: int | None) -> tuple[str, int]:

@@ -83,11 +83,11 @@ def _run(
 ) -> tuple[Listener, list[int]]:
     modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
     stages = {id(module): path for path, module in modules.items()}
-    mode = FakeTensorMode(allow_non_fake_inputs=True) if fake else nullcontext()
-    copy = mode.from_tensor if isinstance(mode, FakeTensorMode) else torch.clone
-    listener = Listener(stages, _title(model))
+    fakes = FakeTensorMode(allow_non_fake_inputs=True) if fake else None
+    copy = fakes.from_tensor if fakes else torch.clone
+    listener = Listener(stages, _title(model), fakes)
     off = torch.inference_mode(False)  # its tensors do not tell when they are written
-    with unchanged(model), off, torch.no_grad(), mode:
+    with unchanged(model), off, torch.no_grad(), fakes or nullcontext():
         args, kwargs = make(copy)
         names = map(str, range(len(args))) if len(args) > 1 else [""]
         for name, value in chain(zip(names, args), kwargs.items()):

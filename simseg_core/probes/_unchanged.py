@@ -28,7 +28,8 @@ def unchanged(model: Any) -> Iterator[None]:
     modes = [module.training for module in modules]
     buffers = [(b, b.clone()) for m in modules for b in m.buffers(recurse=False)]
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with torch.random.fork_rng(devices=cuda):
+    eager = torch.compiler.set_stance("force_eager")  # compiled code cannot be heard
+    with torch.random.fork_rng(devices=cuda), eager:
         try:
             for module in modules:
                 module.training = False

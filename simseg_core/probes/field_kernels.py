@@ -30,8 +30,9 @@ from simseg_core.probes.field_rules import (
     is_pointwise,
     pointwise,
 )
+from simseg_core.probes.field_terms import Term, unite
 
-__all__ = ["Fields", "Heard"]
+__all__ = ["Fields", "Heard", "told"]
 
 Shape = tuple[int, ...]
 MOST_CONSTANTS = 2**20  # numbers of an index that are worked out
@@ -123,7 +124,7 @@ class Fields(TorchDispatchMode):
             operation = name.strip("_").removesuffix(".default")
             depth = len(self.running)
             self.heard.append(
-                Heard(path, operation, shape, made[0], depth, False, True)
+                Heard(path, operation, shape, told(made[0]), depth, False, True)
             )
 
     def written(self, func: Any, outs: list[Tensor]) -> None:
@@ -197,8 +198,21 @@ class Fields(TorchDispatchMode):
                 path = name + (f"[{label}]" if label else "")
                 kind, shape = type(module).__name__, tuple(tensor.shape)
                 self.heard.append(
-                    Heard(path, kind, shape, field, depth, True, not has_children)
+                    Heard(path, kind, shape, told(field), depth, True, not has_children)
                 )
+
+
+def told(field: Field) -> Field:
+    """Unite what no report asks for, the channels, so that it takes no memory."""
+    rows, columns = field
+    over = {dim for axis in field for term in axis for dim in term.over}
+
+    def brief(term: Term) -> Term:
+        shape = tuple(term.data.shape[1:])
+        dims = [d for d in range(len(shape)) if d not in over]
+        return term.reduce(dims, shape).whole() if dims else term.whole()
+
+    return unite(map(brief, rows)), unite(map(brief, columns))
 
 
 def _is_fake(tensor: Tensor) -> bool:

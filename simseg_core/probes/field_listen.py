@@ -19,7 +19,7 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 
 from simseg_core.probes._unchanged import unchanged
-from simseg_core.probes.field_kernels import Fields, Heard
+from simseg_core.probes.field_kernels import Fields, Heard, told
 from simseg_core.probes.field_terms import source
 
 __all__ = ["Heard", "listen"]
@@ -85,7 +85,7 @@ def listen(
 
         def run(x: Tensor) -> Tensor:
             outputs.extend(
-                Heard(label, "output", tuple(tensor.shape), field, 0, True, False)
+                Heard(label, "output", tuple(tensor.shape), told(field), 0, True, False)
                 for label, tensor in mode.plain(model(x.clone()))
                 if (field := mode.field(tensor))
             )

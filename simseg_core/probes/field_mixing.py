@@ -78,7 +78,7 @@ def group_norm(call: Call) -> Field:
     split = (b, groups, c // groups, *rest)
 
     def change(term: Term) -> Term:
-        term = term.reshape(shape, split).reduce(range(2, len(split)), split)
+        term = term.reshape(shape, split).reduce(range(2, len(split)), split).whole()
         kept = (b, groups, 1, *[1] * len(rest))
         # The group's field, once for each of its channels.
         data = np.broadcast_to(term.data, (5, *kept))

@@ -4,6 +4,7 @@ Importing this module adds them to `field_rules.RULES`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def selected(call: Call, dim: int, index: int) -> Field:
 
     def change(term: Term) -> Term:
         term = term.pick(dim, np.array([index]))
-        term = Term(term.data, term.over - {dim}, term.endless)
+        term = replace(term, over=term.over - {dim})
         return term.reshape(kept, left)
 
     return call.each(x, change)

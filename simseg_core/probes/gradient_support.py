@@ -30,6 +30,8 @@ def gradient_support(
     model: nn.Module | Callable[[Tensor], Any],
     input_size: Sequence[int] | int,
     output_index: Sequence[int],
+    *,
+    dims: Sequence[int] | None = None,
 ) -> Tensor:
     """Find the pixels on which one output position depends, by their gradient.
 
@@ -40,6 +42,8 @@ def gradient_support(
         input_size: (C, H, W), (B, C, H, W) or (H, W), as for `receptive_field`.
         output_index: (row, column) of a map (B, C, h, w); (token,) of (B, N, C); () of
             (B, C). All channels are read.
+        dims: the output's dimensions that the index counts, where they are others:
+            (1, 2) of (B, h, w, C).
 
     Returns:
         A bool mask (H, W): True where some channel of the pixel has a path.
@@ -60,7 +64,8 @@ def gradient_support(
     image.requires_grad_()
     with torch.enable_grad(), _Open():
         _, output = next(named_tensors(module(image)))
-    dims = {4: (2, 3), 3: (1,), 2: ()}.get(output.ndim)
+    if dims is None:
+        dims = {4: (2, 3), 3: (1,), 2: ()}.get(output.ndim)
     sizes = [output.shape[d] for d in dims or ()]
     index = [int(i) for i in output_index]
     within = all(-n <= i < n for i, n in zip(index, sizes))

@@ -8,6 +8,12 @@ output index, so that branches, phases and edges come out exactly.
 through weights that are not zero. Within that box a dilated stack leaves holes;
 `ReceptiveField.support` shows them. Numerical coincidences (a weight that is zero, a
 ReLU that is off) are not the architecture's and are not looked at.
+
+A *global* operation is one that reduces a whole axis of the image: pooling to one
+pixel, attention over all positions, a fully connected layer, and a normalisation by
+statistics of the image itself (GroupNorm, InstanceNorm, LayerNorm over H and W, and
+BatchNorm that keeps no running statistics). BatchNorm in evaluation and LayerNorm over
+channels alone are local. Global paths are left out of size, stride and offset.
 """
 
 import copy
@@ -114,7 +120,8 @@ class ReceptiveField:
 
         Computed by `gradient_support`, which runs the network on real tensors.
         """
-        return gradient_support(self.model, self.input_shape, index)
+        dims = self.output.position_dims
+        return gradient_support(self.model, self.input_shape, index, dims=dims)
 
     def __getitem__(self, name: str) -> LayerField:
         """Find a module's last call by its path in the network."""

@@ -16,7 +16,7 @@ from torch import nn
 
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import Shape
-from simseg_core.probes._rows import Edge, Row, fold
+from simseg_core.probes._rows import Edge, Row, fold, module_rows
 from simseg_core.probes._run import Sizes, listen
 from simseg_core.probes._table import Column, binary, html_table, si, text_table, times
 
@@ -57,6 +57,15 @@ class Trace:
 
     def __getitem__(self, index: int) -> Row:
         return self.rows[index]
+
+    @cached_property
+    def modules(self) -> tuple[Row, ...]:
+        """Every call of a module in call order, containers too, with all it holds.
+
+        Unlike `rows`, one operation is in the row of each module around it, and
+        parameters count in every module that uses them first.
+        """
+        return module_rows(self._heard)
 
     @cached_property
     def parameters(self) -> int:
