@@ -124,4 +124,5 @@ def _alike(times: DeviceTimes, other: DeviceTimes, mode: str) -> list[str]:
 
 
 def _short(times: DeviceTimes) -> str:
-    return f"step, stored, not this run: {shorten(times.device_name, 36, placeholder=' …')}"
+    name = shorten(times.device_name, 34, placeholder=" …")
+    return f"step, stored, not this run: {name}"
