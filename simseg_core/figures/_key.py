@@ -8,15 +8,15 @@ from matplotlib.patches import Rectangle
 
 from simseg_core.figures._graph import Graph
 from simseg_core.figures._layout import Layout
+from simseg_core.figures._text import fit, width
 from simseg_core.figures.style import OKABE_ITO, SMALLEST
 from simseg_core.probes._table import binary, times
 
-__all__ = ["DASHES", "EDGE", "KINDS", "LETTERS", "LINE", "draw_key", "draw_legend"]
+__all__ = ["DASHES", "KINDS", "LETTERS", "LINE", "draw_key", "draw_legend"]
 
-LETTERS = ascii_letters  # after the last they begin again
-EDGE = 0.06  # inches between the picture and the figure's edge
+LETTERS = ascii_letters  # more than any page has boxes
 LINE = 0.165  # a line of the key
-LETTER = 0.075  # a letter of it, on average
+SPACE = 0.1  # between its columns
 DASHES = (0, (4, 1.5))  # of a skip connection
 KINDS = {
     "convolution": (OKABE_ITO["sky blue"], ""),
@@ -38,49 +38,41 @@ def draw_legend(axes: Axes, graph: Graph, layout: Layout) -> None:
                 )
             )
             axes.text(x + 0.18, y + 0.065, kind, size=SMALLEST, va="center")
-            x += 0.3 + 0.07 * len(kind)
+            x += 0.36 + width(kind)
     y += 0.2
     unit = 2.0 ** round(log2(0.03 / layout.square_inches_per_byte))
     side = (unit * layout.square_inches_per_byte) ** 0.5
     axes.add_patch(Rectangle((0, y), side, side, fc="none", ec="black", lw=0.7))
-    axes.text(
-        side + 0.06,
-        y + side / 2,
-        f"{binary(unit)} of activations",
-        size=SMALLEST,
-        va="center",
-    )
+    told = f"{binary(unit)} of activations"
+    axes.text(side + 0.06, y + side / 2, told, size=SMALLEST, va="center")
     if graph.skips:
+        x = max(2.3, side + width(told) + 0.3)
         axes.plot(
-            [2.3, 2.7],
-            [y + 0.08] * 2,
+            [x, x + 0.4],
+            [y + side / 2] * 2,
             color=OKABE_ITO["vermillion"],
             linestyle=DASHES,
             linewidth=1.1,
         )
-        axes.text(2.78, y + 0.08, "skip connection", size=SMALLEST, va="center")
+        axes.text(x + 0.48, y + side / 2, "skip connection", size=SMALLEST, va="center")
 
 
-def draw_key(axes: Axes, graph: Graph, top: float) -> None:
+def draw_key(axes: Axes, graph: Graph, top: float, right: float) -> None:
     """List the boxes: letter, where in the model, what it does, shape, memory."""
-    right = axes.get_xlim()[1] - EDGE
-    sizes = [
-        times(box.shape[2:] if box.is_map else box.shape[1:]) for box in graph.boxes
-    ]
-    shape = right - 0.72
-    does = 0.3 + LETTER * min(max(len(box.name) for box in graph.boxes), 24)
-    room = shape - does - LETTER * max(map(len, sizes)) - 0.1
+    sizes = [times(box.extent) for box in graph.boxes]
+    memories = [binary(box.memory) for box in graph.boxes]
+    shape = right - max(map(width, memories)) - SPACE
+    room = shape - max(map(width, sizes)) - 0.2 - 2 * SPACE
+    names = max(width(box.name) for box in graph.boxes)
+    actions = max(width(box.does) for box in graph.boxes)
+    names = min(names, max(room - actions, 0.6 * room))  # a path tells more
     for index, box in enumerate(graph.boxes):
         y = top + LINE * (index + 0.5)
         for x, text, align, weight in (
-            (0.0, LETTERS[index % len(LETTERS)], "left", "bold"),
-            (0.2, _cut(box.name, 24), "left", "normal"),
-            (does, _cut(box.does, int(room / LETTER)), "left", "normal"),
+            (0.0, LETTERS[index], "left", "bold"),
+            (0.2, fit(box.name, names), "left", "normal"),
+            (0.2 + names + SPACE, fit(box.does, room - names), "left", "normal"),
             (shape, sizes[index], "right", "normal"),
-            (right, binary(box.memory), "right", "normal"),
+            (right, memories[index], "right", "normal"),
         ):
             axes.text(x, y, text, size=SMALLEST, ha=align, va="center", weight=weight)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

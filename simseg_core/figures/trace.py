@@ -6,52 +6,42 @@ ASPP as parallel branches and a HarDNet block as its harmonic arcs, from the dat
 alone.
 """
 
-import matplotlib.patheffects as effects
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from simseg_core.figures._graph import Graph, condense
-from simseg_core.figures._key import (
-    DASHES,
-    EDGE,
-    KINDS,
-    LETTERS,
-    LINE,
-    draw_key,
-    draw_legend,
-)
-from simseg_core.figures._layout import Layout, arrange
-from simseg_core.figures._route import route
-from simseg_core.figures.style import (
-    GREY,
-    OKABE_ITO,
-    SMALLEST,
-    WIDTH,
-    new_figure,
-    style,
-)
+from simseg_core.figures._key import LINE, draw_key, draw_legend
+from simseg_core.figures._paint import draw_bands, draw_box, draw_link
+from simseg_core.figures._plan import EDGE, Page, make_plan, page
+from simseg_core.figures._text import wrap
+from simseg_core.figures.style import GREY, SMALLEST, new_figure, style
 from simseg_core.probes._table import binary, times
 from simseg_core.probes.shapes import Trace
 
 __all__ = ["draw_trace", "trace_alt_text"]
 
-DEEPEST = 6  # modules nested deeper are folded in any picture
-MOST_BOXES = 26  # a longer key is not read
+TITLE, TITLE_LINE = 11.0, 0.2  # points, inches
 
 
-def draw_trace(trace: Trace, *, title: str | None = None) -> Figure:
+def draw_trace(
+    trace: Trace, *, title: str | None = None, width: Page = "phone"
+) -> Figure:
     """Draw a trace: boxes by resolution, area by activation memory, links by data flow.
 
-    A trace too detailed for the book's width is folded until it fits. The letters
-    under the boxes lead to the key, the numbers are channels.
+    A trace too detailed for the width is folded until it fits, by modules and, where
+    there are none, by what repeats; a note says how many operations the boxes stand
+    for. The letters under the boxes lead to the key, the numbers are channels. In an
+    SVG each box and each link has an id (`box-a`, `link-a-b`).
 
     Args:
         trace: what `trace_shapes` returned, at any depth.
         title: stands above; by default the model's name and its input's size.
+        width: `"phone"` is the book's column, legible on a screen of 390 pixels;
+            `"print"` is a page's width, with up to 44 boxes.
 
     Returns:
-        A matplotlib figure as wide as the book's column.
+        A matplotlib figure as wide as asked for.
+
+    Raises:
+        ValueError: the width is neither of the two.
 
     >>> from torch import nn
     >>> from simseg_core.probes import trace_shapes
@@ -60,47 +50,56 @@ def draw_trace(trace: Trace, *, title: str | None = None) -> Figure:
     >>> figure.get_suptitle()
     'Sequential on 1×3×32×32'
     """
-    graph, layout = _plan(trace)
-    head, foot = 0.34, 0.62 + LINE * len(graph.boxes)
+    wide, _ = page(width)
+    plan = make_plan(trace, width)
+    graph, layout = plan.graph, plan.layout
+    told = _title(trace) if title is None else title
+    lines = wrap(told, wide - 2 * EDGE, TITLE)
+    head = 0.3 + TITLE_LINE * len(lines)
+    foot = 0.62 + LINE * len(graph.boxes)
     height = head + layout.height + foot
     with style():
         figure, axes = new_figure(height)
         figure.set_layout_engine("none")
-        figure.set_figwidth(max(WIDTH, layout.width + 2 * EDGE))
+        figure.set_figwidth(wide)
         figure.suptitle(
-            _title(trace) if title is None else title,
-            x=EDGE / figure.get_figwidth(),
+            "\n".join(lines),
+            x=EDGE / wide,
             y=1 - 0.05 / height,
             ha="left",
             va="top",
+            size=TITLE,
         )
         axes.set_position((0, 0, 1, 1))
-        axes.set(
-            xlim=(-EDGE, figure.get_figwidth() - EDGE), ylim=(height - head, -head)
-        )
+        axes.set(xlim=(-EDGE, wide - EDGE), ylim=(height - head, -head))
         axes.set_axis_off()
-        _draw_bands(axes, layout)
+        axes.text(0, -0.13, plan.note, size=SMALLEST, color=GREY, va="center")
+        draw_bands(axes, graph, layout)
         for link in graph.links:
-            _draw_link(axes, graph, layout, link)
+            draw_link(axes, graph, layout, link)
         for index in range(len(graph.boxes)):
-            _draw_box(axes, graph, layout, index)
+            draw_box(axes, graph, layout, index)
         draw_legend(axes, graph, layout)
-        draw_key(axes, graph, layout.height + foot - LINE * len(graph.boxes))
+        bottom = layout.height + foot - LINE * len(graph.boxes)
+        draw_key(axes, graph, bottom, wide - 2 * EDGE)
     return figure
 
 
-def trace_alt_text(trace: Trace) -> str:
-    """Tell in words what `draw_trace` shows: boxes by level, and the skips.
+def trace_alt_text(trace: Trace, *, width: Page = "phone") -> str:
+    """Tell in words what `draw_trace` shows: boxes by level, branches and skips.
 
     >>> from torch import nn
     >>> from simseg_core.probes import trace_shapes
     >>> print(trace_alt_text(trace_shapes(nn.Conv2d(3, 8, 3), (1, 3, 32, 32))))
-    Data flow of Conv2d on 1×3×32×32, 2 boxes. At 32×32 to 30×30: input (3 channels,
-    12.0 KiB), Conv2d (8 channels, 28.1 KiB). No skip connections.
+    Data flow of Conv2d on 1×3×32×32: 1 operation; 2 boxes, 1 link. At 32×32 to 30×30:
+    input (3 channels, 12.0 KiB), Conv2d (8 channels, 28.1 KiB). No skip connections.
     """
-    graph, layout = _plan(trace)
+    plan = make_plan(trace, width)
+    graph, layout = plan.graph, plan.layout
     names = [box.name for box in graph.boxes]
-    parts = [f"Data flow of {_title(trace)}, {len(names)} boxes."]
+    boxes, links = _count(len(names), "box"), _count(len(graph.links), "link")
+    operations = _count(plan.operations, "operation")
+    parts = [f"Data flow of {_title(trace)}: {operations}; {boxes}, {links}."]
     for level, band in enumerate(layout.bands):
         told = ", ".join(
             f"{box.name} ({box.channels} channels, {binary(box.memory)})"
@@ -108,108 +107,20 @@ def trace_alt_text(trace: Trace) -> str:
             if box.level == level
         )
         parts.append(f"At {band.title}: {told}.")
-    skips = "; ".join(f"{names[a]} to {names[b]}" for a, b in graph.skips)
+    for index, name in enumerate(names):
+        readers = [names[b] for a, b in graph.links if a == index]
+        if len(readers) > 1:
+            parts.append(f"{name} is read by {', '.join(readers)}.")
+    skips = "; ".join(f"{names[a]} to {names[b]}" for a, b in sorted(graph.skips))
     parts.append(f"Skip connections: {skips}." if skips else "No skip connections.")
     return " ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _title(trace: Trace) -> str:
     given = [times(row.output_shape) for row in trace if row.operation == "input"]
     return f"{trace.model} on {', '.join(given)}"
-
-
-def _plan(trace: Trace) -> tuple[Graph, Layout]:
-    """Take the form with the most boxes that fits the column and the alphabet."""
-    deepest = trace.depth or DEEPEST
-    best: tuple[Graph, Layout] | None = None
-    for folded in (trace, *(trace.at_depth(d) for d in range(deepest - 1, 0, -1))):
-        for shared in (None, 3, 2, 1, 0):
-            graph = condense(folded, shared=shared)
-            if best and len(graph.boxes) <= len(best[0].boxes):
-                continue
-            if len(graph.boxes) > MOST_BOXES:
-                continue
-            layout = arrange(graph, WIDTH - 2 * EDGE)
-            if layout.width <= WIDTH - 2 * EDGE:
-                best = graph, layout
-    # What folds no further is drawn wider than the column.
-    return best or (graph, arrange(graph, WIDTH - 2 * EDGE))
-
-
-def _draw_bands(axes: Axes, layout: Layout) -> None:
-    left, right = axes.get_xlim()
-    for number, band in enumerate(layout.bands):
-        shade = _shade(number)
-        axes.add_patch(
-            Rectangle(
-                (left, band.top), right - left, band.bottom - band.top, fc=shade, lw=0
-            )
-        )
-        axes.text(
-            0,
-            band.top + 0.03,
-            band.title,
-            size=SMALLEST,
-            color=GREY,
-            va="top",
-            zorder=3,
-            path_effects=_halo(shade),
-        )
-
-
-def _shade(level: int) -> str:
-    return "white" if level % 2 else "#F2F2F2"
-
-
-def _halo(colour: str) -> list[effects.AbstractPathEffect]:
-    """Keep lines out of letters."""
-    return [effects.withStroke(linewidth=2.5, foreground=colour)]
-
-
-def _draw_link(axes: Axes, graph: Graph, layout: Layout, link: tuple[int, int]) -> None:
-    is_skip = link in graph.skips
-    axes.add_patch(
-        FancyArrowPatch(
-            path=route(layout, link),
-            arrowstyle="-|>,head_length=3,head_width=1.6",
-            color=OKABE_ITO["vermillion"] if is_skip else OKABE_ITO["black"],
-            linestyle=DASHES if is_skip else "-",
-            linewidth=1.1 if is_skip else 0.9,
-            shrinkA=0,
-            shrinkB=0,
-            zorder=1,
-        )
-    )
-
-
-def _draw_box(axes: Axes, graph: Graph, layout: Layout, index: int) -> None:
-    spot, box = layout.spots[index], graph.boxes[index]
-    face, hatch = KINDS[box.kind]
-    axes.add_patch(
-        Rectangle(
-            (spot.x, spot.y - spot.height / 2),
-            spot.width,
-            spot.height,
-            facecolor=face,
-            hatch=hatch,
-            edgecolor="black",
-            linewidth=0.7,
-            zorder=4,  # over the halo of its label
-        )
-    )
-    shade = _shade(spot.level)
-    below = spot.y + spot.height / 2 + 0.03
-    for line, (text, weight) in enumerate(
-        ((LETTERS[index % len(LETTERS)], "bold"), (str(box.channels), "normal"))
-    ):
-        axes.text(
-            spot.middle,
-            below + 0.13 * line,
-            text,
-            size=SMALLEST,
-            weight=weight,
-            ha="center",
-            va="top",
-            zorder=3,
-            path_effects=_halo(shade),
-        )
