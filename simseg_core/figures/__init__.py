@@ -8,6 +8,7 @@
 | `cost` | each stage's share of weights, work and traffic |
 | `attention` | where a position looks |
 | `gates` | attention gates, by channel and over an image |
+| `rates` | the rates of an ASPP, and the weights that meet the map |
 | `scenes` | samples of a data set, predictions beside labels |
 | `timing` | medians with their spread, rooflines |
 | `training` | losses, scores of several seeds |
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
         draw_channel_gates,
         draw_spatial_gates,
         spatial_gates_alt_text,
+    )
+    from simseg_core.figures.rates import (
+        draw_rate_sweep,
+        rate_sweep_alt_text,
     )
     from simseg_core.figures.scenes import (
         draw_predictions,
@@ -86,6 +91,8 @@ _HOME = {
     "draw_channel_gates": "gates",
     "draw_spatial_gates": "gates",
     "spatial_gates_alt_text": "gates",
+    "draw_rate_sweep": "rates",
+    "rate_sweep_alt_text": "rates",
     "draw_predictions": "scenes",
     "draw_samples": "scenes",
     "draw_roofline": "timing",
@@ -109,6 +116,7 @@ __all__ = [
     "draw_losses",
     "draw_phases",
     "draw_predictions",
+    "draw_rate_sweep",
     "draw_roofline",
     "draw_samples",
     "draw_seed_spread",
@@ -121,6 +129,7 @@ __all__ = [
     "gridding_alt_text",
     "growth_alt_text",
     "phases_alt_text",
+    "rate_sweep_alt_text",
     "spatial_gates_alt_text",
     "trace_alt_text",
     "wiring_alt_text",
