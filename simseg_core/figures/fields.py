@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from simseg_core.figures._text import wrap
 from simseg_core.figures.field_facts import (
     effective_alt_text,
     field_on_image_alt_text,
     gridding,
     gridding_alt_text,
-    growth,
     growth_alt_text,
     percent,
     phases,
     phases_alt_text,
     picture,
 )
-from simseg_core.figures.style import GREY, HATCHES, OKABE_ITO, new_figure, style
+from simseg_core.figures.growth import draw_growth
+from simseg_core.figures.style import HATCHES, OKABE_ITO, WIDTH, new_figure, style
 from simseg_core.probes.effective import INSIDE, EffectiveField
 from simseg_core.probes.field_report import LayerField
 from simseg_core.probes.receptive_field import ReceptiveField
@@ -48,6 +49,9 @@ __all__ = [
 
 Array = NDArray[Any]
 Interval = tuple[int, int]
+TALLEST = 6.5  # inches of a picture: a phone's screen
+TITLE = 10.5  # points
+BAR = "gradient, square root of its share of the peak"
 
 
 def draw_field_on_image(
@@ -59,7 +63,8 @@ def draw_field_on_image(
     """Outline what one output pixel can see: (H, W[, 3]) or (C, H, W) -> figure."""
     shown = picture(image)
     with style():
-        figure, axes = new_figure(height=5.2 * shown.shape[0] / shown.shape[1] + 0.9)
+        height = min(WIDTH * shown.shape[0] / shown.shape[1], TALLEST)
+        figure, axes = new_figure(height=height + 0.9)
         axes.imshow(shown, cmap="gray")
         if effective is not None:
             _contour(axes, effective)
@@ -72,61 +77,28 @@ def draw_field_on_image(
                 color=OKABE_ITO["vermillion"], label="its middle",
             )  # fmt: skip
         axes.set(xticks=[], yticks=[])
-        title = f"Output pixel {tuple(index)}: {_size(box)} pixels"
-        axes.set_title(title + (" and the whole image" if field.is_global else ""))
-        figure.legend(loc="outside lower center", ncols=2)
-    return figure
-
-
-def draw_growth(field: ReceptiveField) -> Figure:
-    """Draw the size of the field after each operation, and where the stride changes."""
-    steps = growth(field)
-    sizes = [size for _, size, _ in steps]
-    image = max(field.input_shape[2:])
-    with style():
-        figure, axes = new_figure(height=4.2)
-        axes.step(range(1, len(sizes) + 1), sizes, where="post", lw=2, label="field")
-        before: Any = 1
-        for place, (_, size, stride) in enumerate(steps, start=1):
-            if stride != before and stride is not None:
-                axes.plot(place, size, "s", ms=7, color=OKABE_ITO["vermillion"])
-                axes.annotate(
-                    f"stride {stride}",
-                    (place, size),
-                    xytext=(-6, 5),
-                    ha="right",
-                    textcoords="offset points",
-                    fontsize=9,
-                )
-                before = stride
-        axes.axhline(image, color=GREY, ls="--", lw=1.2)
-        axes.annotate(
-            f"the image: {image}",
-            (1, image),
-            xytext=(0, 4),
-            textcoords="offset points",
-            fontsize=9,
-            color=GREY,
-        )
-        axes.set(xlabel="operations that widen the field", ylabel="pixels a side")
-        axes.set_title(f"The field grows to {sizes[-1]} pixels")
-        axes.set_yscale("log", base=2)
-        axes.yaxis.set_major_formatter("{x:.0f}")
-        axes.set_ylim(min(sizes) / 1.5, max(*sizes, image) * 1.3)
-        axes.set_xlim(-0.15 * len(sizes), len(sizes) + 0.5)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(axis="y")
+        seen = [f"{_size(box)} pixels"] if box is not None else []
+        seen += ["globally the whole image"] if field.is_global else []
+        told = f"Output pixel {tuple(index)}: {', '.join(seen) or 'nothing'}"
+        # Above the whole figure: a tall image is narrower than its title.
+        figure.suptitle(told, x=0.01, ha="left", size=TITLE)
+        if axes.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
 def draw_gridding(*stacks: Sequence[int]) -> Figure:
     """Draw which pixels stacks of 3 x 3 convolutions read, for each list of rates."""
+    masks = [gridding(rates) for rates in stacks]
+    titles = [_gridding_title(*pair) for pair in zip(stacks, masks)]
+    lines = sum(title.count("\n") + 1 for title in titles)
     with style():
         figure, axes = new_figure(
-            height=0.3 + 3.3 * len(stacks), nrows=len(stacks), squeeze=False
+            height=0.2 + 2.9 * len(stacks) + 0.2 * lines,
+            nrows=len(stacks),
+            squeeze=False,
         )
-        for panel, rates in zip(axes[:, 0], stacks):
-            mask = gridding(rates)
+        for panel, mask, title in zip(axes[:, 0], masks, titles):
             side = mask.shape[0]
             panel.pcolormesh(
                 mask,
@@ -139,12 +111,17 @@ def draw_gridding(*stacks: Sequence[int]) -> Figure:
             panel.set(aspect="equal", xticks=[], yticks=[])
             panel.invert_yaxis()
             panel.spines[:].set_visible(False)
-            told = ", ".join(map(str, rates))
-            panel.set_title(
-                f"Rates {told}: {int(mask.sum())} of {mask.size} pixels, "
-                f"{percent(mask.mean())}\nof a field of {side} × {side}"
-            )
+            panel.set_title(title)
     return figure
+
+
+def _gridding_title(rates: Sequence[int], mask: Array) -> str:
+    told = (
+        f"Rates {', '.join(map(str, rates))}: {int(mask.sum())} of {mask.size} pixels"
+    )
+    side = mask.shape[0]
+    lines = wrap(f"{told}, {percent(mask.mean())}", 3.7, TITLE)
+    return "\n".join([*lines, f"of a field of {side} × {side}"])
 
 
 def draw_phases(field: ReceptiveField) -> Figure:
@@ -152,7 +129,8 @@ def draw_phases(field: ReceptiveField) -> Figure:
     table, kinds = phases(field)
     colours = list(OKABE_ITO.values())[: len(kinds)]
     with style():
-        figure, axes = new_figure(height=5.6)
+        ratio = min(max(table.shape[0] / table.shape[1], 0.15), 1.0)
+        figure, axes = new_figure(height=1.4 + 4.2 * ratio)
         engine: Any = figure.get_layout_engine()
         engine.set(h_pad=0.1)  # inches; a tall map needs them
         height, width = table.shape
@@ -193,8 +171,16 @@ def draw_phases(field: ReceptiveField) -> Figure:
 
 def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
     """Compare two effective fields, as untrained and trained, on one scale."""
+    height, width = before.map.shape
+    is_tall = height > width  # then side by side
+    room = 4.3 / 2 if is_tall else 4.3
+    panel_height = min(room * height / width, TALLEST)
     with style():
-        figure, axes = new_figure(height=8.6, nrows=2)
+        figure, axes = new_figure(
+            height=0.6 + panel_height if is_tall else 0.3 + 2 * (panel_height + 0.25),
+            nrows=1 if is_tall else 2,
+            ncols=2 if is_tall else 1,
+        )
         for panel, field, when in zip(axes, (before, after), ("Before", "After")):
             # Each map's square root of the share of its peak: faint pixels show too.
             shown = (field.map / field.map.max()).sqrt().numpy()
@@ -209,9 +195,11 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
                 linestyles="--",
             )
             panel.set(xticks=[], yticks=[])
-            panel.set_title(f"{when}: {field.size:.0f} pixels a side count")
-        bar = figure.colorbar(drawn, ax=axes, shrink=0.5, ticks=[0, 0.5, 1])
-        bar.set_label("gradient, square root of its share of the peak")
+            told = f"{when}: {field.size:.0f} pixels a side count"
+            panel.set_title("\n".join(wrap(told, 0.85 * room, TITLE)))
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
+        is_low = panel_height * (1 if is_tall else 2) < 2.5
+        bar.set_label("gradient, root of share" if is_low else BAR)
     return figure
 
 
@@ -241,8 +229,6 @@ def _contour(axes: Axes, effective: EffectiveField) -> None:
     axes.plot([], [], color="black", lw=2, label="counts above 4.55 % of the peak")
 
 
-def _size(box: tuple[Interval, Interval] | None) -> str:
-    if box is None:
-        return "no local"
+def _size(box: tuple[Interval, Interval]) -> str:
     (top, bottom), (left, right) = box
     return f"{bottom - top + 1} × {right - left + 1}"

@@ -15,11 +15,14 @@ from torch import Tensor
 
 from simseg_core.data.normalization import denormalize
 from simseg_core.data.palettes import IGNORE, Color, colorize
-from simseg_core.figures.style import WIDTH, new_figure, style
+from simseg_core.figures._text import fit, width, wrap
+from simseg_core.figures.style import SMALLEST, WIDTH, new_figure, style
 
 WRONG, RIGHT = (0, 0, 0), (228, 228, 228)
 _LEGEND_ROW = 0.22  # inches
-_TITLE_ROW = 0.22
+_TITLE_ROW = 0.2
+_TALLEST = 3.2  # of one picture: two fit on a phone's screen
+_SWATCH = 0.65  # a colour in the legend, and what stands between columns
 
 
 class SegmentationDataset(Protocol):
@@ -71,7 +74,7 @@ def draw_samples(dataset: Any, count: int = 8, *, columns: int = 4) -> Figure:
     )
     with style():
         figure, axes = new_figure(
-            height=2 * groups * cell + _LEGEND_ROW * _rows(legend),
+            height=2 * groups * min(cell, _TALLEST) + _LEGEND_ROW * _rows(legend),
             nrows=2 * groups,
             ncols=columns,
             squeeze=False,
@@ -126,25 +129,30 @@ def draw_predictions(
     _check(images, labels, predictions)
     count, high, wide = labels.shape
     columns = 1 + len(predictions)
-    cell = WIDTH / columns * high / wide
+    cell = min(WIDTH / columns * high / wide, _TALLEST)
+    room = 0.95 * WIDTH / columns
+    names = {name: wrap(name, room, SMALLEST) for name in ("image", *predictions)}
+    wrong = wrap("100.0 % wrong", room, SMALLEST)
+    lines = max(map(len, names.values())) + count * (len(wrong) + 1)
     legend = _legend_entries(classes, palette, list(labels), ignore_index)
     with style():
         figure, axes = new_figure(
-            height=count * (2 * cell + 2 * _TITLE_ROW) + _LEGEND_ROW * _rows(legend),
+            height=2 * count * cell + lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend),
             nrows=2 * count,
             ncols=columns,
             squeeze=False,
         )
         for i in range(count):
             upper, lower = axes[2 * i], axes[2 * i + 1]
-            _show(upper[0], _pixels(images[i], normalized), "image" if i == 0 else "")
+            _show(upper[0], _pixels(images[i], normalized), ["image"] if i == 0 else [])
             truth = colorize(labels[i], palette, ignore_index=ignore_index)
-            _show(lower[0], truth, "label")
+            _show(lower[0], truth, ["label"])
             for column, (name, predicted) in enumerate(predictions.items(), start=1):
                 painted = colorize(predicted[i], palette, ignore_index=ignore_index)
-                _show(upper[column], painted, name if i == 0 else "")
+                _show(upper[column], painted, names[name] if i == 0 else [])
                 errors, share = _errors(labels[i], predicted[i], ignore_index)
-                _show(lower[column], errors, f"{100 * share:.1f} % wrong")
+                told = wrap(f"{100 * share:.1f} % wrong", room, SMALLEST)
+                _show(lower[column], errors, told)
         _finish(figure, legend)
     return figure
 
@@ -180,10 +188,10 @@ def _pixels(image: Tensor, normalized: bool) -> np.ndarray:
     return shown.permute(1, 2, 0).cpu().numpy()
 
 
-def _show(axis: Axes, pixels: np.ndarray, title: str) -> None:
+def _show(axis: Axes, pixels: np.ndarray, title: list[str]) -> None:
     axis.imshow(pixels)
     axis.set_axis_off()
-    axis.set_title(title, pad=2, fontsize=9, loc="center")
+    axis.set_title("\n".join(title), pad=2, fontsize=SMALLEST, loc="center")
 
 
 def _unit(color: Color) -> tuple[float, float, float]:
@@ -199,7 +207,7 @@ def _legend_entries(
 ) -> list[Patch]:
     entries = [
         Patch(facecolor=_unit(color), edgecolor="black", linewidth=0.5, label=name)
-        for name, color in zip(classes, palette)
+        for name, color in zip((fit(name, WIDTH - 1) for name in classes), palette)
     ]
     if any((label == ignore_index).any() for label in labels):
         dark, light = (_unit(color) for color in IGNORE)
@@ -209,12 +217,21 @@ def _legend_entries(
     return entries
 
 
+def _columns(entries: Sequence[Patch]) -> int:
+    """Fit as many columns of the legend as its names allow, three at most."""
+    widths = [width(str(entry.get_label())) + _SWATCH for entry in entries]
+    for columns in (3, 2):
+        rows = -(-len(entries) // columns)
+        starts = range(0, len(entries), rows)
+        if sum(max(widths[at : at + rows]) for at in starts) <= WIDTH:
+            return min(columns, len(entries))
+    return 1
+
+
 def _rows(entries: Sequence[Patch]) -> int:
-    return -(-len(entries) // 3) + 1
+    return -(-len(entries) // _columns(entries)) + 1
 
 
 def _finish(figure: Figure, entries: list[Patch]) -> None:
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    figure.legend(
-        handles=entries, loc="outside lower center", ncols=min(3, len(entries))
-    )
+    figure.legend(handles=entries, loc="outside lower center", ncols=_columns(entries))

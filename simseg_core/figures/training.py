@@ -1,16 +1,17 @@
 """Losses over the steps, and the scores of several seeds side by side."""
 
-from collections.abc import Mapping, Sequence
-from itertools import cycle
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, cycle
 from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from simseg_core.figures.style import (
     COLOURS,
-    LINES,
     MARKERS,
+    OKABE_ITO,
     new_figure,
     style,
 )
@@ -45,14 +46,15 @@ def draw_losses(
             "and the losses of one training at least, and smooth=1 or more"
         )
     with style():
-        figure, axes = new_figure(height=3.2 + 0.2 * len(losses))
-        for (name, runs), colour, line in zip(
-            losses.items(), cycle(COLOURS), cycle(LINES)
-        ):
+        rows = sum(fill(name, 48).count("\n") + 1 for name in losses)
+        figure, axes = new_figure(height=3.2 + 0.2 * rows)
+        for (name, runs), (colour, line) in zip(losses.items(), _lines()):
             each = runs.losses.values() if isinstance(runs, SeedRuns) else [runs]
             steps, curves = _smoothed(name, list(each), smooth)
             mean = curves.mean(axis=0)
-            axes.plot(steps, mean, line, color=colour, label=name, linewidth=1.8)
+            dot = "o" if len(steps) == 1 else ""
+            label = fill(name, 48)
+            axes.plot(steps, mean, dot + line, color=colour, label=label, linewidth=1.8)
             if len(curves) > 1:
                 low, high = curves.min(axis=0), curves.max(axis=0)
                 axes.fill_between(steps, low, high, color=colour, alpha=0.2, lw=0)
@@ -62,6 +64,9 @@ def draw_losses(
         mean_of = f", mean of {smooth} steps" if smooth > 1 else ""
         axes.set_ylabel(f"cross-entropy{mean_of}")
         axes.set_xlabel("step")
+        if axes.dataLim.width == 0:  # one point
+            axes.set_xlim(axes.dataLim.x0 - 1, axes.dataLim.x0 + 1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(True, which="major", axis="y")
         figure.legend(loc="outside upper left")
     return figure
@@ -92,9 +97,11 @@ def draw_seed_spread(
     if not variants or not measures:
         raise ValueError("nothing to draw: give one network and one measure at least")
     rows = len(variants)
+    names = [fill(name, 20) for name in variants]
+    high = max(0.42, 0.08 + 0.16 * max(name.count("\n") + 1 for name in names))
     with style():
         figure, panels = new_figure(
-            height=0.7 + len(measures) * (0.45 + 0.42 * rows),
+            height=0.7 + len(measures) * (0.45 + high * rows),
             nrows=len(measures),
             sharex=True,
             squeeze=False,
@@ -119,7 +126,7 @@ def draw_seed_spread(
                 )
                 # Beside the axis, where no dot can lie under it.
                 axes.text(1.03, row, f"{middle:.2f}", verticalalignment="center")
-            axes.set_yticks(range(rows), [fill(name, 20) for name in variants])
+            axes.set_yticks(range(rows), names)
             axes.set_ylim(rows - 0.4, -0.6)
             axes.set_xlim(0, 1)
             axes.grid(True, axis="x")
@@ -129,6 +136,17 @@ def draw_seed_spread(
     return figure
 
 
+def _lines() -> Iterator[tuple[str, str]]:
+    """Give colours and dashes, no two pairs alike; yellow is too faint for a line."""
+    dark = [colour for colour in COLOURS if colour != OKABE_ITO["yellow"]]
+    for number in count():
+        yield (
+            dark[number % len(dark)],
+            DASHES[(number % len(dark) + number // len(dark)) % 4],
+        )
+
+
+DASHES = ("-", "--", "-.", ":")
 _TITLES = {
     "miou": "mIoU",
     "boundary_miou": "boundary mIoU",
