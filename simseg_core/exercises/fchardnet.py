@@ -13,7 +13,7 @@ MULTIPLIER = 1.7
 
 
 def name_links(answer: Callable[[int], Sequence[int]], steps: Steps) -> None:
-    """Name the layers that a layer reads."""
+    """Name the links."""
 
     def ask(layer: int, what: str) -> None:
         told = f"my_links({layer})"
