@@ -13,7 +13,7 @@ MULTIPLIER = 1.7
 
 
 def name_links(answer: Callable[[int], Sequence[int]], steps: Steps) -> None:
-    """Name the links."""
+    """Name the layers that a layer reads."""
 
     def ask(layer: int, what: str) -> None:
         told = f"my_links({layer})"
