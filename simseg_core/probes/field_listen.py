@@ -8,6 +8,7 @@ Above it `torch.func.functionalize` turns writes in place into new tensors.
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,12 +20,22 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 
 from simseg_core.probes._unchanged import unchanged
+from simseg_core.probes.endless import Endless
 from simseg_core.probes.field_kernels import Fields, Heard, told
-from simseg_core.probes.field_terms import source
+from simseg_core.probes.field_terms import Axis, Term
 
 __all__ = ["Heard", "listen"]
 
 Shape = tuple[int, ...]
+
+
+def _image(size: int, margin: int, dim: int, rank: int) -> Axis:
+    """Give the field of the image itself: position i sees i."""
+    shape = [size if d == dim else 1 for d in range(rank)]
+    here = np.arange(size).reshape(shape)
+    data = np.stack([here, -here, here, -here, np.ones_like(here)])
+    endless = Endless.source(size, margin, dim, rank)
+    return (Term(data, frozenset([dim]), endless),)
 
 
 class _Padding(TorchFunctionMode):
@@ -68,8 +79,8 @@ def listen(
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         image = torch.empty(shape, dtype=kind, device=device)
         mode.fields[image] = (
-            source(shape[2], margin, 2, 4),
-            source(shape[3], margin, 3, 4),
+            _image(shape[2], margin, 2, 4),
+            _image(shape[3], margin, 3, 4),
         )
         for handle in (
             register_module_forward_pre_hook(mode.enter),

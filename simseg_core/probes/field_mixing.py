@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from simseg_core.probes.field_patches import regrouped
 from simseg_core.probes.field_rules import (
+    NO_FIELD,
     Call,
     Field,
     UnknownOperationError,
@@ -22,6 +25,7 @@ from simseg_core.probes.field_rules import (
     wrapped,
 )
 from simseg_core.probes.field_terms import Term
+from simseg_core.probes.intervals import EMPTY
 
 
 @rule("mean", "sum", "amax", "amin", "max", "min", "logsumexp", "std", "var", "norm",
@@ -38,7 +42,47 @@ def reduction(call: Call) -> Any:
     return [field] * len(call.out) if several else field
 
 
-@rule("_softmax", "_log_softmax", "_safe_softmax", "cumsum", "softmax", "log_softmax")
+@rule("cumsum", "cumprod", "logcumsumexp")
+def cumulative(call: Call) -> Field:
+    """Each entry depends on itself and on all before it."""
+    x = call["self"]
+    return both(call.field(x), accumulated(call, x, wrap(call["dim"], x)))
+
+
+def accumulated(call: Call, x: Any, dim: int, *, backwards: bool = False) -> Field:
+    """Unite with all entries before (or behind); global where positions are passed."""
+    shape = tuple(x.shape)
+    order = slice(None, None, -1 if backwards else 1)
+
+    def change(term: Term) -> Term:
+        data = term.whole().data
+        turned = np.moveaxis(data, dim + 1, 0)[order]
+        data = np.moveaxis(np.minimum.accumulate(turned)[order], 0, dim + 1)
+        if dim not in term.over or any(shape[d] > 1 for d in term.over - {dim}):
+            return Term(data, term.over, None)
+        data = data.copy()
+        data[2:4], data[4] = EMPTY, 0
+        return Term(data, term.over, None)
+
+    return call.each(x, change)
+
+
+@rule("mkldnn_rnn_layer")
+def recurrent(call: Call) -> list[Field]:
+    """One direction of an LSTM: a step sees itself and the steps before it."""
+    x = call["input"]
+    steps = reduced(call, x, [2])
+    before = accumulated(call, x, 0, backwards=call["reverse"])
+    first = [reduced(call, call[n], [call[n].ndim - 1]) for n in ("hx_", "cx_")]
+    n = x.shape[1]
+    start = regrouped(both(*first), (*call["hx_"].shape[:-1], 1), (1, n, 1))
+    output = both(steps, united(before, [2], tuple(x.shape)), start)
+    state = both(reduced(call, x, [0, 2]), start)
+    state = regrouped(state, (1, n, 1), (*call.out[1].shape[:-1], 1))
+    return [output, state, state, NO_FIELD]
+
+
+@rule("_softmax", "_log_softmax", "_safe_softmax", "softmax", "log_softmax")
 def softmax(call: Call) -> Field:
     """Each entry depends on all along the dimension."""
     x = call["self"]
@@ -155,14 +199,21 @@ def affine(call: Call) -> Field:
       "_scaled_dot_product_cudnn_attention", "_scaled_dot_product_attention_math",
       "_scaled_dot_product_fused_attention_overrideable")  # fmt: skip
 def attention(call: Call) -> Field:
-    """Local in the query, reduced over keys and values (and an image-made mask)."""
+    """Local in the query, reduced over keys and values (and an image-made mask).
+
+    A mask of numbers weakens a key; one of yes and no takes it away, which no rule
+    here follows.
+    """
+    names = [n for n in ("attn_mask", "attn_bias") if n in call.arguments]
+    masks = [call[n] for n in names if call[n] is not None]
+    if call["is_causal"] or any(mask.dtype == torch.bool for mask in masks):
+        raise UnknownOperationError("attention that leaves keys out")
     query, last = call["query"], call["query"].ndim - 1
     fields = [reduced(call, query, [last])]
     fields += [reduced(call, call["key"], [last - 1, last])]
     fields += [reduced(call, call["value"], [last - 1])]
-    for name in ("attn_mask", "attn_bias"):
-        mask = call.arguments.get(name)
-        if mask is not None and call.fields(mask):
+    for mask in masks:
+        if call.fields(mask):
             scores = (*call.shape[:-1], call["key"].shape[-2])
             wide = fitted(call, mask, scores)
             fields += [united(wide, [len(scores) - 1], scores)]

@@ -31,7 +31,7 @@ from simseg_core.probes.intervals import (
     shift,
 )
 
-__all__ = ["Axis", "Term", "join", "source", "unite"]
+__all__ = ["Axis", "Term", "join", "unite"]
 
 Shape = tuple[int, ...]
 BoolArray = NDArray[np.bool_]
@@ -186,15 +186,6 @@ Axis = tuple[Term, ...]
 
 def _dims(term: Term) -> range:
     return range(term.data.ndim - 1)
-
-
-def source(size: int, margin: int, dim: int, rank: int) -> Axis:
-    """Give the field of the image itself: position i sees i."""
-    shape = [size if d == dim else 1 for d in range(rank)]
-    here = np.arange(size).reshape(shape)
-    data = np.stack([here, -here, here, -here, np.ones_like(here)])
-    endless = Endless.source(size, margin, dim, rank)
-    return (Term(data, frozenset([dim]), endless),)
 
 
 def unite(terms: Iterable[Term]) -> Axis:

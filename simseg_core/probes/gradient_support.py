@@ -9,6 +9,7 @@ copy of the network in float64:
 - activations become the identity, a sigmoid x / (1 + abs(x)): none is off or saturates;
 - a maximum becomes a mean over the same window, softmax a mean that keeps each entry,
   so that every candidate counts and not the winner alone;
+- of a result above a million the roots are taken, so that nothing overflows;
 - a resize loses the weights below 1e-9 that rounding leaves where the weight is zero.
 """
 
@@ -24,6 +25,8 @@ from torch.overrides import TorchFunctionMode
 from simseg_core.probes.field_input import as_module, image_shape, named_tensors
 
 __all__ = ["gradient_support", "open_paths"]
+
+LARGE = 1e6
 
 
 def gradient_support(
@@ -122,10 +125,17 @@ class _Open(TorchFunctionMode):
         if name in _IDENTITIES:
             return args[0] if args else kwargs["input"]
         with torch._C.DisableTorchFunction():
-            replacement = _REPLACED.get(name)
-            if replacement is None:
-                return func(*args, **kwargs)
-            return replacement(*args, **kwargs)
+            out = _REPLACED.get(name, func)(*args, **kwargs)
+            given = any(out is value for value in args)
+            return _calmed(out) if isinstance(out, Tensor) and not given else out
+
+
+def _calmed(x: Tensor) -> Tensor:
+    """Bring numbers together: without normalisations a deep network overflows."""
+    if x.dtype != torch.float64 or not x.requires_grad or x.numel() == 0:
+        return x
+    top = x.detach().abs().max()
+    return x * (1 + x.abs()).rsqrt() if top > LARGE else x
 
 
 def _squash(x: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -168,6 +178,13 @@ def _adaptive_max_pool(
 ) -> Any:
     out = F.adaptive_avg_pool2d(x, output_size)
     return (out, out.new_zeros(out.shape, dtype=torch.long)) if return_indices else out
+
+
+def _pad(
+    x: Tensor, pad: Any, mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Pad with zeros where a maximum would be padded with minus infinity."""
+    return F.pad(x, pad, mode, 0 if value and abs(value) > LARGE else value)
 
 
 def _amax(x: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
@@ -223,6 +240,7 @@ _REPLACED: dict[str, Callable[..., Any]] = {
     "max_pool2d": _max_pool,
     "max_pool2d_with_indices": _max_pool,
     "adaptive_max_pool2d": _adaptive_max_pool,
+    "pad": _pad,
     "amax": _amax,
     "max": _max,
     "interpolate": _interpolate,

@@ -271,6 +271,10 @@ def test_circular_padding_reads_the_other_end():
         (lambda x: x.sort(dim=-1).values, "aten::sort"),
         (lambda x: x[x > 0], "aten::"),
         (lambda x: x * float(x.mean()), "aten::_local_scalar_dense"),
+        (
+            lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
+            "aten::_scaled_dot_product",
+        ),
         (lambda x: x.masked_select(x > 0), "aten::masked_select"),
         (lambda x: F.grid_sample(x, x.permute(0, 2, 3, 1)), "aten::grid_sampler"),
     ],

@@ -69,22 +69,22 @@ class Local(nn.Module):
 
 
 def build(name):
-    """A network that ends in a map, and its input's shape."""
+    """A network that ends in a map, its input's shape, and the map's field."""
     shape = SIZES.get(name, (3, 33, 49) if "deeplab" in name else (3, 40, 64))
     torch.manual_seed(0)
     model = create_model(name, preset="tiny", in_channels=shape[0]).eval()
-    if name in list_models("classification"):
-        layers = receptive_field(model, shape).layers
-        maps = [
-            layer.name
-            for layer in layers
-            if layer.is_module
-            and "[" not in layer.name
-            and len(layer.shape) == 4
-            and min(layer.shape[2:]) > 1
-        ]
-        model = Part(model, maps[-1]).eval()
-    return model, shape
+    field = receptive_field(model, shape)
+    if name not in list_models("classification"):
+        return model, shape, field.output
+    maps = [
+        layer
+        for layer in field.layers
+        if layer.is_module
+        and "[" not in layer.name
+        and len(layer.shape) == 4
+        and min(layer.shape[2:]) > 1
+    ]
+    return Part(model, maps[-1].name).eval(), shape, maps[-1]
 
 
 def hull(mask):
@@ -97,9 +97,8 @@ def hull(mask):
 
 @pytest.mark.parametrize("name", list_models())
 def test_the_fields_of_a_network_agree_with_brute_force(name):
-    model, shape = build(name)
-    field = receptive_field(model, shape)
-    height, width = field.output.shape[2:]
+    model, shape, field = build(name)
+    height, width = field.shape[2:]
     for index in [(0, width // 3), (height - 1, width - 1)]:
         whole = hull(gradient_support(model, shape, index))
         assert field.box(index, whole=True) == whole, index
@@ -117,12 +116,12 @@ def test_the_fields_of_a_network_agree_with_brute_force(name):
         image[0, y, x] = torch.nan
     with torch.no_grad():
         hits = model(images).isnan().any(1)
+    boxes = [
+        [field.box((i, j), whole=True) for j in range(width)] for i in range(height)
+    ]
+    top, bottom, left, right = torch.tensor(boxes).flatten(2).unbind(-1)
     for hit, (y, x) in zip(hits, pixels):
-        seen = torch.zeros(height, width, dtype=torch.bool)
-        for i in range(height):
-            for j in range(width):
-                (top, bottom), (left, right) = field.box((i, j), whole=True)
-                seen[i, j] = top <= y <= bottom and left <= x <= right
+        seen = (top <= y) & (y <= bottom) & (left <= x) & (x <= right)
         # Within the box a dilated kernel leaves holes; outside nothing is seen.
         assert not (hit & ~seen).any(), (y, x)
         assert hit.any() or not seen.any(), (y, x)

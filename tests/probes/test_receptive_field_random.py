@@ -13,7 +13,7 @@ LAYERS = (
     "conv", "depthwise", "grouped", "lopsided", "max", "average", "up", "nearest",
     "linear", "crop", "pad", "adapt", "shuffle", "unshuffle", "skip", "branch", "gate",
     "roll", "flip", "stack", "overwrite", "channels", "patches", "windows", "norm",
-    "softmax", "dynamic", "pick",
+    "softmax", "dynamic", "pick", "running", "recurrent",
 )  # fmt: skip
 
 
@@ -45,6 +45,7 @@ class Random(nn.Module):
             for k, p in zip(kernels, plan)
         )
         self.mix = nn.Conv2d(8, 4, 1)
+        self.steps = nn.LSTM(4, 4, batch_first=True, bidirectional=True)
         self.poisoned = False
 
     def forward(self, x):
@@ -138,6 +139,12 @@ class Random(nn.Module):
             return F.layer_norm(x.permute(0, 2, 3, 1), (4,)).permute(0, 3, 1, 2)
         if kind == "softmax":
             return x.softmax(1 + padding)
+        if kind == "running":
+            return x.cumsum(1 + padding)
+        if kind == "recurrent":  # along the rows, one column after the other
+            lines = x.permute(0, 3, 2, 1).reshape(-1, height, 4)
+            lines = self.steps(lines, None)[0][..., : 4 if stride == 1 else 8 : stride]
+            return lines.reshape(len(x), width, height, 4).permute(0, 3, 2, 1)
         if kind == "dynamic":  # a kernel that one row and column make
             made = self.full[i].weight * x[:, :, padding, kernel].mean()
             return F.conv2d(x, made)

@@ -191,6 +191,25 @@ def test_dead_weights_and_idle_relus_hide_no_path():
     assert float(model[0].bias.detach()) == -1e6
 
 
+def test_a_network_that_squares_again_and_again_does_not_overflow():
+    class Square(nn.Module):
+        def forward(self, x):
+            return x * x * 1e3
+
+    stack = nn.Sequential(nn.Conv2d(1, 1, 3), *[Square() for _ in range(20)])
+    assert int(gradient_support(stack, (1, 8, 8), (2, 3)).sum()) == 9
+
+
+def test_the_dimensions_of_positions_may_be_told():
+    class ChannelsLast(nn.Module):
+        def forward(self, x):
+            return x.permute(0, 2, 3, 1).repeat(1, 1, 1, 5)
+
+    mask = gradient_support(ChannelsLast(), (1, 4, 6), (3, 5), dims=(1, 2))
+    assert mask.nonzero().tolist() == [[3, 5]]
+    assert torch.equal(receptive_field(ChannelsLast(), (1, 4, 6)).support((3, 5)), mask)
+
+
 def test_gradient_support_refuses_a_position_off_the_map():
     with pytest.raises(IndexError, match="no position of an output"):
         gradient_support(nn.Conv2d(1, 1, 3), (1, 8, 8), (6, 0))
