@@ -2,10 +2,12 @@
 
 from functools import cache
 
+import segmentation_models_pytorch
 import torch
 import torchvision
 from torch import nn
 
+from simseg_core import create_model
 from simseg_core.probes import trace_shapes
 
 segmentation = torchvision.models.segmentation
@@ -70,7 +72,30 @@ class Attention(nn.Module):
         return attended.transpose(1, 2).view_as(x) + x
 
 
+class TwoInputs(nn.Module):
+    """One module called twice, beside another: the straight ways cross."""
+
+    def __init__(self):
+        super().__init__()
+        self.image, self.depth = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(1, 8, 3, 2, 1)
+        self.join = nn.Conv2d(8, 2, 1)
+
+    def forward(self, image, depth):
+        return self.join(self.image(image) + self.depth(depth)), self.image(image)
+
+
 NETWORKS = {
+    # Two whose straight ways lead through boxes: the links must go round, and lanes
+    # of parallel boxes change places.
+    "feature pyramid": (
+        lambda: segmentation_models_pytorch.FPN("resnet18", encoder_weights=None),
+        (1, 3, 256, 256),
+    ),
+    "decoder": (
+        lambda: create_model("deeplabv3plus_mobilenetv2", preset="tiny"),
+        (1, 3, 128, 128),
+    ),
+    "two inputs": (TwoInputs, [(1, 3, 32, 48), (1, 1, 32, 48)]),
     "unet": (UNet, (1, 1, 188, 188)),
     "harmonic": (HarmonicBlock, (1, 4, 32, 32)),
     "attention": (Attention, (1, 8, 16, 24)),
