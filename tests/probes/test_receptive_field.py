@@ -1,4 +1,4 @@
-"""The recursion against published figures, on networks that are not ours."""
+"""What a receptive field tells: definitions by hand, global paths, errors, tables."""
 
 import json
 from fractions import Fraction
@@ -9,10 +9,8 @@ import timm
 import torch
 import torch.nn.functional as F
 import torchvision.models as zoo
-from pytorchcv.model_provider import get_model
 from torch import nn
 
-from simseg_core import create_model
 from simseg_core.probes import receptive_field
 from simseg_core.probes.receptive_field import UnknownOperationError
 
@@ -26,70 +24,6 @@ class Calls(nn.Module):
 
     def forward(self, x):
         return self.function(x)
-
-
-# --- figures of the literature --------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "sizes"),
-    [
-        ("resnet18", {"layer4": 435}),
-        ("resnet34", {"layer4": 899}),
-        ("resnet50", {"layer1": 35, "layer2": 91, "layer3": 267, "layer4": 427}),
-        ("resnet101", {"layer4": 971}),
-        ("alexnet", {"features": 195}),
-        ("vgg16", {"features": 212}),
-    ],
-)
-def test_torchvision_networks_have_the_published_sizes(name, sizes):
-    with torch.device("meta"):
-        model = getattr(zoo, name)()
-    field = receptive_field(model, (3, 224, 224))
-    assert {path: field[path].size for path in sizes} == {
-        path: (size, size) for path, size in sizes.items()
-    }
-
-
-def test_resnet_v1_strides_elsewhere_and_sees_more():
-    field = receptive_field(get_model("resnet50"), (3, 224, 224))
-    sizes = [field[f"features.stage{stage}"].rows.size for stage in (1, 2, 3, 4)]
-    assert sizes == [35, 99, 291, 483]
-
-
-def test_mobilenet_and_xception_have_the_published_sizes():
-    mobile = receptive_field(get_model("mobilenet_w1"), (3, 224, 224))
-    assert mobile["features.stage5"].size == (315, 315)
-    model = timm.create_model("xception65", features_only=True, output_stride=16)
-    xception = receptive_field(model, (3, 129, 129))
-    assert xception.outputs["4"].size == (1915, 1915)
-    assert xception.outputs["4"].rows.stride == 16
-
-
-@pytest.mark.parametrize(
-    ("replaced", "stride"),
-    [((False, False, False), 32), ((False, False, True), 16), ((False, True, True), 8)],
-)
-def test_dilating_instead_of_striding_keeps_the_field(replaced, stride):
-    with torch.device("meta"):
-        model = zoo.resnet50(replace_stride_with_dilation=list(replaced))
-    field = receptive_field(model, (3, 224, 224))["layer4"]
-    assert (field.rows.size, field.rows.stride) == (427, stride)
-
-
-def test_valid_unet_alternates_between_two_sizes():
-    model = create_model("unet", preset="tiny", in_channels=1, num_classes=2)
-    field = receptive_field(model, (1, 204, 220))
-    assert field["contract.4"].size == (140, 140)
-    assert field.size == (None, None)
-    assert field.rows.period == 16
-    assert field.rows.stride == 1
-    # No padding: what is read lies within the image, and its ends are the corners.
-    sizes = [b - a + 1 for a, b in zip(field.rows.first, field.rows.last)]
-    assert sizes == [field.rows.phases[i % 16] for i in range(204 - 184)]
-    assert set(sizes) == {188, 204}
-    assert field.box((0, 0))[0][0] == 0
-    assert field.box((4, 35)) == ((0, 203), (220 - 188, 219))
 
 
 # --- definitions, by hand -------------------------------------------------------------
@@ -202,63 +136,6 @@ def test_attention_in_windows_is_local():
     block = field["layers_0.blocks.0"]
     assert not block.is_global
     assert block.box((0, 8)) == ((0, 27), (28, 55))
-
-
-# --- writing in place, and moving channels to positions -------------------------------
-
-
-def test_a_write_through_a_view_is_seen_by_every_view_of_the_memory():
-    def shift_two_channels(x):
-        out = torch.zeros_like(x)
-        first = out[:, 0]
-        out[:, :2, 1:] = x[:, :2, :-1]
-        out[:, 2:, :, 1:].add_(x[:, 2:, :, :-1])
-        return torch.stack([first, out[:, 3]], dim=1)
-
-    field = receptive_field(Calls(shift_two_channels), (4, 6, 7))
-    # Channel 0 looks one row up, channel 3 one column to the left; out of the image
-    # they see nothing.
-    assert field.box((0, 0)) is None
-    assert field.box((0, 3)) == ((0, 0), (2, 2))
-    assert field.box((3, 0)) == ((2, 2), (0, 0))
-    assert field.box((3, 3)) == ((2, 3), (2, 3))
-    # Zeros written over once are a padding; twice, and no endless axis is left.
-    assert (field.rows.size, field.columns.size) == (2, None)
-    assert max(field.columns.sizes) == 2
-
-
-def test_overwritten_positions_forget_what_they_held():
-    def erase(x):
-        x[:, :, ::2] = 0
-        return x
-
-    field = receptive_field(Calls(erase), (3, 5, 4))
-    assert [field.box((i, 1)) is None for i in range(5)] == [True, False] * 2 + [True]
-
-
-def test_an_image_overwritten_by_the_network_is_still_the_input():
-    field = receptive_field(nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 1, 3)), 9)
-    assert field.size == (3, 3)
-
-
-@pytest.mark.parametrize("r", [2, 3])
-def test_pixel_shuffle_keeps_the_textbook_numbers(r):
-    down = nn.Sequential(nn.PixelUnshuffle(r), nn.Conv2d(r * r, r * r, 3, padding=1))
-    rows = receptive_field(down, (1, 6 * r, 6 * r)).rows
-    assert (rows.size, rows.stride, rows.offset) == (3 * r, r, -r)
-    up = nn.Sequential(nn.Conv2d(1, r * r, 3, padding=1), nn.PixelShuffle(r))
-    rows = receptive_field(up, (1, 6, 6)).rows
-    assert (rows.size, rows.stride) == (3, Fraction(1, r))
-    both = receptive_field(nn.Sequential(down, nn.PixelShuffle(r)), (1, 6 * r, 6 * r))
-    assert both.rows.sizes.tolist() == [3 * r] * (6 * r)
-    assert both.rows.stride == 1
-
-
-def test_circular_padding_reads_the_other_end():
-    conv = nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
-    field = receptive_field(conv, (1, 6, 8))
-    assert field.box((0, 3)) == ((0, 5), (2, 4))
-    assert field.size == (3, 3)
 
 
 # --- what is not known ----------------------------------------------------------------

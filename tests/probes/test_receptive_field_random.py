@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from simseg_core.probes import receptive_field
+from simseg_core.probes import field_terms, receptive_field
 
 LAYERS = (
     "conv", "depthwise", "grouped", "lopsided", "max", "average", "up", "nearest",
@@ -69,6 +69,8 @@ class Random(nn.Module):
             ).relu()
         if kind == "lopsided":
             weight = self.full[i].weight
+            if height < dilation * kernel:
+                return x
             return F.conv2d(x, weight, None, (1, stride), (0, padding), (dilation, 1))
         if kind == "max":
             return F.max_pool2d(x, (kernel, kernel_w), stride, inside, ceil_mode=True)
@@ -93,7 +95,8 @@ class Random(nn.Module):
             adapt = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d)[stride - 1]
             return adapt(x, (height - kernel, width // 2))
         if kind == "shuffle":
-            return F.pixel_shuffle(x.repeat(1, 4, 1, 1), 2)[:, :, ::2, 1:]
+            four = torch.stack([x, x.roll(1, 3), x.roll(2, 2), x.flip(2)], dim=2)
+            return F.pixel_shuffle(four.flatten(1, 2), 2)[:, :, ::2, 1:]
         if kind == "unshuffle":
             x = F.pixel_unshuffle(x[:, :, : height // 2 * 2, : width // 2 * 2], 2)
             return x[:, padding::4] + x[:, :4]
@@ -186,11 +189,11 @@ def ends(hits):
     return low, high, hits.any(0)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(
-    st.lists(steps, min_size=1, max_size=6), st.integers(12, 19), st.integers(12, 19)
-)
-def test_every_index_of_a_random_network_agrees_with_brute_force(plan, height, width):
+plans = st.lists(steps, min_size=1, max_size=6)
+sizes = st.integers(12, 19)
+
+
+def assert_brute_force_agrees(plan, height, width):
     torch.manual_seed(0)
     model, shape = Random(plan).eval(), (4, height, width)
     field = receptive_field(model, shape)
@@ -204,6 +207,20 @@ def test_every_index_of_a_random_network_agrees_with_brute_force(plan, height, w
             )
             told = field.box((y, x), whole=True)
             assert told == (expected if reads[y, x] else None), (y, x)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(plans, sizes, sizes)
+def test_every_index_of_a_random_network_agrees_with_brute_force(plan, height, width):
+    assert_brute_force_agrees(plan, height, width)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(plans, sizes, sizes)
+def test_so_it_does_where_a_large_map_is_kept_in_parts(plan, height, width):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(field_terms, "MOST_NUMBERS", 100)
+        assert_brute_force_agrees(plan, height, width)
 
 
 @pytest.mark.parametrize("corners", [False, True])
