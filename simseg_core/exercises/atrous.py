@@ -1,11 +1,17 @@
-"""Exercises of chapter 04, atrous convolution; `atrous_build` has those that build."""
+"""Exercises of chapter 04, atrous convolution, on stacks of layers.
 
-from collections.abc import Callable, Sequence
+`atrous_build` has those that build, `atrous_reach` those on what a kernel reaches.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
-from simseg_core.exercises import atrous_build
-from simseg_core.exercises.checking import Exercise, NotYet, Steps
+import numpy as np
+from torch import Tensor
+
+from simseg_core.exercises import atrous_build, atrous_reach
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.atrous import replace_strides
 
 Layer = tuple[int, int, int]  # kernel, stride, rate
@@ -29,6 +35,10 @@ def field_of_stack(answer: Callable[[list[Layer]], int], steps: Steps) -> None:
             step *= stride
         return field
 
+    def one_step(layers: list[Layer]) -> int:
+        before = [1] + [stride for _, stride, _ in layers]
+        return 1 + sum((k - 1) * r * step for (k, _, r), step in zip(layers, before))
+
     def holes_outside(layers: list[Layer]) -> int:
         strides = [stride for _, stride, _ in layers]
         return 1 + sum(
@@ -40,6 +50,14 @@ def field_of_stack(answer: Callable[[list[Layer]], int], steps: Steps) -> None:
         got = steps.call(answer, list(layers), told=f"stack_field({layers})")
         truth = walk(layers)
         names = {
+            "You walk from the last layer to the first, by a rule for the other "
+            "way.": walk(layers[::-1]),
+            "A stride holds for all layers behind it: the steps multiply.": one_step(
+                layers
+            ),
+            "Rates do not add up over the layers, strides do.": walk(
+                [(k, s * r, r) for k, s, r in layers]
+            ),
             "A tap lies `rate` pixels from the next: the rate widens the kernel.": walk(
                 layers, rated=False
             ),
@@ -84,19 +102,32 @@ def move_strides(
             plan.append((stride, rate))
         return plan
 
+    def traded_too_soon(strides: Sequence[int], output_stride: int) -> Plan:
+        plan, reached, rate = [], 1, 1
+        for stride in strides:
+            if reached * stride >= output_stride:
+                plan.append((1, rate))
+                rate *= stride
+            else:
+                plan.append((stride, rate))
+                reached *= stride
+        return plan
+
     def never_multiplied(plan: Plan) -> Plan:
         return [(stride, min(rate, 2)) for stride, rate in plan]
 
     def ask(strides: tuple[int, ...], output_stride: int, what: str) -> None:
         told = f"surgery({strides}, {output_stride})"
         got = steps.call(answer, strides, output_stride, told=told)
-        try:
-            plan = [(int(stride), int(rate)) for stride, rate in got]
-        except (TypeError, ValueError):
-            raise NotYet(
-                f"{told} should return one pair (stride, rate) for each of the "
-                f"{len(strides)} units."
-            ) from None
+        should = (
+            f"{told} should return one pair (stride, rate) for each of the "
+            f"{len(strides)} units."
+        )
+        if isinstance(got, Tensor | np.ndarray):
+            got = got.tolist()
+        if isinstance(got, str) or not isinstance(got, Iterable):
+            raise NotYet(should)
+        plan = [(s, r) for s, r in (steps.numbers(p, should, count=2) for p in got)]
         wanted = replace_strides(strides, output_stride=output_stride)
         kept = [(s, rate) for s, (_, rate) in zip(strides, wanted)]
         flat = [(stride, 1) for stride, _ in wanted]
@@ -112,13 +143,22 @@ def move_strides(
             "The strides are gone and no rate has replaced them: from there on the "
             "units see too little of the image.": flat,
             "Nothing is traded yet.": [(stride, 1) for stride in strides],
+            "Each pair has its stride first, its rate second.": [
+                (rate, stride) for stride, rate in wanted
+            ],
+            "A stride goes only when it would lead beyond the output stride: up to it, "
+            "and at it, nothing is traded.": traded_too_soon(strides, output_stride),
+            "A rate stays for all units after the stride it replaces.": [
+                (new, old if new != old else 1)
+                for old, (new, _) in zip(strides, wanted)
+            ],
         }
         steps.equal(
             plan,
             wanted,
             what,
             hint=f"For {told}: walk through the units with the stride reached so far "
-            f"and the rate so far, which start at 1. Yours is {plan}.",
+            f"and the rate so far, which start at 1.",
             mistakes=mistakes,
         )
 
@@ -128,115 +168,7 @@ def move_strides(
     ask((4, 1, 2, 4, 1), 8, "a stride of 4 traded")
 
 
-def kernel_left(answer: Callable[[int, int], Sequence[float]], steps: Steps) -> None:
-    """Follow a 3x3 kernel to 1x1."""
-
-    def shares(side: int, rate: int) -> tuple[float, float]:
-        whole = max(side - 2 * rate, 0)
-        centre = side if rate >= side else max(2 * rate - side, 0)
-        return (whole / side) ** 2, (centre / side) ** 2
-
-    def ask(side: int, rate: int, what: str) -> None:
-        told = f"taps_left({side}, {rate})"
-        got = steps.call(answer, side, rate, told=told)
-        try:
-            whole, centre = (float(share) for share in got)
-        except (TypeError, ValueError):
-            raise NotYet(
-                f"{told} should return two numbers: the share of positions with all "
-                "nine taps inside, and with the centre alone."
-            ) from None
-        wanted = shares(side, rate)
-        inside = 1 - rate / side if rate < side else 0.0
-        mistakes: dict[str, tuple[float, float]] = {
-            "Those are shares of a row. Rows and columns both have to fit.": (
-                wanted[0] ** 0.5,
-                wanted[1] ** 0.5,
-            ),
-            "The taps reach `rate` pixels to both sides, so both edges cost.": (
-                inside**2,
-                wanted[1],
-            ),
-            "Positions without all nine taps may still have four or six, not the "
-            "centre alone.": (wanted[0], 1 - wanted[0]),
-            "A negative number of positions, squared, looks like a share: where "
-            f"2 * {rate} exceeds {side}, none is left.": (
-                ((side - 2 * rate) / side) ** 2,
-                wanted[1],
-            ),
-            "You have the two shares in the other order.": wanted[::-1],
-            "Beyond a rate as large as the map nothing changes any more: 2 rate - side "
-            "would count more positions than there are.": (
-                wanted[0],
-                (max(2 * rate - side, 0) / side) ** 2,
-            ),
-        }
-        for hint, wrong in mistakes.items():
-            if not _near(wrong, wanted) and _near((whole, centre), wrong):
-                raise NotYet(hint)
-        steps.require(
-            _near((whole, centre), wanted),
-            what,
-            hint=f"{told}: along one axis, at how many of {side} places are the places "
-            f"{rate} before and {rate} behind inside? At how many is neither?",
-        )
-
-    ask(33, 6, "rate 6 on a map of 33")
-    ask(7, 3, "a single position with all nine taps")
-    ask(33, 18, "rate 18, where no position has all nine taps")
-    ask(33, 40, "a rate beyond the map")
-    ask(1_000_003, 400_000, "a map too large to build")
-
-
-def _near(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(abs(a - b) < 1e-9 for a, b in zip(one, other))
-
-
-def dense_rates(answer: Callable[[], Sequence[int]], steps: Steps) -> None:
-    """Design a wide stack without holes."""
-    got = steps.call(answer, told="dense_rates()")
-    try:
-        rates = [int(rate) for rate in got]
-    except (TypeError, ValueError):
-        raise NotYet(
-            "Return a list of whole numbers, one rate a convolution."
-        ) from None
-    steps.require(
-        bool(rates) and min(rates) >= 1,
-        "a list of rates",
-        hint="Each rate is a whole number from 1 on, and there is at least one.",
-    )
-    steps.require(
-        len(rates) <= 4,
-        f"{len(rates)} convolutions, within 4",
-        hint=f"{len(rates)} convolutions are more than four: each costs 9 C² weights.",
-    )
-    side = 1 + 2 * sum(rates)
-    steps.require(
-        side >= 55,
-        f"a field of {side} pixels a side",
-        hint=f"The field of {rates} is {side} pixels a side, and 55 are wanted. What "
-        "do the rates have to add up to?",
-    )
-    places = {0}  # along one axis; the other is alike
-    for rate in rates:
-        places = {place + step for place in places for step in (-rate, 0, rate)}
-    share = (len(places) / side) ** 2
-    steps.require(
-        len(places) == side,
-        f"all of {side}x{side} pixels read",
-        hint=f"Of {side}x{side} pixels {share:.0%} are read: there are holes. If the "
-        "convolutions so far read a whole interval of n pixels, how far apart may the "
-        "next one's three taps lie?",
-    )
-
-
-_STACKS: dict[str, Exercise] = {
-    "04.1": field_of_stack,
-    "04.3": move_strides,
-    "04.5": kernel_left,
-    "04.6": dense_rates,
-}
+_STACKS: dict[str, Exercise] = {"04.1": field_of_stack, "04.3": move_strides}
 EXERCISES: dict[str, Exercise] = dict(
-    sorted((_STACKS | atrous_build.EXERCISES).items())
+    sorted((_STACKS | atrous_build.EXERCISES | atrous_reach.EXERCISES).items())
 )

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises.checking import Exercise, Steps, fill
+from simseg_core.exercises.modules import fill
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.aspp import ASPP
 
 
@@ -46,6 +47,21 @@ def convolve(answer: Callable[[Tensor, Tensor, int], Tensor], steps: Steps) -> N
             "What lies outside the map counts as zero; you repeat its edge.": padded(
                 "replicate"
             ),
+            "What lies outside the map counts as zero; you mirror it.": padded(
+                "reflect"
+            ),
+            "Padded by `rate`, and the taps are neighbours still.": F.conv2d(
+                x, weight, padding=rate
+            ),
+            "That is the tap of the centre alone: eight more are added.": F.conv2d(
+                x, weight[..., 1:2, 1:2]
+            ),
+            "The kernel is flipped, and the other side of the map comes in: zeros lie "
+            "outside.": F.conv2d(
+                F.pad(x, (rate, rate, rate, rate), mode="circular"),
+                weight.flip(-1, -2),
+                dilation=rate,
+            ),
             "What lies outside the map counts as zero; you go round to the other "
             "side (torch.roll does).": padded("circular"),
         }
@@ -53,9 +69,8 @@ def convolve(answer: Callable[[Tensor, Tensor, int], Tensor], steps: Steps) -> N
             got,
             wanted,
             what,
-            hint=f"{told} should give {tuple(wanted.shape)}: for each of the nine taps "
-            "the map, shifted by `rate` times the tap's place, times that tap's "
-            "weights, all added up.",
+            hint=f"{told}: for each of the nine taps the map, shifted by `rate` "
+            "times the tap's place, times that tap's weights, all added up.",
             mistakes=mistakes,
         )
 
@@ -107,7 +122,7 @@ def pyramid(answer: type[nn.Module], steps: Steps) -> None:
     told = f"MyASPP({c_in}, {c_out}, {rates})"
     reference = fill(_Misbuilt(c_in, c_out, rates=rates))
     x = torch.randn(2, c_in, 9, 7)
-    mine = fill(steps.call(answer, c_in, c_out, rates, told=told))
+    mine = fill(steps.build(answer, c_in, c_out, rates, told=told))
     got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
     steps.require(
         isinstance(got, Tensor) and got.shape == (2, c_out, 9, 7),
@@ -126,8 +141,9 @@ def pyramid(answer: type[nn.Module], steps: Steps) -> None:
         "BatchNorm, and yours has none.",
         wanted - 2 * c_out: "One BatchNorm is missing: all branches have one, and so "
         "has the mixing convolution.",
-        sum(p.numel() for p in without_pooling.parameters()): "A branch is missing: "
-        "what tells every position about the image as a whole?",
+        sum(p.numel() for p in without_pooling.parameters()): "A branch with a 1x1 is "
+        "missing: the first, or the one that tells every position about the image as a "
+        "whole.",
         wanted - (len(rates) + 1) * c_out * c_out: "The branches are added: "
         "concatenate them, so that the mixing convolution can weigh each.",
     }
@@ -142,9 +158,18 @@ def pyramid(answer: type[nn.Module], steps: Steps) -> None:
             "each, no bias.",
         ),
     )
-    for some in (rates, (2, 5)):
+    for some in (rates, (2, 5), (1, 2, 3, 4)):
         reference = fill(_Misbuilt(c_in, c_out, rates=some))
-        mine = fill(steps.call(answer, c_in, c_out, some, told="MyASPP"))
+        told = f"MyASPP({c_in}, {c_out}, {some})"
+        mine = fill(steps.build(answer, c_in, c_out, some, told=told))
+        count, wanted = (
+            sum(p.numel() for p in m.parameters()) for m in (mine, reference)
+        )
+        if count != wanted:
+            raise NotYet(
+                f"{told} has {count} weights, {wanted} are wanted: is there a 3x3 "
+                "branch for every rate, however many?"
+            )
         with torch.no_grad():
             _numbers(steps, mine, reference, some, x)
 
@@ -153,7 +178,10 @@ def _numbers(
     steps: Steps, mine: nn.Module, reference: _Misbuilt, rates: Sequence[int], x: Tensor
 ) -> None:
     last = len(rates) + 1
-    plain = fill(_Misbuilt(x.shape[1], 4, rates=[1] * len(rates)))
+    plain, papers, doubled = (
+        fill(_Misbuilt(x.shape[1], 4, rates=other))
+        for other in ([1] * len(rates), (6, 12, 18), [2 * rate for rate in rates])
+    )
     mistakes = {
         "A ReLU is missing after the mixing convolution.": reference.run(
             x, last_relu=False
@@ -174,10 +202,15 @@ def _numbers(
             x, [*range(1, last), 0, last]
         ),
         "Your 3x3 convolutions have no holes: dilation is 1.": plain.run(x),
+        "The paper's rates 6, 12, 18 stand in yours: use the argument.": papers.run(x),
+        "Your rates are doubled: take them as they are given.": doubled.run(x),
+        "No ReLU stands in it: one follows each BatchNorm.": reference.run(
+            x, branch_relu=False, last_relu=False
+        ),
     }
     wanted = reference(x)
     steps.equal(
-        steps.call(mine, x, told="the module on a map of 9x7"),
+        steps.call(mine, x, told=f"MyASPP with rates {rates}, on a map of 9x7"),
         wanted,
         f"the numbers, on random weights, rates {', '.join(map(str, rates))}",
         hint="Sizes and weights fit, the numbers do not: convolution, BatchNorm, ReLU "

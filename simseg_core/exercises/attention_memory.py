@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from simseg_core.exercises.checking import Steps
+from simseg_core.exercises.steps import Steps
 from simseg_core.models.attention import explicit_attention
 
 
 def map_bytes(answer: Callable[[int, int, int, bool], int], steps: Steps) -> None:
     """Count the bytes of the map."""
     for batch, height, width, pooled, what in (
-        (1, 8, 8, False, "a small square map"),
+        (1, 5, 7, False, "a small map"),
         (1, 128, 128, False, "128x128"),
         (3, 6, 10, False, "a batch of three, not square"),
         (1, 64, 64, True, "keys pooled"),
@@ -34,7 +34,11 @@ def map_bytes(answer: Callable[[int, int, int, bool], int], steps: Steps) -> Non
             mistakes["Each image of the batch has a map of its own."] = wanted // batch
         if not pooled:  # with pooling a quarter has another cause, below
             mistakes["That counts values; one float32 has 4 bytes."] = wanted // 4
+            mistakes["pooled=False, and you count pooled keys."] = (
+                4 * batch * queries * (height // 2) * (width // 2)
+            )
         else:
+            up = -(-height // 2) * -(-width // 2)
             mistakes |= {
                 "Pooled or not gives you the same: fewer keys, shorter rows.": 4
                 * batch
@@ -50,6 +54,12 @@ def map_bytes(answer: Callable[[int, int, int, bool], int], steps: Steps) -> Non
                 * batch
                 * queries
                 * (queries // 4),
+                "Odd sides: a 2x2 pooling drops the last row and column.": batch
+                * queries**2,
+                "An odd side: half a window is no window, so round down.": 4
+                * batch
+                * queries
+                * up,
             }
         steps.equal(
             steps.call(answer, batch, height, width, pooled, told=told),
@@ -74,6 +84,12 @@ class _Largest(TorchDispatchMode):
         found = [t.numel() for t in tree_leaves(result) if isinstance(t, Tensor)]
         self.size = max([self.size, *found])
         return result
+
+
+def _own_rows(query: Tensor, key: Tensor, value: Tensor, rows: int) -> Tensor:
+    """Attend with keys and values cut like the queries."""
+    pieces = zip(*(t.split(rows, dim=1) for t in (query, key, value)))
+    return torch.cat([explicit_attention(*piece)[0] for piece in pieces], dim=1)
 
 
 def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:
@@ -109,6 +125,8 @@ def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:
                 "queries, and let each chunk see all keys.": torch.stack(apart).sum(0),
                 "The keys are cut, and pieces are averaged: cut the queries, and let "
                 "each chunk see all keys.": torch.stack(apart).mean(0),
+                "A chunk of queries reads only the keys of its own rows: let it read "
+                "all keys.": _own_rows(query, key, value, rows),
                 "The scores are divided by the root of their width: do not.": (
                     query @ key.mT / D**0.5
                 ).softmax(-1)

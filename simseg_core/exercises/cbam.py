@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simseg_core.exercises.cbam_design import narrow_gate, shares_its_mlp
-from simseg_core.exercises.checking import Exercise, Steps, fill
+from simseg_core.exercises.modules import fill
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.cbam import CBAM, SpatialAttention
 
 
@@ -40,6 +41,12 @@ def weights(answer: Callable[[int, int], int], steps: Steps) -> None:
                 "One MLP serves both poolings: its weights count once.": 2 * mlp + 100,
                 "Both linear layers have biases: one for each unit, hidden and "
                 "output.": formula(hidden, C, biases=0),
+                "A bias for each hidden unit is missing.": mlp + 100 - hidden,
+                "A bias for each output unit is missing.": mlp + 100 - C,
+                "The MLP has two layers, down and up again.": C * hidden + hidden + 100,
+                "A 7x7 kernel has 49 weights for each map that it reads.": mlp + 14 + 2,
+                "The spatial gate's convolution has no bias, and a BatchNorm follows "
+                "it.": mlp + 99,
                 "The spatial gate's BatchNorm learns two numbers, a scale and a "
                 "shift.": mlp + 98,
                 "Only what is learned counts: a BatchNorm's running statistics are "
@@ -60,9 +67,8 @@ def weights(answer: Callable[[int, int], int], steps: Steps) -> None:
                 ),
                 "Nothing is left of the hidden layer: it keeps one unit at "
                 "least.": formula(0, C),
-                "Rounded, but to the nearest: the hidden layer rounds down.": formula(
-                    round(C / reduction), C
-                ),
+                "Rounded, but up or to the nearest: the hidden layer rounds "
+                "down.": formula(round(C / reduction), C),
             },
         )
 
@@ -110,6 +116,26 @@ def channel_gate(answer: Callable[..., Tensor], steps: Steps) -> None:
             ).sigmoid(),
             "That is a softmax, where channels compete: each has a sigmoid of its "
             "own.": (low + high).softmax(dim=1),
+            "Each MLP has its second bias too: b2 is added for both poolings.": (
+                low + high - b2
+            ).sigmoid(),
+            "Both layers add a bias, b1 and b2.": (
+                F.linear(F.relu(F.linear(mean, w1)), w2)
+                + F.linear(F.relu(F.linear(most, w1)), w2)
+            ).sigmoid(),
+            "A sum over positions where the mean belongs.": (
+                mlp(x.sum(dim=(2, 3))) + high
+            ).sigmoid(),
+            "The two gates are averaged: add the scores, then one sigmoid.": (
+                low.sigmoid() + high.sigmoid()
+            )
+            / 2,
+            "The two gates are multiplied: add the scores, then one sigmoid.": (
+                low.sigmoid() * high.sigmoid()
+            ),
+            "tanh reaches from -1 to 1: a gate lies between 0 and 1.": (
+                low + high
+            ).tanh(),
             "The sigmoid is applied twice.": (low + high).sigmoid().sigmoid(),
         }
         steps.equal(
@@ -124,7 +150,7 @@ def channel_gate(answer: Callable[..., Tensor], steps: Steps) -> None:
 
 def _require_gate(got: Any, wanted: Tensor, x: Tensor, steps: Steps, what: str) -> None:
     """Refuse what is no gate of shape (B, C, 1, 1), each shape with its own hint."""
-    shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+    shape = tuple(got.shape) if hasattr(got, "shape") else type(got).__name__
     hint = f"Wanted a gate of {tuple(wanted.shape)}, got {shape}."
     if shape == tuple(x.shape):
         hint = f"{shape} is the shape of x: return the gate itself, unmultiplied."
@@ -139,16 +165,20 @@ def spatial_gate(answer: type[nn.Module], steps: Steps) -> None:
     """Write the spatial gate."""
     for size in (7, 3):
         told = f"SpatialGate({size})"
-        mine = steps.call(answer, size, told=told)
-        steps.require(
-            isinstance(mine, nn.Module),
-            f"a module, kernel {size}",
-            hint="SpatialGate is a class that inherits nn.Module.",
-        )
-        fill(mine)
+        mine = fill(steps.build(answer, size, told=told))
+        steps.right.append(f"a module, kernel {size}")
         reference = fill(SpatialAttention(kernel_size=size))
         x = torch.randn(2, 5, 9, 12)
-        got = steps.call(mine, x, told=f"{told}(x)")
+        told = f"{told}(x) with x of {tuple(x.shape)}"
+        try:
+            got = steps.call(mine, x, told=told)
+        except NotYet as error:
+            if "must match the size" not in str(error):
+                raise
+            raise NotYet(
+                f"{error}. Does the padding follow the kernel, so that the gate has "
+                "the size of x?"
+            ) from None
         with torch.no_grad():
             gate = reference.gate(x)
             maximum, mean = x.amax(1, keepdim=True), x.mean(1, keepdim=True)
@@ -175,6 +205,13 @@ def spatial_gate(answer: type[nn.Module], steps: Steps) -> None:
                 * x,
                 "A sum over channels where the mean belongs.": norm(total).sigmoid()
                 * x,
+                "Both maps are the maximum: the second is the mean.": norm(
+                    reference.conv(torch.cat([maximum, maximum], dim=1))
+                ).sigmoid()
+                * x,
+                "That is the gate, spread over the channels: multiply x by it.": (
+                    gate.expand_as(x)
+                ),
                 "The gate is added to x: multiply.": gate + x,
                 "The input is added to its gated self: the block returns the product "
                 "alone.": gate * x + x,
@@ -190,6 +227,7 @@ def spatial_gate(answer: type[nn.Module], steps: Steps) -> None:
             wanted + 1: "The convolution needs no bias: the BatchNorm has a shift.",
             wanted - 2: "The BatchNorm between convolution and sigmoid is missing: "
             "without it, two learned numbers are too few.",
+            wanted - 1: "Not a bias but a BatchNorm follows the convolution.",
             100: f"The kernel is {size} x {size} here: use the argument.",
         }
         steps.require(

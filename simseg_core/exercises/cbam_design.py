@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from simseg_core.exercises.checking import NotYet, Steps, fill
+from simseg_core.exercises.modules import fill
+from simseg_core.exercises.steps import NotYet, Steps
 from simseg_core.models.cbam import ChannelAttention
 
 Gate = Callable[[Tensor], Tensor]
@@ -116,14 +117,9 @@ def narrow_gate(answer: type[nn.Module], steps: Steps) -> None:
     """Design a gate for narrow stages."""
     C = 32
     told = f"NarrowGate({C})"
-    block = steps.call(answer, C, told=told)
-    steps.require(
-        isinstance(block, nn.Module),
-        "a module",
-        hint="NarrowGate is a class that inherits nn.Module.",
-    )
+    block = fill(steps.build(answer, C, told=told))
+    steps.right.append("a module")
     x = torch.rand(2, C, 9, 14) + 0.5
-    fill(block)
     y = steps.call(block, x, told=f"{told}(x)")
     steps.require(
         isinstance(y, Tensor) and y.shape == x.shape,

@@ -4,10 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from simseg_core.exercises import deeplabv3plus_build
-from simseg_core.exercises.checking import Exercise, NotYet, Steps, fill
+from simseg_core.exercises.modules import (
+    make_network,
+    require_logits,
+    sees_without_small_maps,
+)
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.probes import cost, receptive_field
 
 
@@ -19,12 +24,11 @@ def count_separable(
     def ask(c_in: int, c_out: int, height: int, width: int, what: str) -> None:
         told = f"separable_count({c_in}, {c_out}, {height}, {width})"
         got = steps.call(answer, c_in, c_out, height, width, told=told)
-        try:
-            weights, macs = (int(number) for number in got)
-        except (TypeError, ValueError):
-            raise NotYet(
-                f"{told} should return two whole numbers: weights, then MACs."
-            ) from None
+        weights, macs = steps.numbers(
+            got,
+            f"{told} should return two whole numbers: weights, then MACs.",
+            count=2,
+        )
         whole, pixels = 9 * c_in + c_in * c_out, height * width
         mistakes = {
             "In the 3x3 half each channel has one kernel of its own: no product of two "
@@ -41,6 +45,8 @@ def count_separable(
             "No biases: BatchNorm follows and would subtract them again.": (
                 whole + c_in + c_out
             ),
+            "No bias, in the 1x1 half neither.": whole + c_out,
+            "A 3x3 kernel has nine weights.": 3 * c_in + c_in * c_out,
             "Count the convolutions alone: BatchNorm's weights are extra.": (
                 whole + 2 * (c_in + c_out)
             ),
@@ -68,6 +74,13 @@ def count_separable(
                     2 * whole * pixels
                 ),
                 "The map need not be square: height times width.": whole * height**2,
+                "The map may be narrow: height times width.": whole * width**2,
+                "The 3x3 half is padded: it has a value at every position.": (
+                    9 * c_in * (height - 2) * (width - 2) + c_in * c_out * pixels
+                ),
+                "Those are the MACs of a full 3x3 convolution.": (
+                    9 * c_in * c_out * pixels
+                ),
                 "Padding keeps the size: there are as many outputs as inputs.": (
                     whole * (height - 2) * (width - 2)
                 ),
@@ -87,10 +100,8 @@ def least_time(
     def ask(macs: float, moved: float, peak: float, band: float, what: str) -> None:
         told = f"least_time({macs:g}, {moved:g}, {peak:g}, {band:g})"
         got = steps.call(answer, macs, moved, peak, band, told=told)
-        try:
-            seconds = float(got)
-        except (TypeError, ValueError):
-            raise NotYet(f"{told} should return a number of seconds.") from None
+        should = f"{told} should return one number, of seconds."
+        seconds = steps.numbers([got], should, whole=False)[0]
         compute, move = 2 * macs / peak, moved / band
         wanted = max(compute, move)
         mistakes = {
@@ -103,6 +114,10 @@ def least_time(
             "The arithmetic has to be done too: that takes longer here.": move,
             "That is how many operations a second are attainable. How long does the "
             "layer take at that rate?": min(peak, band * 2 * macs / moved),
+            "Those are milliseconds: return seconds.": 1000 * wanted,
+            "The bytes are given: no number of bytes a value is wanted.": max(
+                compute, 4 * move
+            ),
             "You have bits where bytes are given.": max(compute, 8 * move),
         }
         for hint, wrong in mistakes.items():
@@ -129,23 +144,12 @@ WEIGHTS, MACS, SIDE = 40_000, 6_000_000, 64
 
 def light_network(answer: Callable[[], nn.Module], steps: Steps) -> None:
     """Design a light network that keeps detail."""
-    model = steps.call(answer, told="light_network()")
-    steps.require(
-        isinstance(model, nn.Module),
-        "a network",
-        hint="Return an nn.Module: your own, or one made by create_model.",
-    )
-    model.eval()
+    model = make_network(answer, steps, "light_network()")
     shape = (1, 3, SIDE, SIDE)
     x = torch.randn(shape)
     with torch.no_grad():
         logits = steps.call(model, x, told=f"the network on a 1x3x{SIDE}x{SIDE} image")
-    steps.require(
-        isinstance(logits, Tensor) and logits.shape == (1, 6, SIDE, SIDE),
-        f"6 logits for each of {SIDE}x{SIDE} pixels",
-        hint=f"Wanted logits of (1, 6, {SIDE}, {SIDE}): six classes, at the image's "
-        f"own size. Got {tuple(getattr(logits, 'shape', ()))}.",
-    )
+    require_logits(logits, (1, 6, SIDE, SIDE), steps)
     bill: Any = steps.call(
         lambda: cost(model, shape), told="counting the network's weights and MACs"
     )
@@ -162,13 +166,13 @@ def light_network(answer: Callable[[], nn.Module], steps: Steps) -> None:
         "is used 256 times as often as one at stride 16: where do yours work?",
     )
     steps.require(
-        _keeps_detail(model, x),
+        sees_without_small_maps(model, x, area=(SIDE // 4) ** 2),
         "a path from image to logits that never goes below stride 4",
         hint="Take away all maps smaller than a quarter of the image's side, and the "
         "logits no longer depend on the image: every path goes through the narrow "
         "place. Which map does DeepLabV3+ hand to its decoder?",
     )
-    field = steps.call(
+    field: Any = steps.call(
         lambda: receptive_field(model, shape), told="the receptive field's probe"
     )
     sizes = field.rows.sizes
@@ -179,24 +183,6 @@ def light_network(answer: Callable[[], nn.Module], steps: Steps) -> None:
         "wanted (a global mean does not count). What widens a field without a single "
         "weight?",
     )
-
-
-def _keeps_detail(model: nn.Module, x: Tensor) -> bool:
-    """Say whether logits still depend on x when maps beyond stride 4 are zero."""
-
-    def silence(module: nn.Module, given: object, made: object) -> Tensor | None:
-        if isinstance(made, Tensor) and made.ndim == 4:
-            small = made.shape[-1] < x.shape[-1] // 4
-            return torch.zeros_like(made) if small else None
-        return None
-
-    fill(model)  # a weight that starts at 0 would cut its path
-    hooks = [module.register_forward_hook(silence) for module in model.modules()]
-    with torch.no_grad():
-        depends = not torch.equal(model(x), model(torch.randn_like(x)))
-    for hook in hooks:
-        hook.remove()
-    return depends
 
 
 _COUNTS: dict[str, Exercise] = {

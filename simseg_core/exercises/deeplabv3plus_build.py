@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises.checking import Exercise, NotYet, Steps, fill
+from simseg_core.exercises.modules import fill
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.deeplabv3plus import Decoder
 from simseg_core.models.layers import conv_bn_relu
 from simseg_core.models.separable import SeparableConv2d
@@ -20,7 +21,7 @@ def separable(answer: type[nn.Module], steps: Steps) -> None:
     for rate, shape in ((1, (7, 9)), (2, (9, 8)), (4, (12, 7))):
         told = f"MySeparable({c_in}, {c_out}, {rate})"
         x = torch.randn(2, c_in, *shape)
-        mine = fill(steps.call(answer, c_in, c_out, rate, told=told))
+        mine = fill(steps.build(answer, c_in, c_out, rate, told=told))
         reference = fill(SeparableConv2d(c_in, c_out, dilation=rate))
         got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
         wanted = reference(x).detach()
@@ -45,6 +46,15 @@ def separable(answer: type[nn.Module], steps: Steps) -> None:
                 "No ReLU stands in it: one follows each BatchNorm.": second(
                     pointwise(seen)
                 ),
+                "Each ReLU stands before its BatchNorm: it comes after.": (
+                    second(pointwise(first(depthwise(x).relu())).relu())
+                ),
+                "That is a ReLU6, which ends at 6: a ReLU does not.": (
+                    second(pointwise(seen.relu())).clamp(0, 6)
+                ),
+                "ReLU6 ends at 6: a ReLU does not.": (
+                    second(pointwise(seen.clamp(0, 6))).clamp(0, 6)
+                ),
                 "A ReLU at the start changes the input, which may be negative.": (
                     reference(x.relu())
                 ),
@@ -64,10 +74,9 @@ def separable(answer: type[nn.Module], steps: Steps) -> None:
 
 def _count_separable(steps: Steps, mine: nn.Module, c_in: int, c_out: int) -> None:
     wanted = _weights(SeparableConv2d(c_in, c_out))
-    missing = "one half has no BatchNorm: its weights and biases are missing"
     hints = {
-        wanted - 2 * c_in: f"Between the two halves {missing}.",
-        wanted - 2 * c_out: f"After the 1x1 half {missing}.",
+        wanted - 2 * c_in: "The 3x3 half has no BatchNorm behind it.",
+        wanted - 2 * c_out: "The 1x1 half has no BatchNorm behind it.",
         wanted - 2 * c_in - 2 * c_out: "There is no BatchNorm in it: one follows each "
         "half.",
         wanted + c_in + c_out: "The convolutions need no bias: BatchNorm adds its own.",
@@ -100,20 +109,29 @@ class _Misjoined(Decoder):
         mode: str = "bilinear",
         aligned: bool | None = False,
         narrow_relu: bool = True,
+        last_relu: bool = True,
+        late: bool = False,
     ) -> Tensor:
         """Return the output."""
         size = low.shape[-2:]
-        x = F.interpolate(x, size, mode=mode, align_corners=aligned)
         narrowed = self.narrow(low) if narrow_relu else self.narrow[:2](low)
+        if late:
+            narrowed = F.interpolate(narrowed, x.shape[-2:], mode=mode)
+        else:
+            x = F.interpolate(x, size, mode=mode, align_corners=aligned)
         pair = [narrowed, x] if low_first else [x, narrowed]
-        return self.refine(torch.cat(pair, dim=1))
+        last = self.refine[-1]
+        if not last_relu and isinstance(last, nn.Sequential):
+            return last[:2](self.refine[:-1](torch.cat(pair, dim=1)))
+        out = self.refine(torch.cat(pair, dim=1))
+        return F.interpolate(out, size, mode=mode) if late else out
 
 
 def decoder(answer: type[nn.Module], steps: Steps) -> None:
     """Write the decoder."""
     c, c_low, narrow = 6, 9, 4
     told = f"MyDecoder({c}, {c_low}, {narrow})"
-    mine = fill(steps.call(answer, c, c_low, narrow, told=told))
+    mine = fill(steps.build(answer, c, c_low, narrow, told=told))
     reference = fill(_Misjoined(c, c_low, narrow_channels=narrow))
     for size, small in (((12, 16), (3, 4)), ((9, 13), (3, 4))):
         x, low = torch.randn(2, c, *small), torch.randn(2, c_low, *size)
@@ -121,14 +139,15 @@ def decoder(answer: type[nn.Module], steps: Steps) -> None:
         try:
             got = steps.call(mine, x, low, told=f"{told}(x, low) with {shapes}")
         except NotYet as error:
+            if "Sizes of tensors must match" not in str(error):
+                raise
             raise NotYet(
-                f"{error} (Resize x to low's size, whatever that is, not by a factor.)"
+                f"{error}. Resize x to low's size, whatever that is, not by a factor."
             ) from None
         steps.require(
             isinstance(got, Tensor) and got.shape == (2, c, *size),
             f"the shape, with {shapes}",
-            hint=f"With {shapes} the result should be (2, {c}, {size[0]}, {size[1]}): "
-            "resize x to low's size, whatever that is, not by a factor.",
+            hint=_why_misshapen(got, (2, c, *size), shapes, small),
         )
         _count_decoder(steps, mine, reference, c, c_low, narrow)
         with torch.no_grad():
@@ -143,8 +162,17 @@ def decoder(answer: type[nn.Module], steps: Steps) -> None:
                 "A ReLU is missing after the 1x1 that narrows.": reference.run(
                     x, low, narrow_relu=False
                 ),
-                "x is resized after the convolutions: detail has to be there before "
-                "them.": reference(x, low.new_zeros(low.shape)),
+                "x is resized after the convolutions, and low shrunk before them: "
+                "detail has to be there when they run.": reference.run(
+                    x, low, late=True
+                ),
+                "x is resized bilinearly, not by cubic curves.": reference.run(
+                    x, low, mode="bicubic"
+                ),
+                "The last ReLU is missing.": reference.run(x, low, last_relu=False),
+                "x is rectified first: leave it as it comes.": reference.run(
+                    x.relu(), low
+                ),
             }
             wanted = reference(x, low)
         steps.equal(
@@ -155,6 +183,21 @@ def decoder(answer: type[nn.Module], steps: Steps) -> None:
             "concatenate [x, narrowed], two 3x3; BatchNorm and ReLU after each.",
             mistakes=mistakes,
         )
+
+
+def _why_misshapen(
+    got: object, wanted: tuple[int, ...], shapes: str, small: tuple[int, int]
+) -> str:
+    """Say by the shape of a result what became of the maps."""
+    found = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+    text = f"With {shapes} the result should be {wanted}, and is {found}: "
+    if not isinstance(found, tuple):
+        return text + "return the map alone."
+    if found[-2:] == small:
+        return text + "x is resized up to low's size, not low down to x's."
+    if found[-1:] in ((wanted[-1] - 2,), (wanted[-1] - 4,)):
+        return text + "pad the 3x3 convolutions."
+    return text + "resize x to low's size, whatever that is, not by a factor."
 
 
 def _count_decoder(

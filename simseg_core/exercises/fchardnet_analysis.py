@@ -1,8 +1,8 @@
 """Exercises of chapter 06 on what a wiring costs; `fchardnet` has those that build."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from simseg_core.exercises.checking import Exercise, NotYet, Steps
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.hardblock import layer_width, links
 
 LAYERS, MOST_LINKS, MOST_STEPS, MOST_READERS = 16, 24, 4, 3
@@ -16,12 +16,12 @@ def traffic(
     def ask(c_in: int, growth: int, layers: int, what: str) -> None:
         told = f"work_and_traffic({c_in}, {growth}, 1.7, {layers})"
         got = steps.call(answer, c_in, growth, 1.7, layers, told=told)
-        try:
-            macs, cio = (int(number) for number in got)
-        except (TypeError, ValueError):
-            raise NotYet(
-                f"{told} should return two whole numbers: MACs, then values."
-            ) from None
+        macs, cio = steps.numbers(
+            got,
+            f"{told} should return two whole numbers: MACs, then values. (A width is "
+            "rounded, too.)",
+            count=2,
+        )
         widths = [c_in] + [
             layer_width(n, growth=growth, multiplier=1.7) for n in range(1, layers + 1)
         ]
@@ -45,6 +45,8 @@ def traffic(
                 ),
                 "That is a dense block: which maps does a layer read?": 9
                 * sum(a * b for a, b in zip(dense, out)),
+                "Each layer reads the one before it alone in yours.": 9
+                * sum(a * b for a, b in zip(widths, out)),
                 "All layers have the growth's width in yours; wider ones read more.": 9
                 * _plain(c_in, growth, layers),
             },
@@ -57,6 +59,10 @@ def traffic(
             "output once; add both up.",
             mistakes={
                 "Those are the values read: what is written counts too.": sum(reads),
+                "That is the traffic of a dense block.": sum(dense) + sum(out),
+                "Those are bytes: count values.": 4 * wanted_cio,
+                "What is read is read by the layers alone: the block's input counts "
+                "where a layer reads it, and not once more.": wanted_cio + c_in,
                 "Those are the values written: what is read counts too.": sum(out),
                 "A map counts for every convolution that reads it, not once in all.": (
                     sum(widths) + sum(out)
@@ -69,7 +75,7 @@ def traffic(
             },
         )
 
-    ask(48, 10, 4, "the first block of FC-HarDNet-70")
+    ask(64, 16, 4, "the second block of FC-HarDNet-70")
     ask(96, 18, 8, "its third block")
     ask(7, 6, 16, "a block of 16 layers")
 
@@ -84,12 +90,10 @@ def wiring(answer: Callable[[], Sequence[Sequence[int]]], steps: Steps) -> None:
     """Design a wiring of your own."""
     told = "my_wiring()"
     got = steps.call(answer, told=told)
-    try:
-        reads = [[int(source) for source in layer] for layer in got]
-    except (TypeError, ValueError):
-        raise NotYet(
-            f"{told} should return a list of lists: what layer 1 reads, layer 2, ..."
-        ) from None
+    should = f"{told} should return a list of lists: what layer 1 reads, layer 2, ..."
+    if isinstance(got, str | Mapping) or not isinstance(got, Iterable):
+        raise NotYet(should)
+    reads = [steps.numbers(layer, should) for layer in got]
     if len(reads) == LAYERS + 1 and not reads[0]:
         raise NotYet("Layer 0 is the block's input and reads nothing: begin at 1.")
     steps.require(

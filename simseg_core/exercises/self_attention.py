@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from simseg_core.exercises.attention_memory import attend_in_chunks, map_bytes
-from simseg_core.exercises.checking import Exercise, NotYet, Steps, fill
+from simseg_core.exercises.modules import fill
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.attention import (
     SelfAttention2d,
     explicit_attention,
@@ -21,6 +22,9 @@ OVER_QUERIES = (
 SCALED = "The scores are divided by the root of their width: SAGAN leaves them as is."
 NO_SOFTMAX = "The scores are used as they are: equation 1 takes their softmax."
 OVER_BATCH = "The softmax runs over the batch: name the axis of the keys, dim=-1."
+OVER_ALL = "The softmax runs over the whole map: each query's weights sum to 1 alone."
+SCALED_AGAIN = "The scores are divided by something: SAGAN leaves them as they are."
+NOT_NORMAL = "The weights of one query do not sum to 1: take a softmax over the keys."
 TRANSPOSED = "The map is transposed before the values: its rows belong to the queries."
 SUMS = (
     "The weights with which one position reads all others do not sum to 1: does the "
@@ -42,14 +46,14 @@ def list_positions(answer: Callable[[Tensor], Any], steps: Steps) -> None:
         (2, 4, 6, 10, "a map of 6x10"),
     ):
         x = torch.randn(B, C, H, W)
-        told = f"positions(x) with x of {tuple(x.shape)}"
+        told = f"my_positions(x) with x of {tuple(x.shape)}"
         got = steps.call(answer, x, told=told)
         steps.equal(
             got,
             positions(x),
             what,
-            hint=f"{told} should be (B, N, C) = {(B, H * W, C)}, a row for each "
-            f"position and its {C} channels in the row.",
+            hint=f"{told} should have a row for each of the {H * W} positions, and in "
+            f"it the {C} channels there.",
             mistakes={
                 "The shape fits, but the numbers are cut anew: reshape alone does not "
                 "move an axis. First bring the channels last.": x.reshape(B, H * W, C),
@@ -73,6 +77,11 @@ def _slips(query: Tensor, key: Tensor, value: Tensor) -> Iterator[tuple[str, Ten
     yield SCALED, (scores / query.shape[-1] ** 0.5).softmax(-1) @ value
     yield NO_SOFTMAX, scores @ value
     yield OVER_BATCH, scores.softmax(0) @ value
+    yield OVER_ALL, scores.flatten(1).softmax(1).view_as(scores) @ value
+    yield SCALED_AGAIN, (scores / key.shape[1] ** 0.5).softmax(-1) @ value
+    yield SCALED_AGAIN, (scores / query.shape[-1]).softmax(-1) @ value
+    yield NOT_NORMAL, scores.exp() @ value
+    yield NOT_NORMAL, scores.sigmoid() @ value
     if query.shape[1] == key.shape[1]:
         yield TRANSPOSED, scores.softmax(-1).mT @ value
         yield ROLES, scores.mT.softmax(-1) @ value
@@ -89,33 +98,32 @@ def attend(answer: Callable[[Tensor, Tensor, Tensor], Any], steps: Steps) -> Non
         query, key = torch.randn(B, N, D), torch.randn(B, M, D)
         value = torch.randn(B, M, E)
         shapes = f"query {(B, N, D)}, key {(B, M, D)}, value {(B, M, E)}"
-        got = steps.call(answer, query, key, value, told=f"attend with {shapes}")
+        got = steps.call(answer, query, key, value, told=f"my_attend with {shapes}")
         if isinstance(got, tuple):
             raise NotYet("Return the attended values alone, without the map.")
+        scores = query @ key.mT
         wanted, _ = explicit_attention(query, key, value)
         steps.equal(
             got,
             wanted,
             what,
-            hint=f"With {shapes} the answer has shape {(B, N, E)}: scores between "
-            "each query and each key, softmax, and the weighted sum of the values.",
-            mistakes={
-                **dict(_slips(query, key, value)),
-                "Channels come before positions: return (B, N, E).": wanted.mT,
-            },
+            hint=f"With {shapes}: scores between each query and each key, their "
+            "softmax, and with these weights the sum of the values.",
+            mistakes=[
+                ("That is the map: multiply the values by it.", scores.softmax(-1)),
+                ("Those are the scores: softmax and values are to come.", scores),
+                *_slips(query, key, value),
+                ("Channels come before positions: return (B, N, E).", wanted.mT),
+            ],
         )
 
 
 def self_attention(answer: type[nn.Module], steps: Steps) -> None:
     """Build the block."""
     C, narrow, H, W = 16, 2, 6, 10
-    told = f"SelfAttention({C})"
-    mine = steps.call(answer, C, told=told)
-    steps.require(
-        isinstance(mine, nn.Module),
-        "a module",
-        hint=f"{told} should make an nn.Module.",
-    )
+    told = f"MyAttention({C})"
+    mine = steps.build(answer, C, told=told)
+    steps.right.append("a module")
     x = torch.randn(2, C, H, W)
     with torch.no_grad():
         fresh = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
@@ -123,17 +131,20 @@ def self_attention(answer: type[nn.Module], steps: Steps) -> None:
         isinstance(fresh, Tensor) and fresh.shape == x.shape,
         "the output has the input's shape, on 6x10 too",
         hint=f"From {tuple(x.shape)} the block makes the same shape; here it was "
-        f"{tuple(getattr(fresh, 'shape', ()))}.",
+        f"{tuple(fresh.shape) if isinstance(fresh, Tensor) else type(fresh).__name__}.",
     )
     _check_sizes(mine, C, narrow, steps)
     if not torch.any(fresh):
         raise NotYet(
             "A fresh block returns zeros: x itself is missing, or multiplied by gamma."
         )
+    gammas = [p for p in mine.parameters() if p.numel() == 1]
     steps.require(
         torch.equal(fresh, x),
         "a fresh block changes nothing",
-        hint="A fresh block must return x unchanged: with which value of gamma?",
+        hint="Gamma is 0 and a fresh block still changes x: what else is done to it?"
+        if all(float(gamma.detach()) == 0 for gamma in gammas)
+        else "A fresh block must return x unchanged: with which value of gamma?",
     )
     reference = _plant(mine, C, narrow)
     with torch.no_grad():
@@ -187,11 +198,13 @@ def _check_sizes(mine: nn.Module, C: int, narrow: int, steps: Steps) -> None:
         raise NotYet(
             "No parameter is a single number: gamma is one nn.Parameter of one value."
         )
-    if sizes.count(C * C) == 3:
+    halves = [w for w in range(1, C + 1) if sizes.count(C * w) >= 2 and w != narrow]
+    if sizes.count(C * narrow) == 0 and halves:
         raise NotYet(f"Queries and keys have C / 8 channels, here {narrow}.")
     if sizes == sorted([*weights, 1]):
         raise NotYet("The three 1x1 convolutions have biases here.")
-    if sizes.count(C * narrow) > 2:
+    # Without (or with one more) weight of full width, the values are made otherwise.
+    if sizes.count(C * narrow) > 2 or sizes.count(C * C) != 1:
         raise NotYet(
             "Values keep all C channels here, and no convolution follows them: that "
             "is another of the three layouts."

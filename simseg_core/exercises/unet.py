@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simseg_core.exercises import unet_analysis
-from simseg_core.exercises.checking import Exercise, NotYet, Steps, fill
+from simseg_core.exercises.modules import fill
+from simseg_core.exercises.steps import Exercise, Steps
 from simseg_core.models.residual import BasicUnit
 from simseg_core.models.unet import ValidDoubleConv, center_crop
 
@@ -18,7 +19,7 @@ def crop(answer: Callable[[Tensor, int, int], Tensor], steps: Steps) -> None:
     def compare(shape: tuple[int, int], size: tuple[int, int], what: str) -> None:
         x = torch.randn(2, 3, *shape)
         (height, width), (h, w) = shape, size
-        told = f"center_crop(x, {h}, {w}) with x of {height}x{width}"
+        told = f"my_center_crop(x, {h}, {w}) with x of {height}x{width}"
         got = steps.call(answer, x, h, w, told=told)
         top, left = (height - h) // 2, (width - w) // 2
         below = x[..., height - h - top :, width - w - left :]
@@ -31,6 +32,16 @@ def crop(answer: Callable[[Tensor, int, int], Tensor], steps: Steps) -> None:
                 ..., left : left + h, left : left + w
             ],
             "An odd margin's larger half belongs below and to the right.": below[
+                ..., :h, :w
+            ],
+            "round() takes half-numbers to the even side: an odd margin's smaller "
+            "half is always above and to the left.": x[
+                ..., round((height - h) / 2) :, round((width - w) / 2) :
+            ][..., :h, :w],
+            "That is the corner below and to the right: halve the margin.": x[
+                ..., height - h :, width - w :
+            ],
+            "The cut begins one pixel too late.": x[..., top + 1 :, left + 1 :][
                 ..., :h, :w
             ],
             "That is a resize, which blends pixels: cut instead.": F.interpolate(
@@ -51,7 +62,7 @@ def crop(answer: Callable[[Tensor, int, int], Tensor], steps: Steps) -> None:
 
     compare((8, 8), (4, 4), "an even margin on a square map")
     compare((64, 80), (56, 56), "other margins for rows than for columns")
-    compare((9, 9), (4, 6), "an odd margin")
+    compare((9, 12), (4, 5), "odd margins")
     compare((5, 7), (5, 7), "no margin at all")
 
 
@@ -59,10 +70,10 @@ def up_step(answer: type[nn.Module], steps: Steps) -> None:
     """Write one step of the expanding path."""
     c_in, c_out = 8, 4
     told = f"UpStep({c_in}, {c_out})"
-    mine = steps.call(answer, c_in, c_out, told=told)
+    mine = fill(steps.build(answer, c_in, c_out, told=told))
     x, skip = torch.randn(1, c_in, 14, 18), torch.randn(1, c_out, 33, 47)
-    fill(mine)
-    got = steps.call(mine, x, skip, told=f"{told}(x, skip)")
+    sizes = "x of 14x18 and skip of 33x47"
+    got = steps.call(mine, x, skip, told=f"{told}(x, skip) with {sizes}")
 
     up = nn.ConvTranspose2d(c_in, c_out, 2, stride=2)
     convs = ValidDoubleConv(2 * c_out, c_out)
@@ -74,15 +85,24 @@ def up_step(answer: type[nn.Module], steps: Steps) -> None:
         cut = center_crop(skip, rising.shape[-2:])
         wanted = convs(torch.cat([cut, rising], dim=1))
         swapped = convs(torch.cat([rising, cut], dim=1))
-        resized = convs(
-            torch.cat([F.interpolate(skip, rising.shape[-2:]), rising], dim=1)
+        near, smooth = (
+            convs(
+                torch.cat([F.interpolate(skip, cut.shape[-2:], mode=mode), rising], 1)
+            )
+            for mode in ("nearest", "bilinear")
         )
+        rectified = convs(torch.cat([cut, rising.relu()], dim=1))
+        first_relu_missing = F.relu(convs[2](convs[0](torch.cat([cut, rising], dim=1))))
+        shifted = [
+            convs(torch.cat([skip[..., a : a + 28, b : b + 36], rising], dim=1))
+            for a, b in ((2, 2), (5, 5), (3, 6))
+        ]
         last_relu_missing = convs[2](F.relu(convs[0](torch.cat([cut, rising], dim=1))))
         corner = convs(torch.cat([skip[..., :28, :36], rising], dim=1))
         steps.require(
-            isinstance(got, Tensor) and got.shape[:2] == (1, c_out),
+            isinstance(got, Tensor) and got.ndim == 4 and got.shape[1] == c_out,
             "the channels of the result",
-            hint=f"The step returns {c_out} channels.",
+            hint=f"The step returns one map of {c_out} channels.",
         )
         steps.require(
             got.shape == wanted.shape,
@@ -91,12 +111,24 @@ def up_step(answer: type[nn.Module], steps: Steps) -> None:
             f"leave 24x32; yours is {got.shape[-2]}x{got.shape[-1]}. Is something "
             "padded, or the up-sampled map cut instead of the skip?",
         )
+        hints = {
+            wanted_count - c_out: "One convolution has no bias: all three have one.",
+            wanted_count - 2 * c_out: "The 3x3 convolutions have biases here.",
+            wanted_count - 3 * c_out: "The convolutions have biases here.",
+            wanted_count + 4 * c_out: "There is no BatchNorm in this U-Net.",
+            wanted_count - 3 * c_in * c_out: "The map from below rises by a transposed "
+            "convolution, 2x2 with stride 2.",
+            wanted_count + 5 * c_in * c_out: "The transposed convolution is 2x2 here.",
+        }
         steps.require(
             count == wanted_count,
             "the number of weights",
-            hint=f"Your step has {count} weights. After the concatenation the first "
-            f"3x3 convolution reads {2 * c_out} channels (an addition would leave "
-            f"{c_out}); every convolution has a bias.",
+            hint=hints.get(
+                count,
+                f"Your step has {count} weights. After the concatenation the first "
+                f"3x3 convolution reads {2 * c_out} channels (an addition would leave "
+                f"{c_out}); every convolution has a bias.",
+            ),
         )
         steps.equal(
             got,
@@ -106,7 +138,13 @@ def up_step(answer: type[nn.Module], steps: Steps) -> None:
             "followed by a ReLU, and nothing else by one?",
             mistakes={
                 "The skip comes first, the up-sampled map second.": swapped,
-                "The skip is resized: cut its centre out instead.": resized,
+                "The skip is resized: cut its centre out instead.": near,
+                "The skip is resized and blended: cut its centre out.": smooth,
+                "The first ReLU is missing.": first_relu_missing,
+                "The transposed convolution has no ReLU behind it.": rectified,
+                "The crop takes the rows' margin for the columns too.": shifted[0],
+                "The crop takes the columns' margin for the rows too.": shifted[1],
+                "An odd margin's larger half stays below and to the right.": shifted[2],
                 "The second ReLU is missing.": last_relu_missing,
                 "The skip is cut at its corner: its centre is what lies over the map "
                 "from below.": corner,
@@ -119,10 +157,12 @@ def residual_block(answer: type[nn.Module], steps: Steps) -> None:
     torch.manual_seed(1)
     for c_in, c_out in ((6, 6), (4, 8)):
         told = f"ResidualBlock({c_in}, {c_out})"
-        mine = fill(steps.call(answer, c_in, c_out, told=told))
+        mine = fill(steps.build(answer, c_in, c_out, told=told))
         reference = fill(BasicUnit(c_in, c_out))
         x = torch.randn(2, c_in, 9, 12)
-        got = steps.call(mine, x, told=f"{told}(x)")
+        got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+        first, second = reference.residual.children()
+        assert isinstance(first, nn.Sequential)
         with torch.no_grad():
             branch = reference.residual(x)
             shortcut = reference.shortcut(x)
@@ -140,8 +180,18 @@ def residual_block(answer: type[nn.Module], steps: Steps) -> None:
                 "The shortcut is missing: add the block's input to its branch.": F.relu(
                     branch
                 ),
-                "The shortcut carries a rectified input: an in-place ReLU may have "
-                "changed x.": F.relu(branch + F.relu(x) if c_in == c_out else branch),
+                "The ReLU between the convolutions is missing.": F.relu(
+                    second(first[:2](x)) + shortcut
+                ),
+                "Neither ReLU is there: one between the convolutions, one after the "
+                "sum.": second(first[:2](x)) + shortcut,
+                "The shortcut is rectified before the sum: only the sum is.": F.relu(
+                    branch + shortcut.relu()
+                ),
+                "The input is rectified first: it may be negative.": reference(
+                    x.relu()
+                ),
+                "The shortcut is multiplied: add it.": F.relu(branch * shortcut),
             }
         count = sum(p.numel() for p in mine.parameters())
         wanted_count = sum(p.numel() for p in reference.parameters())
@@ -152,14 +202,30 @@ def residual_block(answer: type[nn.Module], steps: Steps) -> None:
             hint=f"From {tuple(x.shape)} the block makes {tuple(wanted.shape)}: 3x3 "
             "convolutions padded by 1, and a 1x1 projection where widths differ.",
         )
-        if count == bias_count:
-            raise NotYet("The convolutions need no bias: BatchNorm adds its own.")
-        projected = "a projection only where the widths differ, with its BatchNorm"
+        widths = f"{c_in} -> {c_out}"
+        norm, kernel = 2 * c_out, c_in * c_out
+        differs = c_in != c_out
+        hints = {
+            bias_count: "The convolutions need no bias: BatchNorm adds its own.",
+            wanted_count - 2 * norm - (norm if differs else 0): "BatchNorm follows "
+            "each convolution, and yours has none.",
+            wanted_count - norm: "One BatchNorm is missing: each convolution has its "
+            "own" + (", the projection too." if differs else "."),
+        }
+        if differs:
+            hints[wanted_count + 8 * kernel] = "The projection is a 1x1 convolution."
+        else:
+            once = "Widths agree, 6 -> 6: project only where the widths differ."
+            hints[wanted_count + kernel + norm] = hints[wanted_count + kernel] = once
         steps.require(
             count == wanted_count,
             f"the number of weights, {c_in} to {c_out} channels",
-            hint=f"Your block {c_in} -> {c_out} has {count} weights, two too many or "
-            f"too few layers: two 3x3 convolutions with BatchNorm each, {projected}.",
+            hint=hints.get(
+                count,
+                f"Your block {widths} has {count} weights, {wanted_count} are wanted: "
+                "two 3x3 convolutions with BatchNorm each"
+                + (", and a projection with its own." if differs else "."),
+            ),
         )
         steps.equal(
             got,

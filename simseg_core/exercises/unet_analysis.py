@@ -4,10 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from simseg_core import create_model
-from simseg_core.exercises.checking import Exercise, NotYet, Steps, fill
+from simseg_core.exercises.modules import (
+    make_network,
+    require_logits,
+    sees_without_small_maps,
+)
+from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.probes import receptive_field
 
 
@@ -25,8 +30,11 @@ def output_size(answer: Callable[[int], int], steps: Steps) -> None:
             side = 2 * side - (4 if up_trims else 0)
         return max(side, 0)
 
-    def ask(side: int) -> int:
-        return steps.call(answer, side, told=f"output_size({side})")
+    def ask(side: int) -> float:
+        told = f"output_size({side})"
+        should = f"{told} should return one number."
+        got = [steps.call(answer, side, told=told)]
+        return steps.numbers(got, should, whole=False)[0]
 
     steps.equal(
         ask(572),
@@ -73,14 +81,17 @@ def fields_of_phases(answer: Callable[[int], Any], steps: Steps) -> None:
         return sorted(set(field.sizes.tolist()))
 
     def ask(depth: int) -> list[int]:
-        got = steps.call(answer, depth, told=f"field_sizes({depth})")
-        try:
-            return sorted(int(size) for size in got)
-        except TypeError:
+        told = f"field_sizes({depth})"
+        got = steps.call(answer, depth, told=told)
+        if isinstance(got, int | float):
             raise NotYet(
                 "One number cannot do: pixels of different phase see fields of "
                 "different size. Return a list."
-            ) from None
+            )
+        sizes = sorted(steps.numbers(got, f"{told} should be a list of whole numbers."))
+        if len(set(sizes)) < len(sizes):
+            raise NotYet(f"{told} names a size twice: name each once.")
+        return sizes
 
     bottom = {1: 14, 2: 32, 3: 68, 4: 140}
     for depth in (1, 2, 3, 4):
@@ -103,22 +114,11 @@ def fields_of_phases(answer: Callable[[int], Any], steps: Steps) -> None:
 
 def lean_unet(answer: Callable[[], nn.Module], steps: Steps) -> None:
     """Design a lean U-Net."""
-    model = steps.call(answer, told="lean_unet()")
-    steps.require(
-        isinstance(model, nn.Module),
-        "a network",
-        hint="Return an nn.Module: your own, or one made by create_model.",
-    )
-    model.eval()
+    model = make_network(answer, steps, "lean_unet()")
     x = torch.randn(1, 3, 96, 96)
     with torch.no_grad():
         logits = steps.call(model, x, told="the network on a 1x3x96x96 image")
-    steps.require(
-        isinstance(logits, Tensor) and logits.shape == (1, 6, 96, 96),
-        "6 logits for each of 96x96 pixels",
-        hint=f"Wanted logits of (1, 6, 96, 96), got {tuple(logits.shape)}: six "
-        "classes, at the image's own size.",
-    )
+    require_logits(logits, (1, 6, 96, 96), steps)
     count = sum(p.numel() for p in model.parameters())
     steps.require(
         count <= 60_000,
@@ -127,40 +127,23 @@ def lean_unet(answer: Callable[[], nn.Module], steps: Steps) -> None:
         "and do they need to be that wide?",
     )
     steps.require(
-        _has_full_path(model, x),
+        sees_without_small_maps(model, x, area=96 * 96 // 2 + 1),
         "a path at full resolution, from the image to the logits",
         hint="Every path passes a map smaller than 96x96: take it away and the logits "
         "no longer depend on the image. What then tells the decoder where a 1-pixel "
         "pole stands?",
     )
-    sizes = receptive_field(model, (1, 3, 96, 96)).rows.sizes
+    field: Any = steps.call(
+        lambda: receptive_field(model, (1, 3, 96, 96)),
+        told="the receptive field's probe",
+    )
+    sizes = field.rows.sizes
     steps.require(
         min(sizes) >= 60,
         f"receptive fields of {min(sizes)} to {max(sizes)} pixels",
         hint=f"Some output pixel sees only {min(sizes)} of 96 rows; 60 are wanted. "
         "What widens a field cheaply: one more pooling, or one more convolution?",
     )
-
-
-def _has_full_path(model: nn.Module, x: Tensor) -> bool:
-    """Say whether the logits still depend on x when smaller maps are set to zero.
-
-    A sum or concatenation at full size is no proof: a residual stage adds there too,
-    with nothing but the map from below to add.
-    """
-
-    def silence(module: nn.Module, given: object, made: object) -> Tensor | None:
-        if isinstance(made, Tensor) and made.ndim == 4:
-            return torch.zeros_like(made) if made.shape[-1] < x.shape[-1] else None
-        return None
-
-    fill(model)  # a weight that starts at 0 would cut its path
-    hooks = [module.register_forward_hook(silence) for module in model.modules()]
-    with torch.no_grad():
-        depends = not torch.equal(model(x), model(torch.randn_like(x)))
-    for hook in hooks:
-        hook.remove()
-    return depends
 
 
 EXERCISES: dict[str, Exercise] = {

@@ -309,7 +309,7 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("05.1", count_two_operations, "not two operations"),
     ("05.1", count_square_maps, "need not be square"),
     ("05.1", count_weights_alone, "two whole numbers"),
-    ("05.2", SeparableWithoutMiddle, "Between the two halves"),
+    ("05.2", SeparableWithoutMiddle, "3x3 half has no BatchNorm"),
     ("05.2", SeparableWithoutMiddleReLU, "A ReLU is missing between"),
     ("05.2", SeparableReLUFirst, "A ReLU at the start"),
     ("05.2", SeparableWithoutGroups, "`groups`"),

@@ -348,7 +348,7 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("01.2", attend_roles_swapped, "changed places"),
     ("01.2", attend_with_the_map, "without the map"),
     ("01.2", attend_channels_first, "Channels come before"),
-    ("01.2", attend_over_everything, "the answer has shape"),
+    ("01.2", attend_over_everything, "runs over the whole map"),
     ("01.3", SoftmaxOverQueries, SUMS),
     ("01.3", SoftmaxOverQueriesOtherOrder, SUMS),
     ("01.3", MapTransposed, SUMS),

@@ -348,7 +348,7 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("03.4", ReluBeforeTheSum, "not on the branch before it"),
     ("03.4", NoReluAfterTheSum, "not rectified"),
     ("03.4", ForgetsTheShortcut, "shortcut is missing"),
-    ("03.4", ReluInPlaceOnTheInput, "in-place"),
+    ("03.4", ReluInPlaceOnTheInput, "in place"),
     ("03.4", BiasedConvolutions, "no bias"),
     ("03.4", ProjectsAlways, "only where the widths differ"),
     ("03.4", NeverProjects, "RuntimeError"),
