@@ -6,14 +6,14 @@ looks at numbers (`if x.max() > 0`) cannot run so; it is run with real ones inst
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 
+from simseg_core.probes._fake import fake_tensors, home, refuse_lazy
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import tensors_in
 from simseg_core.probes._unchanged import unchanged
@@ -40,14 +40,15 @@ def listen(
         raise TypeError(
             f"model must be an nn.Module or a function, not {type(model).__name__}"
         )
-    home, dtype = _home(model)
-    if device is not None and torch.device(device).type != home.type:
+    refuse_lazy(model)
+    place, dtype = home(model)
+    if device is not None and torch.device(device).type != place.type:
         if isinstance(model, nn.Module) and any(True for _ in model.parameters()):
             raise ValueError(
-                f"the model is on {home.type}, not on {torch.device(device).type}: "
+                f"the model is on {place.type}, not on {torch.device(device).type}: "
                 f"call model.to({str(device)!r}) first, or leave device=None"
             )
-        home = torch.device(device)
+        place = torch.device(device)
     _check(input_size, inputs)
     sizes = _sizes(input_size) if input_size is not None else None
 
@@ -55,13 +56,13 @@ def listen(
         copy: Callable[[Tensor], Tensor],
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if sizes:
-            return tuple(torch.rand(s, device=home, dtype=dtype) for s in sizes), {}
+            return tuple(torch.rand(s, device=place, dtype=dtype) for s in sizes), {}
         if isinstance(inputs, Mapping):
             return (), _map(copy, dict(inputs))
         several = isinstance(inputs, tuple | list)
         return _map(copy, tuple(inputs) if several else (inputs,)), {}
 
-    if device is None and home.type != "meta":
+    if device is None and place.type != "meta":
         try:
             return _run(model, make, fake=True)
         except Exception:
@@ -83,12 +84,14 @@ def _run(
 ) -> tuple[Listener, list[int]]:
     modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
     stages = {id(module): path for path, module in modules.items()}
-    fakes = FakeTensorMode(allow_non_fake_inputs=True) if fake else None
-    copy = fakes.from_tensor if fakes else torch.clone
-    listener = Listener(stages, _title(model), fakes)
-    off = torch.inference_mode(False)  # its tensors do not tell when they are written
-    with unchanged(model), off, torch.no_grad(), fakes or nullcontext():
-        args, kwargs = make(copy)
+    with ExitStack() as stack:
+        stack.enter_context(unchanged(model))
+        # Tensors of inference mode do not tell when they are written.
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.no_grad())
+        fakes = stack.enter_context(fake_tensors()) if fake else None
+        listener = Listener(stages, _title(model), fakes)
+        args, kwargs = make(fakes.from_tensor if fakes else torch.clone)
         names = map(str, range(len(args))) if len(args) > 1 else [""]
         for name, value in chain(zip(names, args), kwargs.items()):
             for tensor in tensors_in(value):
@@ -120,17 +123,6 @@ def _sizes(input_size: Sizes) -> list[tuple[int, ...]]:
                 "numbers, (B, C, H, W), or several such tuples for several inputs"
             )
     return [tuple(size) for size in sizes]
-
-
-def _home(model: Any) -> tuple[torch.device, torch.dtype]:
-    """Find where the model's parameters are, and of what kind."""
-    if isinstance(model, nn.Module):
-        for parameter in model.parameters():
-            if isinstance(parameter, nn.UninitializedParameter):
-                raise ValueError("the model is lazy: call it once, then trace it")
-            if parameter.is_floating_point():
-                return parameter.device, parameter.dtype
-    return torch.get_default_device(), torch.get_default_dtype()
 
 
 def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:

@@ -8,6 +8,7 @@ a margin, with the very index rules of the layers inside. There the textbook's n
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Endless:
         dim: the tensor's dimension that counts positions.
         packed: the sizes of the dimensions flattened into `dim`, if they were.
         role: which of `packed` is this axis.
+        is_shared: whether `packed` may hold the other axis too, as in a list of tokens.
     """
 
     data: IntArray
@@ -42,6 +44,7 @@ class Endless:
     dim: int
     packed: Shape = ()
     role: int = 0
+    is_shared: bool = True
 
     @classmethod
     def source(cls, size: int, margin: int, dim: int, rank: int) -> "Endless":
@@ -76,7 +79,8 @@ class Endless:
     def move(self, window: Window) -> "Endless | None":
         """Apply an operation that moves along the positions."""
         if self.packed:
-            return None
+            spread = self.spread()
+            return spread and spread.move(window)
         first, taps = window.endless(self.first, self.data.shape[-1])
         if first > 0 or first + len(taps) < window.size_out:
             raise MarginTooSmallError
@@ -86,8 +90,33 @@ class Endless:
             out = np.minimum(out, np.where(taps[:, column] == NOTHING, EMPTY, read))
         return replace(self, data=out, first=first, size=window.size_out)
 
-    def reshape(self, shape: Shape, new_shape: Shape) -> "Endless | None":
-        """Follow `view`: flattening the map and unflattening it are understood."""
+    def spread(self) -> "Endless | None":
+        """Count all of `packed`: a position stands there once for each entry within it.
+
+        So are pixels repeated (`repeat_interleave`) and channels moved to positions by
+        hand. None where the other axis is in it, or the entries are not neighbours.
+        """
+        if not self.packed:
+            return self
+        if self.is_shared or self.role:
+            return None
+        times = prod(self.packed[1:])
+        data, first = self.data.repeat(times, axis=-1), self.first * times
+        size = self.size * times
+        return replace(
+            self, data=data, first=first, size=size, packed=(), is_shared=True
+        )
+
+    def reshape(
+        self, shape: Shape, new_shape: Shape, beside: frozenset[int] | None = None
+    ) -> "Endless | None":
+        """Follow `view`: flattening the map and unflattening it are understood.
+
+        Args:
+            shape: before.
+            new_shape: after.
+            beside: the dimensions that count the other axis' positions, if known.
+        """
         sizes_in: list[int] = []
         sizes_out: list[int] = []
         result = self
@@ -112,9 +141,21 @@ class Endless:
                 return None
             role, packed = moved
             if not packed:
-                result = replace(result, dim=wide_out[role], packed=(), role=0)
+                result = replace(
+                    result, dim=wide_out[role], packed=(), role=0, is_shared=True
+                )
             else:
-                result = replace(result, dim=wide_out[0], packed=packed, role=role)
+                others = {d for d in wide_in if d != self.dim}
+                is_shared = beside is None or bool(others & beside)
+                if self.packed:
+                    is_shared = self.is_shared
+                result = replace(
+                    result,
+                    dim=wide_out[0],
+                    packed=packed,
+                    role=role,
+                    is_shared=is_shared,
+                )
         last = self.data.shape[-1]
         full = np.broadcast_to(self.data, (2, *sizes_in, last))
         return replace(result, data=full.reshape(2, *sizes_out, last))
@@ -137,8 +178,8 @@ class Endless:
 
 def unite_endless(parts: Sequence[Endless | None]) -> Endless | None:
     """Unite fields of one tensor where all are known; `parts` may hold None."""
-    known = [part for part in parts if part is not None]
-    if not known or len(known) < len(parts) or not _alike(known):
+    known = _in_step([part for part in parts if part is not None])
+    if not known or len(known) < len(parts):
         return None
     cut, first = _cut(known)
     data = cut[0]
@@ -151,9 +192,9 @@ def join_endless(
     parts: Sequence[tuple[Endless | bool | None, int]], dim: int
 ) -> Endless | None:
     """Concatenate along `dim`; False stands for a part that sees nothing."""
-    known = [part for part, _ in parts if isinstance(part, Endless)]
+    known = _in_step([part for part, _ in parts if isinstance(part, Endless)])
     lost = any(part is None or part is True for part, _ in parts)
-    if not known or lost or not _alike(known) or known[0].dim == dim:
+    if not known or lost or known[0].dim == dim:
         return None
     cut, first = _cut(known)
     length = cut[0].shape[-1]
@@ -171,8 +212,18 @@ def join_endless(
     return replace(known[0], data=data, first=first)
 
 
+def _in_step(parts: Sequence[Endless]) -> list[Endless]:
+    """Let all count the same positions; nothing is left where they do not."""
+    if not _alike(parts):
+        spread = [part.spread() for part in parts]
+        parts = [part for part in spread if part is not None]
+        if len(parts) < len(spread):
+            return []
+    return list(parts) if _alike(parts) else []
+
+
 def _alike(parts: Sequence[Endless]) -> bool:
-    return len({(p.size, p.dim, p.packed, p.role) for p in parts}) == 1
+    return len({(p.size, p.dim, p.packed, p.role, p.is_shared) for p in parts}) == 1
 
 
 def _cut(parts: Sequence[Endless]) -> tuple[list[IntArray], int]:

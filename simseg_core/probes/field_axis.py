@@ -100,6 +100,8 @@ def axis_field(axis: Axis, rank: int) -> AxisField:
     if rank == 4 and len(dims) > 1 and dims[0] == 1:
         dims = dims[1:]  # channels that came from positions
     endless = unite_endless([term.endless for term in local]) if local else None
+    if endless and not endless.is_shared:
+        endless = endless.spread()
     data = np.full([5] + [1] * rank, EMPTY)
     for term in axis:
         data = np.minimum(data, term.data)

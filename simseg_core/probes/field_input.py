@@ -1,9 +1,12 @@
 """What a field probe is given and gets back: networks, image sizes, nested outputs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from torch import Tensor, nn
+
+from simseg_core.probes._fake import refuse_lazy
 
 __all__ = ["as_module", "image_shape", "named_tensors"]
 
@@ -27,6 +30,7 @@ def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int,
 def as_module(model: nn.Module | Callable[[Tensor], Any]) -> nn.Module:
     """Wrap a plain callable, so that it can be probed as a module."""
     if isinstance(model, nn.Module):
+        refuse_lazy(model)
         return model
     if not callable(model):
         raise TypeError(
@@ -45,7 +49,7 @@ class _Function(nn.Module):
 
 
 def named_tensors(value: Any, label: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of nested lists and mappings with their place in them."""
+    """Yield the tensors of nested lists, mappings and dataclasses with their place."""
     if isinstance(value, Tensor):
         yield label, value
     elif isinstance(value, Mapping):
@@ -54,3 +58,7 @@ def named_tensors(value: Any, label: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
             yield from named_tensors(item, f"{label}.{place}".lstrip("."))
+    elif is_dataclass(value) and not isinstance(value, type):
+        for entry in fields(value):
+            item = getattr(value, entry.name)
+            yield from named_tensors(item, f"{label}.{entry.name}".lstrip("."))

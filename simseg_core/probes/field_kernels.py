@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
@@ -16,6 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
 
 # These add their rules.
+import simseg_core.probes.field_masks
 import simseg_core.probes.field_mixing
 import simseg_core.probes.field_patches
 import simseg_core.probes.field_views
@@ -35,7 +37,8 @@ from simseg_core.probes.field_terms import Term, unite
 __all__ = ["Fields", "Heard", "told"]
 
 Shape = tuple[int, ...]
-MOST_CONSTANTS = 2**20  # numbers of an index that are worked out
+MOST_CONSTANTS = 2**20  # numbers of an index or a mask that are worked out
+MOST_FRACTIONS = 2**18  # numbers of other constants
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Fields(TorchDispatchMode):
         self.names = names
         self.running: list[tuple[str, bool]] = []  # (name, has children)
         self.is_circular = False  # the padding that runs
+        self.pooled: Any = WeakTensorKeyDictionary()  # indices -> windows back
 
     def field(self, value: Any) -> Field | None:
         """Field of a tensor; None for parameters and constants."""
@@ -85,7 +89,13 @@ class Fields(TorchDispatchMode):
         try:
             out = func(*args, **kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException) as error:
-            raise self.unknown(func, "it reads values of the image") from error
+            if known:
+                raise self.unknown(func, "it reads values of the image") from error
+            # A number out of a constant: `int(self.scale)`.
+            value = self.values(leaves[0]) if name == "_local_scalar_dense" else None
+            if value is None:
+                raise self.unknown(func, "it reads values not known here") from error
+            return value.item()
         if not known:
             self.remember(func, args, kwargs, leaves, out)
         elif any(isinstance(t, Tensor) for t in _tensors(out)):
@@ -103,6 +113,7 @@ class Fields(TorchDispatchMode):
         named.update(zip((a.name for a in schema.arguments), args), **kwargs)
         name = func._overloadpacket.__name__
         named |= {"is_circular": self.is_circular, "numbers": self.numbers}
+        named |= {"pooled": self.pooled, "values": self.values}
         call = Call(name, named, out, self.field)
         try:
             made = RULES.get(name, pointwise)(call)
@@ -150,18 +161,29 @@ class Fields(TorchDispatchMode):
         """Give a constant with its values; None where only its shape is known."""
         return self.constants.get(tensor) if _is_fake(tensor) else tensor
 
-    def numbers(self, tensor: Tensor) -> list[int] | None:
-        """List a constant's values."""
-        known = self.known(tensor)
+    def values(self, tensor: Tensor) -> NDArray[Any] | None:
+        """Give a constant's values; None if they, or it, depend on the image."""
+        known = None if self.field(tensor) else self.known(tensor)
+        if known is None or known.device.type == "meta":
+            return None
         with _disable_current_modes():
-            return None if known is None else [int(i) for i in known.tolist()]
+            if known.dtype == torch.bfloat16:
+                known = known.float()
+            return known.detach().cpu().numpy()
+
+    def numbers(self, tensor: Tensor) -> list[int] | None:
+        """List an index's values."""
+        values = self.values(tensor)
+        return None if values is None else [int(i) for i in values.tolist()]
 
     def remember(
         self, func: Any, args: Any, kwargs: Any, leaves: list[Any], out: Any
     ) -> None:
-        """Work out whole numbers that the image did not make: they may be indices."""
-        whole = isinstance(out, Tensor) and not out.is_floating_point()
-        if not whole or not _is_fake(out) or out.numel() > MOST_CONSTANTS:
+        """Work out numbers that the image did not make: indices, masks, settings."""
+        if not isinstance(out, Tensor) or not _is_fake(out):
+            return
+        most = MOST_FRACTIONS if out.is_floating_point() else MOST_CONSTANTS
+        if out.numel() > most:
             return
         given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         if any(self.known(tensor) is None for tensor in given):

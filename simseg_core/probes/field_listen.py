@@ -5,23 +5,26 @@ and no memory. A dispatch mode hears each ATen kernel; module hooks tell where i
 Above it `torch.func.functionalize` turns writes in place into new tensors.
 """
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.function import Function, FunctionCtx
 from torch.nn.modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
 from torch.overrides import TorchFunctionMode
 
+from simseg_core.probes._fake import fake_tensors, home
 from simseg_core.probes._unchanged import unchanged
 from simseg_core.probes.endless import Endless
 from simseg_core.probes.field_kernels import Fields, Heard, told
+from simseg_core.probes.field_rules import UnknownOperationError
 from simseg_core.probes.field_terms import Axis, Term
 
 __all__ = ["Heard", "listen"]
@@ -61,6 +64,38 @@ class _Padding(TorchFunctionMode):
             self.mode.is_circular = False
 
 
+@contextmanager
+def _functions_without_gradient() -> Iterator[None]:
+    """Run what an `autograd.Function` computes; `functionalize` refuses its gradient.
+
+    Checkpointing is one, and so are activations that save memory.
+    """
+
+    def forward(function: Any, *args: Any, **kwargs: Any) -> Any:
+        if function.setup_context is not Function.setup_context:
+            return function.forward(*args, **kwargs)
+        context: Any = FunctionCtx()
+        context.needs_input_grad = (False,) * len(args)
+        return function.forward(context, *args, **kwargs)
+
+    before = vars(Function).get("apply")
+    Function.apply = classmethod(forward)
+    try:
+        yield
+    except RuntimeError as error:
+        if "autograd.Function with functorch" not in str(error):
+            raise
+        raise UnknownOperationError(
+            "an autograd.Function was reached by a name taken from its `apply` before: "
+            "write Name.apply(x) where it runs, or use gradient_support"
+        ) from error
+    finally:
+        if before is None:
+            del Function.apply
+        else:
+            Function.apply = before
+
+
 def listen(
     model: nn.Module, shape: Shape, margin: int
 ) -> tuple[list[Heard], list[Heard]]:
@@ -71,12 +106,12 @@ def listen(
     """
     names = {id(module): name for name, module in model.named_modules()}
     mode = Fields(names)
-    kind = next((p.dtype for p in model.parameters()), torch.float32)
+    device, kind = home(model)
     with ExitStack() as stack:
         stack.enter_context(unchanged(model))
         stack.enter_context(torch.no_grad())
-        stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
-        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        stack.enter_context(fake_tensors())
+        stack.enter_context(_functions_without_gradient())
         image = torch.empty(shape, dtype=kind, device=device)
         mode.fields[image] = (
             _image(shape[2], margin, 2, 4),

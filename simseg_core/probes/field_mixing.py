@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simseg_core.probes.field_masks import hides_keys
 from simseg_core.probes.field_patches import regrouped
 from simseg_core.probes.field_rules import (
     NO_FIELD,
@@ -191,6 +192,8 @@ def affine(call: Call) -> Field:
         if call.name == "addmm"
         else (call["batch1"], call["batch2"])
     )
+    if hides_keys(call, call["self"]):
+        raise UnknownOperationError("attention that leaves keys out")
     return both(fitted(call, call["self"], call.shape), product(call, left, right))
 
 
@@ -201,12 +204,14 @@ def affine(call: Call) -> Field:
 def attention(call: Call) -> Field:
     """Local in the query, reduced over keys and values (and an image-made mask).
 
-    A mask of numbers weakens a key; one of yes and no takes it away, which no rule
-    here follows.
+    A mask of numbers weakens a key; one of yes and no, or of minus infinity, takes it
+    away, which no rule here follows.
     """
     names = [n for n in ("attn_mask", "attn_bias") if n in call.arguments]
     masks = [call[n] for n in names if call[n] is not None]
-    if call["is_causal"] or any(mask.dtype == torch.bool for mask in masks):
+    if call["is_causal"] or any(
+        mask.dtype == torch.bool or hides_keys(call, mask) for mask in masks
+    ):
         raise UnknownOperationError("attention that leaves keys out")
     query, last = call["query"], call["query"].ndim - 1
     fields = [reduced(call, query, [last])]

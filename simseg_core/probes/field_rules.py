@@ -107,7 +107,7 @@ def is_pointwise(func: Any) -> bool:
 
 _COPIES = {
     "_to_copy", "alias", "clone", "contiguous", "detach", "detach_",
-    "lift_fresh", "lift_fresh_copy", "masked_fill", "masked_fill_", "tril", "triu",
+    "lift_fresh", "lift_fresh_copy", "complex",
     # Elementwise too, though torch's own tag is missing.
     "hardswish", "hardswish_", "relu6_", "gelu_", "mish_", "_prelu_kernel", "rsub",
     "log_sigmoid_forward", "floor_divide", "native_dropout", "rrelu_with_noise",

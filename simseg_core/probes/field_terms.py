@@ -158,8 +158,10 @@ class Term:
             endless = replace(endless, data=mixed)
         return Term(data, self.over, endless)
 
-    def reshape(self, shape: Shape, new_shape: Shape) -> "Term":
-        """Regroup the dimensions as `view` does."""
+    def reshape(
+        self, shape: Shape, new_shape: Shape, beside: frozenset[int] | None = None
+    ) -> "Term":
+        """Regroup the dimensions as `view` does; see `Endless.reshape` for `beside`."""
         data_in: list[int] = []
         data_out: list[int] = []
         over: set[int] = set()
@@ -174,7 +176,7 @@ class Term:
         count = len(self.data)
         full = np.broadcast_to(self.data, (count, *data_in))
         data = narrow(full.reshape(count, *data_out))
-        endless = self.endless and self.endless.reshape(shape, new_shape)
+        endless = self.endless and self.endless.reshape(shape, new_shape, beside)
         if self.blank is None:
             return Term(data, frozenset(over), endless)
         blank = Term(self.blank[None], frozenset(), None).reshape(shape, new_shape)

@@ -21,7 +21,7 @@ from simseg_core.probes.field_rules import (
     wrap,
     wrapped,
 )
-from simseg_core.probes.field_terms import Term, join
+from simseg_core.probes.field_terms import Term, join, unite
 
 Shape = tuple[int, ...]
 
@@ -30,17 +30,20 @@ Shape = tuple[int, ...]
 
 def reshaped(call: Call, value: Any, steps: Sequence[tuple[str, Any]]) -> Field:
     """Apply reshapes and permutations one after the other."""
-
-    def change(term: Term) -> Term:
-        shape = tuple(value.shape)
-        for kind, to in steps:
-            if kind == "permute":
-                term, shape = term.permute(to), tuple(shape[d] for d in to)
-            else:
-                term, shape = term.reshape(shape, tuple(to)), tuple(to)
-        return term
-
-    return call.each(value, change)
+    rows, columns = call.field(value)
+    shape = tuple(value.shape)
+    for kind, to in steps:
+        if kind == "permute":
+            rows, columns = (tuple(t.permute(to) for t in a) for a in (rows, columns))
+            shape = tuple(shape[d] for d in to)
+            continue
+        over = [frozenset(d for t in a for d in t.over) for a in (columns, rows)]
+        rows, columns = (
+            tuple(t.reshape(shape, tuple(to), beside) for t in axis)
+            for axis, beside in zip((rows, columns), over)
+        )
+        shape = tuple(to)
+    return unite(rows), unite(columns)
 
 
 @rule("view", "_unsafe_view", "reshape", "_reshape_alias", "squeeze", "unsqueeze",
@@ -186,7 +189,9 @@ def repeat(call: Call) -> Field:
         for dim, (size, total) in enumerate(zip(given, shape)):
             if size > 1 and total != size:
                 term = term.pick(dim, np.arange(total) % size)
-        return term.widened(given, shape)
+        # A dimension whose positions stand there several times still counts them.
+        kept = tuple(n if size > 1 else size for size, n in zip(given, shape))
+        return term.widened(kept, shape)
 
     return call.each(x, change)
 

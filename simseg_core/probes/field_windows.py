@@ -9,6 +9,7 @@ from simseg_core.probes import intervals
 from simseg_core.probes.field_rules import (
     Call,
     Field,
+    UnknownOperationError,
     both,
     moved,
     reduced,
@@ -70,29 +71,44 @@ def spread_out(field: Field, rank: int) -> Field:
     return unite(map(change, rows)), unite(map(change, columns))
 
 
-@rule("max_pool2d_with_indices", "max_pool2d", "avg_pool2d", "max_pool1d_with_indices")
+@rule("max_pool2d_with_indices", "max_pool2d", "avg_pool2d",
+      "max_pool3d_with_indices", "avg_pool3d")  # fmt: skip
 def pool(call: Call) -> Field:
     """Move the window; max and average read the same positions."""
-    x = call["self"]
-    kernel = spread(call["kernel_size"], 2, 1)
-    stride = spread(call["stride"] or kernel, 2, 1)
-    padding = spread(call["padding"], 2, 0)
-    dilation = spread(call.arguments.get("dilation"), 2, 1)
-    windows = {}
-    for axis in range(2):
-        dim = x.ndim - 2 + axis
-        windows[dim] = intervals.convolution(
-            x.shape[dim],
-            call.shape[dim],
-            kernel=kernel[axis],
-            stride=stride[axis],
-            padding=padding[axis],
-            dilation=dilation[axis],
-        )
-    return moved(call, x, windows)
+    x, axes = call["self"], 3 if "pool3d" in call.name else 2
+    kernel = spread(call["kernel_size"], axes, 1)
+    stride = spread(call["stride"] or kernel, axes, 1)
+    padding = spread(call["padding"], axes, 0)
+    dilation = spread(call.arguments.get("dilation"), axes, 1)
+    there, back = {}, {}
+    for axis in range(axes):
+        dim = x.ndim - axes + axis
+        shape = {
+            "kernel": kernel[axis],
+            "stride": stride[axis],
+            "padding": padding[axis],
+            "dilation": dilation[axis],
+        }
+        sizes = x.shape[dim], call.shape[dim]
+        there[dim] = intervals.convolution(*sizes, **shape)
+        back[dim] = intervals.transposed(*reversed(sizes), **shape)
+    if isinstance(call.out, tuple | list):
+        call["pooled"][call.out[1]] = back
+    return moved(call, x, there)
 
 
-@rule("_adaptive_avg_pool2d", "adaptive_max_pool2d", "_adaptive_avg_pool1d")
+@rule("max_unpool2d", "max_unpool3d")
+def unpool(call: Call) -> Field:
+    """Put each maximum back: a position may get that of any window it was in."""
+    x, indices = call["self"], call["indices"]
+    back = call["pooled"].get(indices)
+    if back is None or any(w.size_out != call.shape[d] for d, w in back.items()):
+        raise UnknownOperationError("its indices come from no pooling of that size")
+    return both(moved(call, x, back), moved(call, indices, back))
+
+
+@rule("_adaptive_avg_pool2d", "adaptive_max_pool2d", "_adaptive_avg_pool1d",
+      "_adaptive_avg_pool3d", "adaptive_max_pool3d")  # fmt: skip
 def adaptive_pool(call: Call) -> Field:
     """Move uneven windows; one output on an axis is a global pooling of it."""
     x = call["self"]
@@ -117,7 +133,8 @@ def adaptive_pool(call: Call) -> Field:
 @rule(
     "upsample_nearest1d", "upsample_nearest2d", "_upsample_nearest_exact1d",
     "_upsample_nearest_exact2d", "upsample_linear1d", "upsample_bilinear2d",
-    "upsample_bicubic2d",
+    "upsample_bicubic2d", "upsample_nearest3d", "_upsample_nearest_exact3d",
+    "upsample_trilinear3d",
 )  # fmt: skip
 def upsample(call: Call) -> Field:
     """Resize, with the very positions that torch reads."""
@@ -125,7 +142,8 @@ def upsample(call: Call) -> Field:
     axes = x.ndim - 2
     scales = call.arguments.get("scale_factors")
     if scales is None:
-        names = ["scales"] if axes == 1 else ["scales_h", "scales_w"]
+        names = ["scales_d", "scales_h", "scales_w"][-axes:]
+        names = ["scales"] if axes == 1 else names
         scales = [call.arguments.get(name) for name in names]
     windows = {}
     for dim, scale in zip(range(2, x.ndim), scales):
@@ -141,7 +159,8 @@ def upsample(call: Call) -> Field:
 
 
 @rule("constant_pad_nd", "reflection_pad1d", "reflection_pad2d",
-      "replication_pad1d", "replication_pad2d")  # fmt: skip
+      "reflection_pad3d", "replication_pad1d", "replication_pad2d",
+      "replication_pad3d")  # fmt: skip
 def pad(call: Call) -> Field:
     """Shift by the padding in front; a negative padding crops."""
     x, arguments = call["self"], call.arguments

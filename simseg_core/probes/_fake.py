@@ -1,0 +1,52 @@
+"""Run without numbers: torch's fake tensors carry shapes alone."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.parameter import is_lazy
+
+__all__ = ["fake_tensors", "home", "refuse_lazy"]
+
+
+@contextmanager
+def fake_tensors() -> Iterator[FakeTensorMode]:
+    """Make tensors without numbers, and let torch's log keep quiet about them.
+
+    It would print a page for every size that a network refuses, beside the error.
+    """
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before, log.disabled = log.disabled, True
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            yield mode
+    finally:
+        log.disabled = before
+
+
+def home(model: Any) -> tuple[torch.device, torch.dtype]:
+    """Find where the model's parameters are, and of what kind."""
+    if isinstance(model, nn.Module):
+        for parameter in model.parameters():
+            if parameter.is_floating_point() or parameter.is_complex():
+                return parameter.device, parameter.dtype
+    return torch.get_default_device(), torch.get_default_dtype()
+
+
+def refuse_lazy(model: Any) -> None:
+    """Refuse a network whose weights have no shape yet: run so, torch may crash.
+
+    Raises:
+        ValueError: if a parameter or buffer waits for the first input.
+    """
+    if isinstance(model, nn.Module):
+        for tensors in (model.parameters(), model.buffers()):
+            if any(is_lazy(tensor) for tensor in tensors):
+                raise ValueError(
+                    "the model is lazy: call it once, so that its weights get their "
+                    "shapes, then probe it"
+                )
