@@ -61,8 +61,11 @@ def call_macs(function: Any, args: Any, kwargs: Mapping[str, Any]) -> int | None
     if function is F.scaled_dot_product_attention:
         named = [kwargs[n] for n in ("query", "key", "value") if n in kwargs]
         return attention_macs(*[*args, *named][:3])
-    if function in _RECURRENT and isinstance(args[2], list | tuple):
-        weights = sum(weight.numel() for weight in args[2] if weight.ndim == 2)
+    if function in _RECURRENT:
+        # Sequences of several lengths come packed, with their batch sizes second.
+        is_packed = isinstance(args[3], list | tuple)
+        given = args[3] if is_packed else args[2]
+        weights = sum(weight.numel() for weight in given if weight.ndim == 2)
         return prod(args[0].shape[:-1]) * weights
     return None
 
@@ -100,6 +103,8 @@ def kernel_macs(
     packet = getattr(kernel, "_overloadpacket", kernel)
     if packet in flop_registry:
         return int(flop_registry[packet](*args, **kwargs, out_val=out)) // 2
+    if str(packet) == "torchvision.deform_conv2d":  # torchvision need not be there
+        return int(out.numel() * args[1].shape[1:].numel())
     return _MISSING[packet](*args) if packet in _MISSING else 0
 
 
@@ -110,4 +115,5 @@ def convolution_elements(kernel: Any, args: tuple[Any, ...], out: Any) -> int:
     section 3): c_in*h_in*w_in + c_out*h_out*w_out, times the batch, without weights.
     """
     packet = getattr(kernel, "_overloadpacket", kernel)
-    return args[0].numel() + out.numel() if packet is aten.convolution else 0
+    known = packet is aten.convolution or str(packet) == "torchvision.deform_conv2d"
+    return args[0].numel() + out.numel() if known else 0

@@ -151,6 +151,36 @@ def test_a_recurrent_layer_multiplies_its_matrices_once_a_step(device):
     assert cost(layer, (3, 5, 8), device=device).macs == 3 * 5 * matrices
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_packed_sequences_cost_the_steps_they_have(kind):
+    class Packed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = kind(8, 16)
+
+        def forward(self, x):
+            packed = nn.utils.rnn.pack_padded_sequence(x, [5, 2])
+            return self.layer(packed)[0].data
+
+    model = Packed()
+    matrices = sum(p.numel() for p in model.parameters() if p.ndim == 2)
+    assert cost(model, (5, 2, 8)).macs == (5 + 2) * matrices
+
+
+def test_a_deformable_convolution_costs_what_a_convolution_does():
+    class Deformable(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torchvision.ops.DeformConv2d(4, 6, 3, padding=1, groups=2)
+
+        def forward(self, x):
+            return self.conv(x, x.new_zeros(2, 18, 5, 7))
+
+    plain = cost(nn.Conv2d(4, 6, 3, padding=1, groups=2), (2, 4, 5, 7))
+    found = cost(Deformable(), (2, 4, 5, 7))
+    assert (found.macs, found.cio) == (plain.macs, plain.cio)
+
+
 class Padded(nn.Module):
     """Widens queries and keys with zeros for the kernel's sake, and says so."""
 
