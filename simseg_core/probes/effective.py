@@ -146,7 +146,8 @@ def effective_receptive_field(
         inputs = torch.randn(shape, generator=generator)
     elif inputs.ndim != 4:
         raise ValueError(f"inputs has shape {tuple(inputs.shape)}: give (N, C, H, W)")
-    like = next(module.parameters(), inputs)
+    floating = (p for p in module.parameters() if p.is_floating_point())
+    like = next(floating, inputs)
     total = torch.zeros(tuple(inputs.shape[2:]), dtype=torch.float64)
     index: tuple[int, int] | None = None
     with unchanged(module), torch.enable_grad():
@@ -157,12 +158,15 @@ def effective_receptive_field(
             index = _position(output, output_index)
             read = output[0, :, index[0], index[1]]
             weights = torch.randn(read.shape, generator=generator).to(read)
-            (gradient,) = torch.autograd.grad(read @ weights, image)
-            total += gradient[0].abs().sum(dim=0).cpu().double()
+            if not read.requires_grad:
+                break
+            (gradient,) = torch.autograd.grad(read @ weights, image, allow_unused=True)
+            if gradient is not None:
+                total += gradient[0].abs().sum(dim=0).cpu().double()
     if index is None or not total.isfinite().all() or total.sum() == 0:
         raise ValueError(
             "no finite gradient reaches the image from this output pixel: check that "
-            "it depends on the image and that no weight is zero or NaN"
+            "it depends on the image, undetached, and that no weight is zero or NaN"
         )
     box, is_global = None, None
     try:
@@ -180,6 +184,8 @@ def _position(output: Tensor, given: Sequence[int] | None) -> tuple[int, int]:
             "(B, C, h, w): probe the network up to its last feature map"
         )
     height, width = output.shape[2:]
+    if given is not None and len(given) != 2:
+        raise ValueError(f"output_index is {tuple(given)}: give (row, column)")
     row, column = (height // 2, width // 2) if given is None else given
     if not (-height <= row < height and -width <= column < width):
         raise ValueError(

@@ -107,8 +107,11 @@ def test_bad_questions_are_refused():
         effective_receptive_field(nn.Conv2d(1, 1, 3))
     dead = nn.Conv2d(1, 1, 3)
     nn.init.zeros_(dead.weight)
-    with pytest.raises(ValueError, match="no finite gradient"):
-        effective_receptive_field(dead, (1, 8, 8))
+    for blind in (dead, torch.Tensor.detach, torch.ones_like):
+        with pytest.raises(ValueError, match="no finite gradient"):
+            effective_receptive_field(blind, (1, 8, 8))
+    with pytest.raises(ValueError, match=r"give \(row, column\)"):
+        effective_receptive_field(nn.Conv2d(1, 1, 3), (1, 8, 8), output_index=(3,))
 
 
 def test_a_network_with_an_unknown_operation_has_no_box():
