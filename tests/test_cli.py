@@ -316,6 +316,7 @@ MISTAKES = {
     "trace resnet18 --option depth=50": "resnet18 fixes depth=18",
     "trace nets/own.py:build": "write nets.own:build",
     "trace ownnet.py": "write ownnet:NAME",
+    "trace ownnet.py:build": "'ownnet.py:build' is a path: write ownnet:build",
     "trace torchvision.models.resnet18": "did you mean 'torchvision.models:resnet18'?",
     "trace no_such_module:build": "no module 'no_such_module': run in the folder",
     "trace torchvision.nothing:x": "no module 'torchvision.nothing'",

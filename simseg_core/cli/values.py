@@ -50,7 +50,8 @@ def _refuse(message: str) -> NoReturn:
 
 def model(text: str) -> str:
     """Take the name of a network of the book, or module:name."""
-    if text in TABLE or re.fullmatch(r"[\w.]+:[\w.]+", text):
+    is_file = ".py:" in text
+    if text in TABLE or (re.fullmatch(r"[\w.]+:[\w.]+", text) and not is_file):
         return text
     if "/" in text or "\\" in text or ".py" in text:
         path = re.sub(r"\.py(?=:|$)", "", text).strip("./\\")
