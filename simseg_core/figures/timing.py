@@ -19,7 +19,7 @@ from simseg_core.figures.style import (
 )
 from simseg_core.probes.ceilings import Roofline
 from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.measurement import Measurement, duration
+from simseg_core.probes.measurement import Measurement, duration, threaded
 
 __all__ = ["draw_roofline", "draw_timings"]
 
@@ -142,7 +142,9 @@ def draw_roofline(roofline: Roofline) -> Figure:
         axes.set_ylim(lowest / 3, top.flops * 3)
         axes.xaxis.set_major_formatter("{x:g}")  # exponents would be too small
         axes.yaxis.set_major_formatter(EngFormatter("FLOP/s", places=0))
-        device = f"{top.device}: {top.device_name}, {top.threads} threads, {top.dtype}"
+        device = (
+            f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}"
+        )
         key = "arithmetic intensity (FLOP per byte moved)"
         axes.set_xlabel(f"{key}\n{fill(device, 48)}")
         axes.set_title(
@@ -203,5 +205,5 @@ def _draw_row(
 def _machine(one: Measurement) -> str:
     what = "forward and backward" if one.backward else "forward"
     return (
-        f"{one.device}: {one.device_name}, {one.threads} threads, {one.dtype}; {what}"
+        f"{one.device}: {one.device_name}, {threaded(one.threads)}, {one.dtype}; {what}"
     )

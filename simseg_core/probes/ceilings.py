@@ -21,7 +21,12 @@ import torch
 from simseg_core.probes import _machine as machine
 from simseg_core.probes._table import Column, html_table, si, text_table
 from simseg_core.probes._timed import Timed
-from simseg_core.probes.measurement import Measurement, duration, write_json
+from simseg_core.probes.measurement import (
+    Measurement,
+    duration,
+    threaded,
+    write_json,
+)
 
 __all__ = ["Block", "Ceilings", "Roofline", "measure_ceilings", "roofline"]
 
@@ -143,7 +148,7 @@ class Roofline:
         top = self.ceilings
         notes = [
             f"ceilings measured: {si(top.flops)} FLOP/s, {si(top.bandwidth)} byte/s",
-            f"{top.device}: {top.device_name}, {top.threads} threads, {top.dtype}",
+            f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}",
         ]
         return layout("Roofline", columns, self.blocks, notes)
 

@@ -18,6 +18,7 @@ from simseg_core.probes.ceilings import Ceilings, Roofline, roofline
 from simseg_core.probes.measurement import (
     Measurement,
     read_json,
+    threaded,
     write_json,
 )
 
@@ -84,7 +85,7 @@ class DeviceTimes:
         first = self._first
         parts = [
             f"{first.device}: {first.device_name}",
-            "1 thread" if first.threads == 1 else f"{first.threads} threads",
+            threaded(first.threads),
             f"torch {first.versions['torch']}",
             first.date or "date unknown",
         ]

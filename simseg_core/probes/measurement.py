@@ -14,7 +14,7 @@ import numpy as np
 
 from simseg_core.probes._table import Column, binary, html_table
 
-__all__ = ["Measurement", "duration", "load", "read_json", "write_json"]
+__all__ = ["Measurement", "duration", "load", "read_json", "threaded", "write_json"]
 
 _Result = TypeVar("_Result")
 
@@ -56,9 +56,9 @@ class Measurement:
     @property
     def origin(self) -> str:
         """Where and when it was measured, and with what: for below a figure."""
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         return (
-            f"{self.device}: {self.device_name}, {threads}, {self.dtype}, "
+            f"{self.device}: {self.device_name}, {threaded(self.threads)}, "
+            f"{self.dtype}, "
             f"torch {self.versions['torch']}, {self.date or 'date unknown'}"
         )
 
@@ -203,6 +203,15 @@ def write_json(values: Any, path: str | os.PathLike[str]) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def threaded(count: int) -> str:
+    """Write a number of threads.
+
+    >>> threaded(1), threaded(2)
+    ('1 thread', '2 threads')
+    """
+    return f"{count} thread{'s' * (count != 1)}"
 
 
 def duration(seconds: float) -> str:

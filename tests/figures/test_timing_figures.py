@@ -1,5 +1,7 @@
 """Figures of timings: what they say, and that it fits the page."""
 
+from dataclasses import replace
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -60,6 +62,12 @@ def test_competitors_are_drawn_in_their_order() -> None:
     axes = draw_timings(pair).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["B", "A"]
     assert axes.yaxis_inverted()
+
+
+def test_one_thread_is_told_as_one() -> None:
+    alone = replace(timed("A", 0.1), threads=1)
+    told = " ".join(texts(draw_timings([alone]))).replace("\n", " ")
+    assert ", 1 thread, float32" in told
 
 
 def test_one_figure_is_of_one_device() -> None:
