@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises.modules import fill
+from simseg_core.exercises.modules import fill, require_other_sizes
 from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.aspp import ASPP
 
@@ -15,7 +15,9 @@ def convolve(answer: Callable[[Tensor, Tensor, int], Tensor], steps: Steps) -> N
     """Convolve with holes."""
 
     def compare(shape: tuple[int, int], rate: int, what: str) -> None:
-        x, weight = torch.randn(2, 3, *shape), torch.randn(4, 3, 3, 3)
+        batch, c_in, c_out = 1 + rate % 3, 2 + rate % 2, 5 - rate % 2
+        x = torch.randn(batch, c_in, *shape)
+        weight = torch.randn(c_out, c_in, 3, 3)
         height, width = shape
         told = f"my_atrous(x, weight, {rate}) with x of {height}x{width}"
         got = steps.call(answer, x, weight, rate, told=told)
@@ -172,6 +174,17 @@ def pyramid(answer: type[nn.Module], steps: Steps) -> None:
             )
         with torch.no_grad():
             _numbers(steps, mine, reference, some, x)
+    x = torch.randn(3, 5, 8, 10)
+    reference = fill(_Misbuilt(5, 6, rates=(1, 2)))
+    require_other_sizes(
+        steps,
+        answer,
+        reference,
+        reference(x),
+        x,
+        told="MyASPP(5, 6, (1, 2))",
+        sizes=(5, 6, (1, 2)),
+    )
 
 
 def _numbers(

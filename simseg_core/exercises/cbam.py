@@ -75,9 +75,6 @@ def weights(answer: Callable[[int, int], int], steps: Steps) -> None:
 
 def channel_gate(answer: Callable[..., Tensor], steps: Steps) -> None:
     """Compute the channel gate."""
-    C, hidden = 6, 3
-    w1, b1 = torch.randn(hidden, C), torch.randn(hidden)
-    w2, b2 = torch.randn(C, hidden), torch.randn(C)
 
     def mlp(v: Tensor) -> Tensor:
         return F.linear(F.relu(F.linear(v, w1, b1)), w2, b2)
@@ -85,7 +82,9 @@ def channel_gate(answer: Callable[..., Tensor], steps: Steps) -> None:
     def linear(v: Tensor) -> Tensor:
         return F.linear(F.linear(v, w1, b1), w2, b2)
 
-    for B, H, W in ((2, 5, 7), (1, 4, 3)):
+    for B, C, hidden, H, W in ((2, 6, 3, 5, 7), (1, 8, 2, 4, 3)):
+        w1, b1 = torch.randn(hidden, C), torch.randn(hidden)
+        w2, b2 = torch.randn(C, hidden), torch.randn(C)
         x = torch.randn(B, C, H, W)
         told = f"channel_gate(x, ...) with x of {B}x{C}x{H}x{W}"
         got = steps.call(answer, x, w1, b1, w2, b2, told=told)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises.modules import fill
+from simseg_core.exercises.modules import fill, require_other_sizes
 from simseg_core.exercises.steps import Exercise, NotYet, Steps
 from simseg_core.models.deeplabv3plus import Decoder
 from simseg_core.models.layers import conv_bn_relu
@@ -70,6 +70,17 @@ def separable(answer: type[nn.Module], steps: Steps) -> None:
             "with the rate, BatchNorm, ReLU, 1x1 across channels, BatchNorm, ReLU.",
             mistakes=mistakes,
         )
+    x = torch.randn(3, 4, 8, 9)
+    reference = fill(SeparableConv2d(4, 7, dilation=2))
+    require_other_sizes(
+        steps,
+        answer,
+        reference,
+        reference(x),
+        x,
+        told="MySeparable(4, 7, 2)",
+        sizes=(4, 7, 2),
+    )
 
 
 def _count_separable(steps: Steps, mine: nn.Module, c_in: int, c_out: int) -> None:
@@ -183,6 +194,18 @@ def decoder(answer: type[nn.Module], steps: Steps) -> None:
             "concatenate [x, narrowed], two 3x3; BatchNorm and ReLU after each.",
             mistakes=mistakes,
         )
+    x, low = torch.randn(3, 5, 3, 4), torch.randn(3, 7, 6, 8)
+    reference = fill(_Misjoined(5, 7, narrow_channels=3))
+    require_other_sizes(
+        steps,
+        answer,
+        reference,
+        reference(x, low),
+        x,
+        low,
+        told="MyDecoder(5, 7, 3)",
+        sizes=(5, 7, 3),
+    )
 
 
 def _why_misshapen(

@@ -64,7 +64,7 @@ def build_block(answer: type[nn.Module], steps: Steps) -> None:
         mine = fill(steps.build(answer, c_in, growth, layers, told=told))
         options = {"growth": growth, "multiplier": MULTIPLIER, "layers": layers}
         reference = fill(_Wired(c_in, **options))  # type: ignore[arg-type]
-        x = torch.randn(2, c_in, 6, 9)
+        x = torch.randn(c_in - 4, c_in, 6, 9)
         got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
         _channels(steps, got, reference, x, told)
 

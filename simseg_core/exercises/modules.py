@@ -1,6 +1,7 @@
 """What checks ask of a reader's module: its numbers, its paths, its logits."""
 
 import zlib
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from simseg_core.exercises.steps import NotYet, Steps
+from simseg_core.exercises.steps import NotYet, Steps, same
 
 Filled = TypeVar("Filled", bound=nn.Module)
 
@@ -43,6 +44,40 @@ def fill(module: Filled) -> Filled:
             positive = leaf == "running_var" or (tensor.dim() == 1 and leaf == "weight")
             tensor.copy_(scaled.abs() + 0.5 if positive else scaled)
     return module.eval()
+
+
+def require_other_sizes(
+    steps: Steps,
+    answer: Callable[..., Any],
+    reference: nn.Module,
+    wanted: Tensor,
+    *inputs: Tensor,
+    told: str,
+    sizes: tuple[Any, ...],
+) -> None:
+    """Require a class that was right once to be right for other sizes as well.
+
+    Args:
+        steps: The steps of the check.
+        answer: The reader's class.
+        reference: The reference of these sizes, for its number of weights.
+        wanted: What it makes of the inputs.
+        *inputs: What the reader's module is called with.
+        told: Its name and sizes, for the hint.
+        sizes: What the class is called with.
+    """
+    text = "Is a number written into the class that is an argument, or the input's own?"
+    try:
+        mine = fill(steps.build(answer, *sizes, told=told))
+        got = steps.call(mine, *inputs, told=f"{told} on a batch of {len(inputs[0])}")
+    except NotYet as error:
+        raise NotYet(f"{error}. {text}") from None
+    counts = [sum(p.numel() for p in m.parameters()) for m in (mine, reference)]
+    steps.require(
+        counts[0] == counts[1] and same(got, wanted),
+        "other sizes",
+        hint=f"Right so far, but not {told} on a batch of {len(inputs[0])}. {text}",
+    )
 
 
 class _Blind(TorchDispatchMode):

@@ -164,6 +164,17 @@ def self_attention(answer: type[nn.Module], steps: Steps) -> None:
         hint="Shapes and weights fit, the numbers do not: y = gamma o + x, where o is "
         "the sum of values weighted by the softmax of query times key.",
     )
+    told = "MyAttention(24)"
+    other = steps.build(answer, 24, told=told)
+    x = torch.randn(3, 24, 5, 4)
+    steps.call(other, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+    steps.require(
+        sorted(p.numel() for p in other.parameters())
+        == sorted(p.numel() for p in SelfAttention2d(24).parameters()),
+        "another number of channels",
+        hint=f"Right so far, but {told} has other weights than it should: is a width "
+        "written into the class that follows from `channels`?",
+    )
 
 
 def _block_slips(

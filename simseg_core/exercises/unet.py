@@ -1,4 +1,7 @@
-"""Exercises of chapter 03, U-Net: those that build; `unet_analysis` has the others."""
+"""Exercises of chapter 03, U-Net, on one step of its expanding path.
+
+`unet_residual` has the residual stage, `unet_analysis` those that predict and design.
+"""
 
 from collections.abc import Callable
 
@@ -6,18 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises import unet_analysis
-from simseg_core.exercises.modules import fill
+from simseg_core.exercises import unet_analysis, unet_residual
+from simseg_core.exercises.modules import fill, require_other_sizes
 from simseg_core.exercises.steps import Exercise, Steps
-from simseg_core.models.residual import BasicUnit
 from simseg_core.models.unet import ValidDoubleConv, center_crop
 
 
 def crop(answer: Callable[[Tensor, int, int], Tensor], steps: Steps) -> None:
     """Crop the centre."""
+    batches = iter((2, 1, 3, 2))
 
     def compare(shape: tuple[int, int], size: tuple[int, int], what: str) -> None:
-        x = torch.randn(2, 3, *shape)
+        x = torch.randn(next(batches), 3 + shape[0] % 2, *shape)
         (height, width), (h, w) = shape, size
         told = f"my_center_crop(x, {h}, {w}) with x of {height}x{width}"
         got = steps.call(answer, x, h, w, told=told)
@@ -150,98 +153,27 @@ def up_step(answer: type[nn.Module], steps: Steps) -> None:
                 "from below.": corner,
             },
         )
-
-
-def residual_block(answer: type[nn.Module], steps: Steps) -> None:
-    """Make the stage residual."""
-    torch.manual_seed(1)
-    for c_in, c_out in ((6, 6), (4, 8)):
-        told = f"ResidualBlock({c_in}, {c_out})"
-        mine = fill(steps.build(answer, c_in, c_out, told=told))
-        reference = fill(BasicUnit(c_in, c_out))
-        x = torch.randn(2, c_in, 9, 12)
-        got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
-        first, second = reference.residual.children()
-        assert isinstance(first, nn.Sequential)
-        with torch.no_grad():
-            branch = reference.residual(x)
-            shortcut = reference.shortcut(x)
-            wanted = F.relu(branch + shortcut)
-            mistakes = {
-                "The sum is not rectified: ReLU comes after the addition.": branch
-                + shortcut,
-                "ReLU belongs after the sum, not on the branch before it.": F.relu(
-                    branch
-                )
-                + shortcut,
-                "There is a ReLU too many at the branch's end.": F.relu(
-                    F.relu(branch) + shortcut
-                ),
-                "The shortcut is missing: add the block's input to its branch.": F.relu(
-                    branch
-                ),
-                "The ReLU between the convolutions is missing.": F.relu(
-                    second(first[:2](x)) + shortcut
-                ),
-                "Neither ReLU is there: one between the convolutions, one after the "
-                "sum.": second(first[:2](x)) + shortcut,
-                "The shortcut is rectified before the sum: only the sum is.": F.relu(
-                    branch + shortcut.relu()
-                ),
-                "The input is rectified first: it may be negative.": reference(
-                    x.relu()
-                ),
-                "The shortcut is multiplied: add it.": F.relu(branch * shortcut),
-            }
-        count = sum(p.numel() for p in mine.parameters())
-        wanted_count = sum(p.numel() for p in reference.parameters())
-        bias_count = wanted_count + 2 * c_out + (c_out if c_in != c_out else 0)
-        steps.require(
-            isinstance(got, Tensor) and got.shape == wanted.shape,
-            f"shapes, {c_in} to {c_out} channels",
-            hint=f"From {tuple(x.shape)} the block makes {tuple(wanted.shape)}: 3x3 "
-            "convolutions padded by 1, and a 1x1 projection where widths differ.",
-        )
-        widths = f"{c_in} -> {c_out}"
-        norm, kernel = 2 * c_out, c_in * c_out
-        differs = c_in != c_out
-        hints = {
-            bias_count: "The convolutions need no bias: BatchNorm adds its own.",
-            wanted_count - 2 * norm - (norm if differs else 0): "BatchNorm follows "
-            "each convolution, and yours has none.",
-            wanted_count - norm: "One BatchNorm is missing: each convolution has its "
-            "own" + (", the projection too." if differs else "."),
-        }
-        if differs:
-            hints[wanted_count + 8 * kernel] = "The projection is a 1x1 convolution."
-        else:
-            once = "Widths agree, 6 -> 6: project only where the widths differ."
-            hints[wanted_count + kernel + norm] = hints[wanted_count + kernel] = once
-        steps.require(
-            count == wanted_count,
-            f"the number of weights, {c_in} to {c_out} channels",
-            hint=hints.get(
-                count,
-                f"Your block {widths} has {count} weights, {wanted_count} are wanted: "
-                "two 3x3 convolutions with BatchNorm each"
-                + (", and a projection with its own." if differs else "."),
-            ),
-        )
-        steps.equal(
-            got,
-            wanted,
-            f"the numbers, {c_in} to {c_out} channels",
-            hint="Sizes and weights fit, the numbers do not: convolution, BatchNorm, "
-            "ReLU, convolution, BatchNorm, then the sum, then ReLU.",
-            mistakes=mistakes,
+        x, skip = torch.randn(3, 6, 7, 5), torch.randn(3, 5, 14, 16)
+        up, convs = nn.ConvTranspose2d(6, 5, 2, stride=2), ValidDoubleConv(10, 5)
+        reference = fill(nn.ModuleList([up, convs]))
+        rising = up(x)
+        cut = center_crop(skip, rising.shape[-2:])
+        require_other_sizes(
+            steps,
+            answer,
+            reference,
+            convs(torch.cat([cut, rising], dim=1)),
+            x,
+            skip,
+            told="UpStep(6, 5)",
+            sizes=(6, 5),
         )
 
 
 _BUILT: dict[str, Exercise] = {
     "03.2": crop,
     "03.3": up_step,
-    "03.4": residual_block,
 }
 EXERCISES: dict[str, Exercise] = dict(
-    sorted((_BUILT | unet_analysis.EXERCISES).items())
+    sorted((_BUILT | unet_residual.EXERCISES | unet_analysis.EXERCISES).items())
 )

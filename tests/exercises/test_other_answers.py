@@ -63,11 +63,15 @@ def attend_by_numpy(query: Tensor, key: Tensor, value: Tensor) -> Any:
 @given("01.3", "no convolution follows them", after=True)
 @given("01.3", "Gamma is 0 and a fresh block still changes x", relu=True)
 @given("01.3", "here it was tuple", with_map=True)
+@given("01.3", "a width written into the class", narrow=2)
 class Attention(nn.Module):
     """Projections of one dimension, the map as the keys see it."""
 
-    def __init__(self, channels: int, width: int = 2, **options: bool) -> None:
+    def __init__(
+        self, channels: int, width: int = 0, narrow: int = 0, **options: bool
+    ) -> None:
         super().__init__()
+        width = width or narrow or channels // 8
         self.options = options
         self.q, self.k = (nn.Conv1d(channels, width, 1) for _ in "qk")
         self.v = nn.Conv1d(channels, channels, 1)
@@ -231,6 +235,7 @@ class UpStep(nn.Module):
         self,
         c_in: int,
         c_out: int,
+        *,
         crop: str = "centre",
         relus: str = "12",
         bias: bool = True,
@@ -340,6 +345,35 @@ given("03.6", "1-pixel pole")(lambda: WideField(lambda y: y, first=2))
 given("03.6", "probe raises UnknownOperationError")(
     lambda: WideField(lambda y: torch.fft.fft2(y).real)
 )
+
+
+WRITTEN_IN = "Is a number written into the class"
+
+
+@given("03.3", WRITTEN_IN)
+class UpStepOfOneSize(UpStep):
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return super().forward(x, skip[:, :, 2:30, 5:41])
+
+
+@given("03.3", WRITTEN_IN)
+class UpStepOfOneWidth(UpStep):
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__(8, 4)
+
+
+@given("02.2", "shape '[2, 6, 1, 1]' is invalid")
+def gate_of_one_shape(
+    x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
+) -> Tensor:
+    return channel_gate(x, w1, b1, w2, b2, form="").reshape(2, 6, 1, 1)
+
+
+@given("03.2", "shape '[2, 3, ")
+def crop_of_one_batch(x: Tensor, height: int, width: int) -> Tensor:
+    return crop_from(lambda n, k: (n - k) // 2)(x, height, width).reshape(
+        2, 3, height, width
+    )
 
 
 # --- 04 ------------------------------------------------------------------------
@@ -469,6 +503,18 @@ def taps_left(side: int, rate: int, form: str = "") -> Tensor:
     return torch.tensor([whole, alone]).div(side).mul(scale).square()  # in float32
 
 
+@given("04.2", "(line ")
+def atrous_of_one_batch(x: Tensor, weight: Tensor, rate: int) -> Tensor:
+    total = torch.zeros(2, 4, *x.shape[2:])
+    return total + F.conv2d(x, weight, padding=rate, dilation=rate).view_as(total)
+
+
+@given("04.4", WRITTEN_IN)
+class MyASPPOfOneBatch(MyASPP):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).reshape(2, 4, 9, 7)
+
+
 given("04.6")(lambda: (3.0**i for i in range(4)))
 given("04.6", "a list of whole numbers")(lambda: [1.5, 3, 9, 27])
 
@@ -567,6 +613,18 @@ class MyDecoder(nn.Module):
         if self.late:
             y = F.interpolate(y, size, mode=self.mode)
         return [y] if self.as_list else y
+
+
+@given("05.2", WRITTEN_IN)
+class MySeparableOfOneWidth(MySeparable):
+    def __init__(self, c_in: int, c_out: int, rate: int) -> None:
+        super().__init__(6, 5, rate)
+
+
+@given("05.3", WRITTEN_IN)
+class MyDecoderOfOneWidth(MyDecoder):
+    def __init__(self, c: int, c_low: int, narrow: int) -> None:
+        super().__init__(c, c_low, 4)
 
 
 given("05.4")(lambda m, b, p, w: torch.tensor(max(2 * m / p, b / w)))
