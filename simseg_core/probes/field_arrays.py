@@ -6,7 +6,7 @@ import numpy as np
 
 from simseg_core.probes.intervals import EMPTY, NOTHING, IntArray, Window
 
-__all__ = ["grouped", "narrow", "windowed"]
+__all__ = ["differs", "grouped", "narrow", "windowed"]
 
 
 def windowed(data: IntArray, dim: int, window: Window) -> IntArray:
@@ -27,6 +27,15 @@ def windowed(data: IntArray, dim: int, window: Window) -> IntArray:
     return narrow(out, [dim])
 
 
+def differs(data: IntArray, dim: int) -> bool:
+    """Whether what is read changes along `dim`, where anything is read at all."""
+    if data.shape[dim] == 1:
+        return False
+    ends = data[:4]
+    highest = np.where(ends == EMPTY, NOTHING, ends).max(axis=dim)
+    return bool((highest > ends.min(axis=dim)).any())
+
+
 def grouped(data: IntArray, dim: int, groups: int, size_out: int) -> IntArray:
     """Unite the channels of each group, once for each channel it makes."""
     if data.shape[dim] == 1:
@@ -39,7 +48,7 @@ def grouped(data: IntArray, dim: int, groups: int, size_out: int) -> IntArray:
 def narrow(data: IntArray, dims: Iterable[int] | None = None) -> IntArray:
     """Keep one entry along the dimensions where all are equal."""
     for dim in range(1, data.ndim) if dims is None else dims:
-        first = data.take([0], axis=dim)
-        if data.shape[dim] > 1 and (data == first).all():
-            data = first
+        if data.shape[dim] > 1:
+            first = data.take([0], axis=dim)
+            data = first if (data == first).all() else data
     return data

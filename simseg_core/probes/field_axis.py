@@ -93,15 +93,26 @@ class AxisField:
         return size, "-" if self.stride is None else str(self.stride), offset
 
 
-def axis_field(axis: Axis, rank: int) -> AxisField:
-    """Unite all terms, channels and other axes, one entry a position of this axis."""
+def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
+    """Unite all terms, channels and other axes, one entry a position of this axis.
+
+    Args:
+        axis: the field's terms.
+        shape: of the tensor.
+        usual: the dimension that counts this axis in a map, for where several might.
+    """
+    rank = len(shape)
     local = [term for term in axis if term.is_local]
     dims = sorted({d for term in local for d in term.over})
     if rank == 4 and len(dims) > 1 and dims[0] == 1:
         dims = dims[1:]  # channels that came from positions
+    if rank == 4 and usual in dims:
+        dims = [usual]
     endless = unite_endless([term.endless for term in local]) if local else None
     if endless and not endless.is_shared:
         endless = endless.spread()
+    if endless and not endless.packed:
+        dims = [endless.dim]
     data = np.full([5] + [1] * rank, EMPTY)
     for term in axis:
         data = np.minimum(data, term.data)
@@ -119,13 +130,14 @@ def axis_field(axis: Axis, rank: int) -> AxisField:
             first, minus_last = reach[:, start : start + period]
             phases = tuple((1 - minus_last - first).clip(0).tolist())
         if endless.packed:
-            shape = (5, *endless.packed)
+            sizes = (5, *endless.packed)
             if data.shape[1] > 1:
                 drop = tuple(
                     i + 1 for i in range(len(endless.packed)) if i != endless.role
                 )
-                data = data.reshape(shape).min(axis=drop)
-    size = endless.size if endless else max(data.shape[1], 1)
+                data = data.reshape(sizes).min(axis=drop)
+    size = shape[dims[0]] if len(dims) == 1 else data.shape[1]
+    size = endless.size if endless else size
     data = np.broadcast_to(data, (5, size)) if data.shape[1] == 1 else data
     return AxisField(
         data[2], -data[3], data[0], -data[1], *unclipped, period, advance, phases,

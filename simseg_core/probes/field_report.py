@@ -37,12 +37,12 @@ class LayerField:
     @cached_property
     def rows(self) -> AxisField:
         """Along the image's height."""
-        return axis_field(self._axes[0], len(self.shape))
+        return axis_field(self._axes[0], self.shape, 2)
 
     @cached_property
     def columns(self) -> AxisField:
         """Along the image's width."""
-        return axis_field(self._axes[1], len(self.shape))
+        return axis_field(self._axes[1], self.shape, 3)
 
     @property
     def size(self) -> tuple[int | None, int | None]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simseg_core.probes.endless import Endless, join_endless, unite_endless
-from simseg_core.probes.field_arrays import grouped, narrow, windowed
+from simseg_core.probes.field_arrays import differs, grouped, narrow, windowed
 from simseg_core.probes.intervals import (
     EMPTY,
     NOTHING,
@@ -165,6 +165,7 @@ class Term:
         data_in: list[int] = []
         data_out: list[int] = []
         over: set[int] = set()
+        split: list[list[int]] = []
         for old, new in regroup(shape, new_shape):
             varies = any(self.data.shape[d + 1] > 1 for d in old)
             data_in += [shape[d] if varies else 1 for d in old]
@@ -172,11 +173,15 @@ class Term:
             if len(old) == len(new) == 1:
                 over.update(new if old[0] in self.over else [])
             elif any(shape[d] > 1 for d in old if d in self.over):
-                over.update(d for d in new if new_shape[d] > 1)
+                split.append([d for d in new if new_shape[d] > 1])
         count = len(self.data)
         full = np.broadcast_to(self.data, (count, *data_in))
         data = narrow(full.reshape(count, *data_out))
         endless = self.endless and self.endless.reshape(shape, new_shape, beside)
+        for dims in split:  # of tokens that become a map, one dimension is this axis
+            if endless and not endless.packed and endless.dim in dims:
+                dims = [endless.dim]
+            over.update([d for d in dims if differs(data, d + 1)] or dims)
         if self.blank is None:
             return Term(data, frozenset(over), endless)
         blank = Term(self.blank[None], frozenset(), None).reshape(shape, new_shape)

@@ -187,6 +187,33 @@ def test_a_map_repeated_by_hand_meets_a_skip_and_keeps_its_numbers():
     assert receptive_field(back, (2, 4, 5)).size == (1, 1)
 
 
+def test_tokens_that_become_a_map_again_keep_rows_and_columns_apart():
+    def tokens(x, first):  # with a class token in front, or without
+        flat = x.flatten(2)
+        flat = torch.cat([flat[..., :first], flat], dim=2)[..., first:]
+        return flat.reshape(x.shape)
+
+    for first in (0, 1):
+
+        def strips(x, first=first):
+            return tokens(F.avg_pool2d(x, 3, 1), first).mean(2, keepdim=True)
+
+        field = receptive_field(Calls(strips), (1, 6, 7))
+        assert (field.rows.is_global, field.columns.is_global) == (True, False)
+        # The corner that the paddings leave empty is nobody's row and column.
+        shifted = Calls(lambda x, n=first: tokens(F.pad(x, (1, -1, -1, 1)), n) + x)
+        field = receptive_field(shifted, (1, 5, 6))
+        assert (len(field.rows.first), len(field.columns.first)) == (5, 6)
+        assert field.rows.last.tolist() == [1, 2, 3, 4, 4]
+
+
+def test_a_field_that_is_the_same_everywhere_is_told_for_every_position():
+    turned = Calls(lambda x: F.adaptive_max_pool2d(x.flip(2), (2, 2)))
+    model = nn.Sequential(turned, nn.Conv2d(1, 1, 3, padding=1))
+    rows = receptive_field(model, (1, 4, 6)).rows
+    assert (rows.first.tolist(), rows.last.tolist()) == ([0, 0], [3, 3])
+
+
 def scores(x):
     tokens = x.flatten(2).mT
     return tokens, tokens @ tokens.mT
