@@ -57,15 +57,15 @@ class SegNet(nn.Module):
 
 
 class Settings(nn.Module):
-    """Reads a stride from a buffer and asks a parameter for its sign."""
+    """Reads a stride from a buffer and asks another for its sign."""
 
     def __init__(self):
         super().__init__()
         self.stride = nn.Buffer(torch.tensor(2))
-        self.scale = nn.Parameter(torch.tensor(0.5))
+        self.scale = nn.Buffer(torch.tensor(0.5))
 
     def forward(self, x):
-        return x[:, :, :: int(self.stride)] if (2 * self.scale).item() > 0 else x
+        return x[:, :, :: int(self.stride)] if self.scale > 0 else x
 
 
 class Counted(nn.Module):
@@ -101,7 +101,7 @@ NETWORKS = {
     "copies side by side": (Calls(lambda x: x.tile(2, 2)[:, :, 1:]), (1, 3, 4)),
     "every pixel twice": (
         nn.Sequential(
-            Calls(lambda x: x.repeat_interleave(2, 2)), nn.Conv2d(1, 1, 3, padding=1)
+            nn.Conv2d(1, 1, 3, padding=1), Calls(lambda x: x.repeat_interleave(2, 2))
         ),
         (1, 4, 5),
     ),
@@ -158,6 +158,8 @@ def test_every_output_agrees_with_single_pixels(name):
             other[:, :, *pixel] += torch.tensor([[-3.0], [3.0]]).repeat(60, 1)
             for index in (model(other) != made).any(0).any(0).nonzero().tolist():
                 seen.setdefault(tuple(index), []).append(pixel)
+    sizes = len(field.rows.first), len(field.columns.first)
+    assert sizes == tuple(made.shape[2:])
     for index in product(*map(range, made.shape[2:])):
         expected = None
         if index in seen:

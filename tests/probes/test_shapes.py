@@ -331,6 +331,11 @@ def test_what_torch_runs_outside_its_python_functions_is_heard():
             r"Conv2d cannot run on input of shape \(1, 1, 8, 8\).*batch first",
         ),
         (
+            lambda: trace_shapes(nn.MaxPool2d(9), (1, 1, 8, 8)),
+            ValueError,
+            "MaxPool2d cannot run .* too small",
+        ),
+        (
             lambda: trace_shapes(
                 nn.Sequential(nn.Conv2d(1, 1, 3), nn.LazyConv2d(4, 3)), (1, 1, 8, 8)
             ),
