@@ -20,7 +20,7 @@ QUIETER := { grep --line-buffered -v 'already satisfied' || true; }
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
-.PHONY: help book chapters chapter serve test check lint format types bench networks lab address clean
+.PHONY: help book chapters chapter serve test check lint format types bench networks claims lab address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -94,6 +94,9 @@ format: $(READY_TEST)  ## format the code, strip outputs from the chapters
 
 bench: $(READY_TEST)  ## run every script in benchmarks/
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+claims: $(READY_BOOK)  ## run the chapters' claims again on seeds they do not show (about an hour)
+	@$(BIN)/python benchmarks/claims_on_other_seeds.py
 
 networks: $(READY_BOOK)  ## train and time all networks alike for the closing chapter (about an hour)
 	@$(BIN)/python benchmarks/compare_networks.py

@@ -1,0 +1,73 @@
+"""Show a figure of a chapter's run on another page.
+
+A page that says ``{chapter-figure} 03_unet unet-predictions`` gets the figure of that
+name, with its alt text, as the run that was checked drew it. The directive's text is
+the caption; the picture links to its chapter. A chapter without a run draws the warning
+of ``chapter_outputs.py``, and here one that names the missing figure.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
+FOLDER = Path(".ran") / "figures"  # made anew with each build, like the runs beside it
+
+
+def find_figure(ran: dict[str, Any], name: str) -> tuple[str, str] | None:
+    """Return SVG and alt text of the figure of this name in a notebook that ran."""
+    for cell in ran["cells"]:
+        shown = cell["metadata"].get("mystnb", {})
+        if shown.get("figure", {}).get("name") != name:
+            continue
+        for output in cell["outputs"]:
+            svg = output.get("data", {}).get("image/svg+xml")
+            if svg:
+                return "".join(svg), shown["image"]["alt"]
+    return None
+
+
+class ChapterFigure(SphinxDirective):
+    """A figure out of a chapter's last run."""
+
+    required_arguments = 2
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Write the picture beside the runs, and refer to it."""
+        chapter, name = self.arguments
+        root = Path(self.env.srcdir)
+        path = root / ".ran" / f"{chapter}.ipynb"
+        self.env.note_dependency(str(path))
+        ran = json.loads(path.read_text()) if path.exists() else {"cells": []}
+        found = find_figure(ran, name)
+        if found is None:
+            logger.warning(
+                "%s has no figure %s to show: run `make chapters` first", chapter, name
+            )
+            return []
+        svg, alt = found
+        picture = FOLDER / f"{name}.svg"
+        (root / FOLDER).mkdir(parents=True, exist_ok=True)
+        (root / picture).write_text(svg)
+        image = nodes.image(uri=f"/{picture.as_posix()}", alt=alt)
+        builder = self.env.app.builder
+        link = builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")
+        figure = nodes.figure("", nodes.reference("", "", image, refuri=link))
+        words, messages = self.parse_inline("\n".join(self.content))
+        figure += nodes.caption("", "", *words)
+        figure["classes"].append("chapter-figure")
+        return [figure, *messages]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("chapter-figure", ChapterFigure)
+    return {"version": "1", "parallel_read_safe": True}
