@@ -30,7 +30,7 @@ from simseg_core.probes._machine import device_name
 from simseg_core.probes.measurement import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "claims-on-other-seeds.json"
+RESULTS = ROOT / "benchmarks" / "claims" / "other-seeds.json"
 # Seeds on which no margin was chosen and which no chapter shows.
 FIRST_SEEDS = (100, 200, 300)
 SEEDS = re.compile(r"^(.*\bSEEDS\b.* else .*)\brange\(3\)", re.MULTILINE)

@@ -16,7 +16,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-RESULTS = Path("benchmarks") / "results" / "claims-on-other-seeds.json"
+RESULTS = Path("benchmarks") / "claims" / "other-seeds.json"
 
 
 def count_held(runs: dict[str, Any]) -> dict[str, tuple[int, int]]:

@@ -2,11 +2,11 @@
 
 Not in the HarDNet paper (Chao et al. 2019, arXiv 1909.00948): it is the segmentation
 network of its authors' repository, PingoLH/FCHarDNet, whose wiring this follows. Layers
-have ReLU, not ReLU6. All resizes are bilinear with align_corners=True.
+have ReLU, not ReLU6. All resizes are bilinear with align_corners=True, each to its
+skip's size, so that odd sizes, which the average poolings round down, come back whole.
 
 Differs from the authors' code:
-    - Any size from 64 on is taken: a map is resized to its skip's size, so that odd
-      sizes, which the average poolings round down, come back whole.
+    - Sizes below the stride of 64 are refused, with a message that says so.
 """
 
 from collections.abc import Sequence

@@ -92,5 +92,7 @@ class HarDBlock(nn.Module):
         """Return the kept layers' maps, concatenated in order."""
         maps = [x]
         for n, layer in enumerate(self.layers, start=1):
-            maps.append(layer(torch.cat([maps[i] for i in links(n)], dim=1)))
+            read = [maps[i] for i in links(n)]
+            # A layer that reads one map needs no copy of it.
+            maps.append(layer(torch.cat(read, dim=1) if len(read) > 1 else read[0]))
         return torch.cat([maps[n] for n in self.kept], dim=1)
