@@ -32,7 +32,7 @@ from simseg_core.probes.measurement import write_json
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "claims" / "other-seeds.json"
 # Seeds on which no margin was chosen and which no chapter shows.
-FIRST_SEEDS = (100, 200, 300)
+FIRST_SEEDS = (100, 300, 400)
 SEEDS = re.compile(r"^(.*\bSEEDS\b.* else .*)\brange\(3\)", re.MULTILINE)
 REFERENCE = re.compile(r"^REFERENCE = .*$", re.MULTILINE)
 CLAIM = re.compile(r"^\s*claim\(", re.MULTILINE)
@@ -75,11 +75,11 @@ def run(path: Path, first: int) -> dict[str, bool]:
     with tempfile.TemporaryDirectory() as folder:  # a chapter saves its timings
         resources = {"metadata": {"path": folder}}
         NotebookClient(notebook, timeout=None, resources=resources).execute()
-    held = {}
+    held: dict[str, bool] = {}
     for cell in notebook.cells:
         for output in cell.outputs:
             for said, words in REPORT.findall(output.get("text", "")):
-                held[words] = said == "shown"
+                held[words] = held.get(words, True) and said == "shown"
     return held
 
 
