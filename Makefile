@@ -20,7 +20,7 @@ QUIETER := { grep --line-buffered -v 'already satisfied' || true; }
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
-.PHONY: help book chapters chapter serve test check lint format types bench networks claims lab address clean
+.PHONY: help book chapters chapter serve test check lint format types bench networks claims gpu-kit lab address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -94,6 +94,14 @@ format: $(READY_TEST)  ## format the code, strip outputs from the chapters
 
 bench: $(READY_TEST)  ## run every script in benchmarks/
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+gpu-kit: $(READY_BOOK)  ## pack the wheels that tools/on_gpu.sh needs on a bare GPU machine
+	@rm -rf .gpu-kit
+	@$(BIN)/python -m pip download -q --no-deps --only-binary=:all: -d .gpu-kit \
+	  --python-version 3.12 --implementation cp --platform manylinux_2_28_x86_64 \
+	  --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 -r requirements-gpu.txt
+	@du -shc .gpu-kit | tail -n 1
+	@echo "== packed into .gpu-kit. Copy the folder there; then: tools/on_gpu.sh OUT"
 
 claims: $(READY_BOOK)  ## run the chapters' claims again on seeds they do not show (about an hour)
 	@$(BIN)/python benchmarks/claims_on_other_seeds.py

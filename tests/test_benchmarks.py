@@ -21,10 +21,13 @@ from simseg_core.probes.device_times import FOLDER, DeviceTimes
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = {
     "attention": 6,
+    "attention_kernels": 6,
     "deeplabv3": 32,
     "hardnet": 32,
     "inference": 16,
+    "launches": 16,
     "receptive_field": 16,
+    "training": 32,
     "unet_resnet34": 32,
 }
 
@@ -50,6 +53,9 @@ def test_each_script_runs_small_and_keeps_its_result(
     if name == "inference":  # it has no peer whose size it must have
         tiny = partial(create_model, preset="tiny")
         monkeypatch.setattr(script, "create_model", tiny)
+    if name == "launches":  # compiling takes a minute; what is timed is not judged
+        eager = partial(torch.compile, backend="eager")
+        monkeypatch.setattr(torch, "compile", eager)
     kept = tmp_path / "results.json"
     size = str(SIZES[name])
     line = [f"bench_{name}.py", "--size", size, "--rounds", "2", "--json", str(kept)]
@@ -149,11 +155,13 @@ def test_a_contributed_file_gets_its_place_and_its_rows(
     (tmp_path / "measured").mkdir()
     page = tmp_path / "page.md"
     page.write_text("\n".join(["# Page", *tool.marks("device times"), "between",
-                               *tool.marks("ratios"), "end", ""]))  # fmt: skip
+                               *tool.marks("ratios"), *tool.marks("training"),
+                               *tool.marks("gpu runs"), "end", ""]))  # fmt: skip
     for name, value in [("FOLDER", tmp_path / "measured"), ("PAGE", page),
                         ("RESULTS", tmp_path), ("ROOT", tmp_path)]:  # fmt: skip
         monkeypatch.setattr(tool, name, value)
-    monkeypatch.setattr(tool, "RESULTS", tmp_path / "none")
+    for name in ("RESULTS", "RUNS"):
+        monkeypatch.setattr(tool, name, tmp_path / "none")
     assert tool.main([str(tmp_path / "mine.json"), "--note", "on battery"]) == 0
     added = DeviceTimes.load(tmp_path / "measured" / given.file_name)
     assert added.note == "on battery"

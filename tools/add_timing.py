@@ -1,12 +1,16 @@
 """Add measured results to the book's page of benchmarks, or write its tables again.
 
     python tools/add_timing.py gpu_timing_YOUR-DEVICE.json [--note "shared machine"]
+    python tools/add_timing.py FOLDER     # what tools/on_gpu.sh wrote
     python tools/add_timing.py            # only write the tables again
 
 A file of `chapters/gpu_timing.ipynb` is checked, put beside the other devices' in
 `simseg_core/measured/`, and shown in `book/benchmarks.md`. The ratios there come from
-`benchmarks/results/`, which the scripts of `benchmarks/` write with `--json`. Nothing
-on the page between the marks is written by hand; a test holds it to the files.
+`benchmarks/results/`, which the scripts of `benchmarks/` write with `--json`. A folder
+of `tools/on_gpu.sh` holds both, and how each part of the run ended, which is kept in
+`benchmarks/gpu_runs/`; all of it is checked before any of it is added, and a rehearsal
+is refused. Nothing on the page between the marks is written by hand; a test holds it
+to the files.
 """
 
 from __future__ import annotations
@@ -21,12 +25,17 @@ from typing import Any
 
 from simseg_core.probes._table import binary
 from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.device_times import FOLDER, DeviceTimes
-from simseg_core.probes.measurement import Measurement, duration
+from simseg_core.probes.device_times import FOLDER, DeviceTimes, file_stem
+from simseg_core.probes.measurement import Measurement, duration, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from side_by_side import keep, read  # noqa: E402
+
 PAGE = ROOT / "book" / "benchmarks.md"
 RESULTS = ROOT / "benchmarks" / "results"
+RUNS = ROOT / "benchmarks" / "gpu_runs"
+RUN_SCHEMA = "simseg device run 1"
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -81,6 +90,8 @@ def ratio_tables(files: list[Path]) -> Iterator[str]:
         yield "| what, input, and against what | time, ratio | rounds | memory |"
         yield "|---|---:|---:|---:|"
         for entry, comparison in zip(entries, found):
+            if "images" in entry:
+                continue  # a training: its own table
             peer, *others = comparison.measurements
             for name in others:
                 low, high = comparison.spread(name)
@@ -91,6 +102,76 @@ def ratio_tables(files: list[Path]) -> Iterator[str]:
                     f"{memory(comparison[peer])} |"
                 )
         yield ""
+        for entry in entries:
+            if entry.get("unavailable"):
+                names = ", ".join(entry["unavailable"])
+                yield f"{entry['title']}: not to be had on this device: {names}.\n"
+
+
+def training_tables(files: list[Path]) -> Iterator[str]:
+    """Write one table a device: images that `fit` learns from in a second."""
+    written = False
+    for path in files:
+        entries = json.loads(path.read_text("utf-8"))["results"].values()
+        trained = [entry for entry in entries if "images" in entry]
+        if not trained:
+            continue
+        written = True
+        found = [Comparison.from_dict(entry["comparison"]) for entry in trained]
+        kinds = list(found[0].measurements)
+        one = found[0][kinds[0]]
+        yield f"### {one.device_name}\n"
+        yield f"Measured on {one.origin}.\n"
+        yield f"| network, images of a call | {' | '.join(kinds)} |"
+        yield "|---|" + "---:|" * len(kinds)
+        for entry, comparison in zip(trained, found):
+            rates = [entry["images"] / comparison[kind].median for kind in kinds]
+            cells = " | ".join(f"{rate:,.0f}" for rate in rates)
+            yield f"| {entry['title']}, {entry['input']} | {cells} |"
+        yield ""
+    if not written:
+        yield "No device has been contributed yet."
+
+
+def run_tables(files: list[Path]) -> Iterator[str]:
+    """Write what ran on each GPU: its tests, and the claims that it trained for."""
+    if not files:
+        yield "No run on a GPU has been contributed yet."
+    for path in files:
+        found = read_run(path)
+        yield f"### {found['device_name']}, {found['date']}\n"
+        yield f"torch {found['torch']}, driver {found['driver']}.\n"
+        yield "| part | how it ended | |"
+        yield "|---|---|---|"
+        for name, part in found["parts"].items():
+            end = "cut off" if part["end"] == "started" else part["end"]
+            yield f"| {name} | {end} | {part.get('line', '')} |"
+        yield ""
+        claims = found["parts"].get("claims", {})
+        for words, held in claims.get("held", {}).items():
+            yield f"- {'Held' if held else 'Did not hold'}: {words}."
+        yield ""
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read the `run.json` of `tools/on_gpu.sh`.
+
+    Raises:
+        ValueError: if it is another file, or a rehearsal's.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no whole JSON file ({error})") from error
+    if not isinstance(found, dict) or found.get("schema") != RUN_SCHEMA:
+        raise ValueError(f"{path} is no run of tools/on_gpu.sh")
+    names = ("device", "device_name", "driver", "torch", "date", "parts")
+    missing = [name for name in names if not found.get(name)]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}")
+    if found.get("rehearsal") is not False:
+        raise ValueError(f"{path} is of a rehearsal, which is no result")
+    return found
 
 
 def tables(text: str) -> str:
@@ -102,6 +183,8 @@ def tables(text: str) -> str:
     parts = {
         "device times": device_tables(sorted(FOLDER.glob("gpu_timing_*.json"))),
         "ratios": ratio_tables(sorted(RESULTS.glob("*.json"))),
+        "training": training_tables(sorted(RESULTS.glob("*.json"))),
+        "gpu runs": run_tables(sorted(RUNS.glob("*.json"))),
     }
     for name, lines in parts.items():
         begin, end = marks(name)
@@ -114,26 +197,63 @@ def tables(text: str) -> str:
     return text
 
 
-def add(path: Path, note: str) -> Path:
-    """Check one file and put it beside the others; give its place."""
+def check_times(path: Path) -> DeviceTimes:
+    """Read device times that may stand in the book.
+
+    Raises:
+        ValueError: if they are faulty, or a rehearsal's.
+    """
     times = DeviceTimes.load(path)
-    if note:
-        times = replace(times, note=note)
-    place = FOLDER / times.file_name
-    times.save(place)
-    place.chmod(0o644)
-    return place
+    if times.sizes.partition(",")[0] not in ("small", "large"):
+        raise ValueError(f"{path} has {times.sizes!r} sizes, which are no result")
+    return times
+
+
+def add(path: Path, note: str) -> list[Path]:
+    """Check one file, or all of a run's folder, and add it; give the new places.
+
+    Raises:
+        ValueError: naming the file that is faulty; then nothing was added.
+    """
+    times, ratios, run = [path], [], None
+    if path.is_dir():
+        run = read_run(path / "run.json")
+        times = sorted(path.glob("gpu_timing_*.json"))
+        ratios = [path / n for n in ("ratios.json", "chapters.json")]
+        ratios = [file for file in ratios if file.exists()]
+    checked = [check_times(file) for file in times]
+    entries = [read(file) for file in ratios]
+    named = {one.device_name for one in checked}
+    named |= {found["device_name"] for found in entries}
+    if run and named - {run["device_name"]}:
+        raise ValueError(f"{path} is of {run['device_name']!r}, but holds {named}")
+    places = []
+    for one in checked:
+        one = replace(one, note=note) if note else one
+        places.append(FOLDER / one.file_name)
+        one.save(places[-1])
+        places[-1].chmod(0o644)
+    if run:
+        name = f"{file_stem(run['device'], run['device_name'])}.json"
+        places.append(RUNS / name)
+        write_json(run, places[-1])
+        places[-1].chmod(0o644)
+        for found in entries:
+            places.append(RESULTS / name)
+            keep(places[-1], found["results"], note)
+    return list(dict.fromkeys(places))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Add what is given, then write the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE_OR_FOLDER")
     parser.add_argument("--note", default="", help="what a reader must know about it")
     asked = parser.parse_args(argv)
     try:
         for path in asked.files:
-            print(f"added {add(path, asked.note).relative_to(ROOT)}")
+            for place in add(path, asked.note):
+                print(f"added {place.relative_to(ROOT)}")
         PAGE.write_text(tables(PAGE.read_text("utf-8")), "utf-8")
     except (OSError, ValueError) as error:
         print(f"{error}. Nothing was changed on the page.", file=sys.stderr)

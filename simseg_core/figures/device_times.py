@@ -28,15 +28,17 @@ def draw_device_times(
     *,
     mode: str | None = None,
     stored: Sequence[DeviceTimes] = (),
+    this_run: bool = True,
     title: str = "Time of each block",
 ) -> Figure:
     """Draw each block's forward pass and training step, on a logarithmic axis.
 
     Args:
-        times: of the reader's device.
+        times: of the reader's device, or of another.
         mode: which of its modes; None takes the first.
         stored: of other devices or other days; the training steps of blocks of the same
             name and input are drawn hollow, each file's origin below the figure.
+        this_run: whether `times` were just measured; the words below say so.
         title: what is shown.
 
     Raises:
@@ -49,7 +51,8 @@ def draw_device_times(
         )
     blocks = times.modes[mode]
     rows = {name: row for row, name in enumerate(blocks)}
-    notes = [f"This run, {mode}: {times.origin}"]
+    which = "This run" if this_run else "Stored, not this run"
+    notes = [f"{which}, {mode}: {times.origin}"]
     with style():
         figure, axes = new_figure(height=2.2 + 0.3 * len(blocks) + 0.35 * len(stored))
         for key, marker, colour in (

@@ -1,7 +1,9 @@
 """The machine under a measurement: its clock, its name, its versions."""
 
 import platform
+import subprocess
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 
@@ -155,4 +157,17 @@ def versions() -> dict[str, str]:
         tuned = "tuned" if torch.backends.cudnn.benchmark else "not tuned"
         found["cuda"] = str(torch.version.cuda or torch.version.hip)
         found["cudnn"] = f"{torch.backends.cudnn.version()}, {tuned}"
+        if driver := _driver():
+            found["driver"] = driver
     return found
+
+
+@cache
+def _driver() -> str:
+    """Version of NVIDIA's driver, as its own tool tells it; "" where there is none."""
+    asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout.strip().partition("\n")[0] if told.returncode == 0 else ""

@@ -22,10 +22,20 @@ from simseg_core.probes.measurement import (
     write_json,
 )
 
-__all__ = ["BlockTimes", "DeviceTimes", "stored_times"]
+__all__ = ["BlockTimes", "DeviceTimes", "file_stem", "stored_times"]
 
 SCHEMA = "simseg device times 1"
 FOLDER = Path(__file__).resolve().parents[1] / "measured"
+
+
+def file_stem(device: str, device_name: str) -> str:
+    """Write a device as part of a file's name.
+
+    >>> file_stem("cuda:0", "NVIDIA H100 80GB HBM3")
+    'cuda-nvidia-h100-80gb-hbm3'
+    """
+    kind = device.partition(":")[0]
+    return re.sub(r"[^a-z0-9]+", "-", f"{kind} {device_name}".lower()).strip("-")
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,13 +90,18 @@ class DeviceTimes:
         return self._first.device_name
 
     @property
+    def date(self) -> str:
+        """The day it was measured; "" if nobody noted it."""
+        return self._first.date
+
+    @property
     def origin(self) -> str:
         """Device, day, versions and note: for below a figure or a table."""
         first = self._first
         parts = [
             f"{first.device}: {first.device_name}",
             threaded(first.threads),
-            f"torch {first.versions['torch']}",
+            first.software,
             first.date or "date unknown",
         ]
         return ", ".join(parts + ([self.note] if self.note else []))
@@ -102,9 +117,7 @@ class DeviceTimes:
         >>> DeviceTimes("small", {"a": {"ReLU": block}}, {"a": peak}).file_name
         'gpu_timing_cpu-some-cpu-2.json'
         """
-        kind = self.device.partition(":")[0]
-        name = re.sub(r"[^a-z0-9]+", "-", f"{kind} {self.device_name}".lower())
-        return f"gpu_timing_{name.strip('-')}.json"
+        return f"gpu_timing_{file_stem(self.device, self.device_name)}.json"
 
     def roofline(self, mode: str, names: Iterable[str] | None = None) -> Roofline:
         """Place the forward pass of these blocks, or all, under their mode's ceilings.
@@ -129,7 +142,7 @@ class DeviceTimes:
             "schema": SCHEMA,
             "device": self.device,
             "device_name": self.device_name,
-            "date": self._first.date,
+            "date": self.date,
             "versions": dict(self._first.versions),
             "note": self.note,
             "sizes": self.sizes,

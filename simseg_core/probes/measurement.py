@@ -58,9 +58,14 @@ class Measurement:
         """Where and when it was measured, and with what: for below a figure."""
         return (
             f"{self.device}: {self.device_name}, {threaded(self.threads)}, "
-            f"{self.dtype}, "
-            f"torch {self.versions['torch']}, {self.date or 'date unknown'}"
+            f"{self.dtype}, {self.software}, {self.date or 'date unknown'}"
         )
+
+    @property
+    def software(self) -> str:
+        """What computed it: torch and, on a GPU, the driver, with their versions."""
+        driver = self.versions.get("driver")
+        return f"torch {self.versions['torch']}" + (f", driver {driver}" * bool(driver))
 
     @property
     def median(self) -> float:

@@ -1,0 +1,75 @@
+"""Images a second of `fit`: in float32, with products in TF32, and under bfloat16.
+
+    python benchmarks/bench_training.py [--size 64] [--device cuda]
+
+The same network, images and steps. The images are composed before the clock starts, so
+that the loop is timed and not the painter. On a CPU TF32 does not exist, and bfloat16
+is slow where the processor has no instructions for it.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from side_by_side import main, side_by_side
+
+from simseg_core import create_model
+from simseg_core.data import Street
+from simseg_core.training import fit
+
+STEPS, BATCH = 10, 8  # of one timed call
+NETWORKS = ("unet_residual", "unet_resnet34")
+
+
+@contextmanager
+def products(in_tf32: bool) -> Iterator[None]:
+    """Let convolutions and matrix products round float32 to TF32, or forbid it."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if in_tf32 else "highest")
+    try:
+        with torch.backends.cudnn.flags(allow_tf32=in_tf32):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def bench(size: int, rounds: int = 5) -> dict[str, dict[str, Any]]:
+    """Time a few steps of `fit`, warmed up, for each network."""
+    device = torch.empty(0).device
+    with torch.device("cpu"):  # a data set gives its images there
+        street = Street("train", size=size, length=4 * BATCH)
+        scenes = [street[index] for index in range(len(street))]
+
+    def trained(name: str, amp: torch.dtype | bool, in_tf32: bool) -> Callable:
+        model = create_model(name, preset="small", num_classes=len(street.classes))
+
+        def run() -> None:
+            options = {"steps": STEPS, "batch_size": BATCH, "progress": False}
+            cpu = torch.device("cpu")  # and its order is drawn there
+            with torch.enable_grad(), products(in_tf32), cpu:
+                fit(model, scenes, amp=amp, device=device, **options)
+
+        return run
+
+    entries = {}
+    for name in NETWORKS:
+        competitors = {
+            "float32": trained(name, False, False),
+            "TF32": trained(name, False, True),
+            "bfloat16": trained(name, torch.bfloat16, False),
+        }
+        if device.type == "cpu":
+            del competitors["TF32"]
+        entry = side_by_side(f"fit, {name}", competitors, rounds=rounds)
+        entry["input"] = f"{BATCH}x3x{size}x{size}, {STEPS} steps"
+        entry["images"] = STEPS * BATCH
+        for kind, one in entry["comparison"]["measurements"].items():
+            print(f"{kind}: {entry['images'] / one['median']:.0f} images/s")
+        entries[f"training, {name}"] = entry
+    return entries
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__, 64, bench))

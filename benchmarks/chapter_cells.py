@@ -1,0 +1,127 @@
+"""Run a part of a chapter as a plain script: no Jupyter, and no cell that it needs not.
+
+A machine that is lent for minutes has no time for a whole chapter, and may have no
+Jupyter. `needed` finds, by the names that cells assign and read, which cells stand
+behind some of them; `run` executes those in order, with other settings where asked.
+"""
+
+import ast
+import json
+import symtable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def code_cells(name: str) -> list[str]:
+    """Return the code of a chapter's cells, without set-up and IPython's own lines."""
+    cells = json.loads((ROOT / "chapters" / f"{name}.ipynb").read_text("utf-8"))[
+        "cells"
+    ]
+    found = []
+    for cell in cells:
+        tags = cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "code" and "setup" not in tags:
+            lines = "".join(cell["source"]).splitlines()
+            found.append("\n".join(line for line in lines if not line.startswith("%")))
+    return found
+
+
+def needed(cells: Sequence[str], targets: Iterable[int]) -> list[int]:
+    """Return the targets and all cells before them that they stand on, in order.
+
+    What only changes an object that another cell made, without assigning a name, is
+    not seen: such a cell has to be a target itself.
+
+    >>> needed(["a = 1", "b = 2", "print(b)", "c = [a for b in 'x']"], [3])
+    [0, 3]
+    """
+    read, assigned = zip(*map(_names, cells))
+    kept = set(targets)
+    last, size = max(kept), 0
+    while len(kept) > size:
+        size = len(kept)
+        wanted: set[str] = set()
+        for index in range(last, -1, -1):
+            if index in kept or assigned[index] & wanted:
+                kept.add(index)
+                wanted |= read[index]
+        # A function may call one that a later cell defines.
+        wanted -= set().union(*(assigned[index] for index in kept))
+        kept |= {index for index in range(last) if assigned[index] & wanted}
+    return sorted(kept)
+
+
+def _names(code: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell reads from others, and those that it assigns."""
+    table = symtable.symtable(code, "cell", "exec")
+    of_module = {s.get_name() for s in table.get_symbols()} | _read_inside(table)
+    own = {s.get_name() for s in table.get_symbols() if s.is_assigned()}
+    read: set[str] = set()
+    assigned: set[str] = set()
+    for statement in ast.parse(code).body:
+        names = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+        loaded = {n.id for n in names if isinstance(n.ctx, ast.Load)} & of_module
+        # Only at the cell's own level: a loop variable of a comprehension is no name.
+        stored = _stored(statement) & own
+        if isinstance(statement, ast.AugAssign):  # its target is read too
+            loaded |= stored
+        elif isinstance(statement, ast.For | ast.With):
+            loaded -= stored  # assigned by its first line, read in its body
+        elif isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            stored = {statement.name}
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            stored = {(a.asname or a.name).split(".")[0] for a in statement.names}
+        read |= loaded - assigned
+        assigned |= stored
+    return read, assigned
+
+
+def _stored(statement: ast.stmt) -> set[str]:
+    names = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
+
+
+def _read_inside(table: symtable.SymbolTable) -> set[str]:
+    """Return the names of the module that functions and comprehensions read."""
+    found: set[str] = set()
+    for child in table.get_children():
+        found |= {s.get_name() for s in child.get_symbols() if s.is_global()}
+        found |= _read_inside(child)
+    return found
+
+
+def run(
+    cells: Sequence[str],
+    *,
+    settings: Mapping[str, Any],
+    before: Callable[[int], None] = lambda index: None,
+) -> dict[str, Any]:
+    """Execute cells in order; return the names that they left.
+
+    Args:
+        cells: their code.
+        settings: name -> the value that it has from the cell on which assigns it, in
+            place of the chapter's own.
+        before: called with each cell's number before it runs.
+
+    Raises:
+        ValueError: if no cell assigns one of the settings.
+    """
+    space: dict[str, Any] = {"__name__": "__chapter__"}
+    left = dict(settings)
+    for index, code in enumerate(cells):
+        before(index)
+        tree = ast.parse(code)
+        for statement in tree.body:
+            part = ast.Module([statement], [])
+            exec(compile(part, f"<cell {index}>", "exec"), space)
+            if isinstance(statement, ast.Assign):
+                for name in _stored(statement) & set(settings):
+                    space[name] = settings[name]
+                    left.pop(name, None)
+    if left:
+        raise ValueError(f"no cell assigns {', '.join(left)}")
+    return space
