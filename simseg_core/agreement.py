@@ -1,16 +1,108 @@
 """Do model, images and labels agree? If not, an error says what to change."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from simseg_core.metrics import check_labels
+from simseg_core.data.pairs import Pair
+from simseg_core.metrics import check_class_count, check_labels
 
-__all__ = ["centre_crop", "check_loss", "match_labels", "match_names", "run_model"]
+__all__ = ["Agreement", "centre_crop", "check_loss", "check_weights", "match_names"]
+
+# A multiple of every usual stride, so that it changes no remainder on the way.
+_ADDED = 192
 
 
-def run_model(model: nn.Module, images: Tensor) -> Tensor:
+class Agreement:
+    """Runs a model on batches, and gives its logits with the labels they speak of.
+
+    Logits are as large as the label. Where they are smaller, they may be the image's
+    centre (valid convolutions lose the border) or the whole image, coarser (strides).
+    The sizes alone do not tell: 32 -> 16 is what a small valid U-Net gives, and what a
+    stride of 2 gives. So the model is run once on an image that is larger by 192
+    pixels: logits of the centre are larger by 192 then, coarser ones by less.
+
+    Args:
+        model: images ``(B, C, H, W)`` -> logits ``(B, num_classes, h, w)``.
+        device: where the model is.
+        ignore_index: label of the pixels that do not count.
+    """
+
+    def __init__(
+        self, model: nn.Module, device: torch.device, ignore_index: int
+    ) -> None:
+        self.model, self.device, self.ignore_index = model, device, ignore_index
+        floats = (p.dtype for p in model.parameters() if p.is_floating_point())
+        self._dtype = next(floats, None)
+        self._keeps_scale = False
+
+    def __call__(self, batch: Pair | Exception) -> Pair:
+        """Give logits ``(B, num_classes, h, w)`` and their labels ``(B, h, w)``.
+
+        Args:
+            batch: what `simseg_core.data.pairs.stack_pairs` returned.
+
+        Raises:
+            ValueError: if images, labels and model do not fit each other.
+            TypeError: if the data set gives no pairs, or the model no logits.
+        """
+        if isinstance(batch, Exception):
+            raise batch
+        images, labels = batch
+        # The type first: Apple's GPUs take no float64.
+        images = images.to(self._dtype or images.dtype).to(self.device)
+        moved = labels.to(self.device)
+        logits = _run(self.model, images)
+        num_classes, h, w = logits.shape[1:]
+        check_class_count(num_classes)
+        if labels.shape[-2:] != (h, w):
+            self._check_crop(images, labels, logits)
+            labels, moved = (centre_crop(each, (h, w)) for each in (labels, moved))
+        # Those that were not moved: so that nothing waits for the device.
+        check_labels(labels, num_classes, ignore_index=self.ignore_index)
+        return logits, moved
+
+    def _check_crop(self, images: Tensor, labels: Tensor, logits: Tensor) -> None:
+        (H, W), (h, w) = labels.shape[-2:], logits.shape[-2:]
+        covered = h <= H and w <= W
+        if not covered or images.shape[-2:] != (H, W):
+            raise ValueError(
+                f"labels of shape {tuple(labels.shape)} do not cover logits of shape "
+                f"{tuple(logits.shape)}: labels are (B, H, W) at the size of the "
+                f"images, here {tuple(images.shape)}"
+            )
+        if not self._keeps_scale:
+            self._check_scale(images, logits)
+            self._keeps_scale = True
+
+    def _check_scale(self, images: Tensor, logits: Tensor) -> None:
+        """Refuse a model whose logits do not grow with the image, pixel by pixel."""
+        (H, W), (h, w) = images.shape[-2:], logits.shape[-2:]
+        told = (
+            f"the logits are {h}x{w} and the labels {H}x{W}. Where they are a coarser "
+            "map of the whole image, end the model's forward with "
+            'F.interpolate(logits, size=images.shape[-2:], mode="bilinear")'
+        )
+        try:
+            larger = _run_larger(self.model, images)
+        except Exception as error:
+            raise ValueError(
+                f"{told}; where they are the image's centre, crop the labels to them "
+                f"in the data set. Which of both cannot be told, for the model does "
+                f"not take {H + _ADDED}x{W + _ADDED} ({error})"
+            ) from error
+        if larger.shape[-2:] != (h + _ADDED, w + _ADDED):
+            raise ValueError(
+                f"{told}. (Only what valid convolutions take off the border is cropped "
+                f"from labels: then {H + _ADDED}x{W + _ADDED} would give "
+                f"{h + _ADDED}x{w + _ADDED}, and gives "
+                f"{larger.shape[-2]}x{larger.shape[-1]}.)"
+            )
+
+
+def _run(model: nn.Module, images: Tensor) -> Tensor:
     """Return the logits ``(B, num_classes, h, w)`` of images ``(B, C, H, W)``.
 
     Raises:
@@ -34,23 +126,17 @@ def run_model(model: nn.Module, images: Tensor) -> Tensor:
     return logits
 
 
-def match_labels(labels: Tensor, logits: Tensor, ignore_index: int) -> Tensor:
-    """Return the labels ``(B, h, w)`` that the logits ``(B, C, h, w)`` speak about.
-
-    Valid convolutions lose the border, so the centre of the label is kept.
-
-    Raises:
-        ValueError: if the label is smaller than the logits or holds a wrong number.
-    """
-    size, wanted = labels.shape[-2:], logits.shape[-2:]
-    if labels.ndim != 3 or size[0] < wanted[0] or size[1] < wanted[1]:
-        raise ValueError(
-            f"labels of shape {tuple(labels.shape)} do not cover logits of shape "
-            f"{tuple(logits.shape)}: labels are (B, H, W) at the images' size"
-        )
-    labels = centre_crop(labels, (wanted[0], wanted[1])).long()
-    check_labels(labels, logits.shape[1], ignore_index=ignore_index)
-    return labels
+@torch.no_grad()
+def _run_larger(model: nn.Module, images: Tensor) -> Tensor:
+    """Run the model on one larger image of zeros, and leave no trace in it."""
+    (_, C, H, W), training = images.shape, [m for m in model.modules() if m.training]
+    model.eval()  # no running statistics, no dropout
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            return _run(model, images.new_zeros(1, C, H + _ADDED, W + _ADDED))
+    finally:
+        for module in training:
+            module.training = True
 
 
 def match_names(classes: Sequence[str] | None, logits: Tensor) -> Sequence[str]:
@@ -64,7 +150,8 @@ def match_names(classes: Sequence[str] | None, logits: Tensor) -> Sequence[str]:
     if len(names) != num_classes:
         raise ValueError(
             f"the model gives {num_classes} classes, but the data set names "
-            f"{len(names)}: build the model with num_classes={len(names)}"
+            f"{len(names)}: build the model with num_classes={len(names)}, or say "
+            f"classes= with {num_classes} names if these are names of something else"
         )
     return names
 
@@ -80,13 +167,27 @@ def centre_crop(label: Tensor, size: tuple[int, int]) -> Tensor:
     return label[..., top : top + h, left : left + w]
 
 
-def check_loss(loss: Tensor, step: int, labels: Tensor, ignore_index: int) -> None:
+def check_weights(weights: Tensor | None, num_classes: int) -> None:
+    """Refuse class weights that are more or fewer than the model's classes.
+
+    Raises:
+        ValueError: naming both numbers.
+    """
+    if weights is not None and tuple(weights.shape) != (num_classes,):
+        raise ValueError(
+            f"class_weights of shape {tuple(weights.shape)}, but the model gives "
+            f"{num_classes} classes: one weight each, "
+            f"inverse_sqrt_frequency(dataset, num_classes={num_classes})"
+        )
+
+
+def check_loss(loss: float, step: int, labels: Tensor, ignore_index: int) -> None:
     """Stop at the first loss that is not finite, before it reaches the weights.
 
     Raises:
         FloatingPointError: naming the step and the likely cause.
     """
-    if torch.isfinite(loss):
+    if math.isfinite(loss):
         return
     if (labels == ignore_index).all():
         cause = (
@@ -98,7 +199,7 @@ def check_loss(loss: Tensor, step: int, labels: Tensor, ignore_index: int) -> No
             "the model's output is not finite: lower max_lr, look for NaN in the "
             "images, or switch mixed precision off"
         )
-    raise FloatingPointError(f"the loss is {loss.item()} at step {step}: {cause}")
+    raise FloatingPointError(f"the loss is {loss} at step {step}: {cause}")
 
 
 def _advice(message: str, images: Tensor) -> str | None:

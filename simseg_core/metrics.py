@@ -23,9 +23,16 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-__all__ = ["BoundaryIoU", "ScoreMeter", "Scores", "boundary", "check_labels"]
+from simseg_core.data.pairs import IGNORE_INDEX
 
-IGNORE_INDEX = 255  # the field's void label: PASCAL VOC, Cityscapes
+__all__ = [
+    "BoundaryIoU",
+    "ScoreMeter",
+    "Scores",
+    "boundary",
+    "check_class_count",
+    "check_labels",
+]
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,8 @@ class Scores:
 
     Attributes:
         iou: intersection over union of each class, by name.
-        boundary_iou: the same for the pixels near each class's contour.
+        boundary_iou: the same for the pixels near each class's contour; empty where
+            it was not asked for.
         pixel_accuracy: share of labelled pixels that are right.
     """
 
@@ -53,8 +61,9 @@ class Scores:
         return _mean(self.boundary_iou)
 
     def __str__(self) -> str:
+        outlines = f"boundary mIoU {self.boundary_miou:.3f}, "
         return (
-            f"mIoU {self.miou:.3f}, boundary mIoU {self.boundary_miou:.3f}, "
+            f"mIoU {self.miou:.3f}, {outlines if self.boundary_iou else ''}"
             f"pixel accuracy {self.pixel_accuracy:.3f}; IoU: "
             + ", ".join(f"{name} {value:.3f}" for name, value in self.iou.items())
         )
@@ -64,10 +73,14 @@ class ScoreMeter:
     """Collects predictions batch by batch; `compute` scores all of them together.
 
     Args:
-        classes: the classes' names, in the order of their numbers.
+        classes: the classes' names, in the order of their numbers; two or more.
         ignore_index: label of the pixels that count nowhere.
         dilation_ratio: width of the boundary band as a share of the image's diagonal;
             2 % in the paper.
+        boundary: whether to score boundary IoU too.
+
+    Raises:
+        ValueError: if there are fewer than two classes.
 
     >>> meter = ScoreMeter(["sky", "pole"], dilation_ratio=0.02)
     >>> label = torch.tensor([[[0, 0, 1, 255]]])
@@ -82,17 +95,20 @@ class ScoreMeter:
         *,
         ignore_index: int = IGNORE_INDEX,
         dilation_ratio: float = 0.02,
+        boundary: bool = True,
     ) -> None:
         self.classes = tuple(classes)
+        check_class_count(len(self.classes))
         self.ignore_index = ignore_index
         self._confusion = MulticlassConfusionMatrix(
             len(self.classes),
             ignore_index=ignore_index,
             validate_args=False,  # `check_labels` says the same more clearly
         )
-        self._boundary = BoundaryIoU(
+        outlines = BoundaryIoU(
             len(self.classes), ignore_index=ignore_index, dilation_ratio=dilation_ratio
         )
+        self._boundary = outlines if boundary else None
 
     def update(self, prediction: Tensor, label: Tensor) -> None:
         """Add a batch: predicted and true class numbers, both ``(B, H, W)``.
@@ -103,19 +119,27 @@ class ScoreMeter:
         _check_pair(prediction, label)
         check_labels(label, len(self.classes), ignore_index=self.ignore_index)
         check_labels(prediction, len(self.classes), what="predicted value")
+        self.count(prediction.long(), label.long())
+
+    def count(self, prediction: Tensor, label: Tensor) -> None:
+        """Add a batch that is known to be sound: `update` without its checks.
+
+        Every check waits for the device, so that a GPU would stand still in between.
+        """
         self._confusion.to(label.device).update(prediction, label)
-        self._boundary.to(label.device).update(prediction, label)
+        if self._boundary is not None:
+            self._boundary.to(label.device).update(prediction, label)
 
     def compute(self) -> Scores:
         """Score everything collected so far."""
-        confusion = (
-            self._confusion.compute().double()
-        )  # rows: label, columns: predicted
+        # Rows: label, columns: predicted. Apple's GPUs have no float64: the CPU first.
+        confusion = self._confusion.compute().cpu().double()
         hits = confusion.diag()
         iou = hits / (confusion.sum(0) + confusion.sum(1) - hits)  # 0 / 0 is NaN
+        outlines = self._boundary
         return Scores(
             iou=self._by_name(iou),
-            boundary_iou=self._by_name(self._boundary.compute()),
+            boundary_iou=self._by_name(outlines.compute()) if outlines else {},
             pixel_accuracy=float(hits.sum() / confusion.sum()),
         )
 
@@ -154,16 +178,24 @@ class BoundaryIoU(Metric):
 
     def update(self, prediction: Tensor, label: Tensor) -> None:
         """Add a batch: predicted and true class numbers, both ``(B, H, W)``."""
+        prediction, label = prediction.long(), label.long()
         distance = max(1, round(self.dilation_ratio * math.hypot(*label.shape[-2:])))
-        classes = torch.arange(self.num_classes, device=label.device)[:, None, None]
-        void = label[:, None] == self.ignore_index  # (B, 1, H, W)
-        # Void may be any class: it puts no contour beside itself, then counts nowhere.
-        predicted, true = (
-            boundary((pixels[:, None] == classes) | void, distance) & ~void
-            for pixels in (prediction, label)
-        )  # (B, C, H, W) each
-        self.intersection += (predicted & true).sum((0, 2, 3))
-        self.union += (predicted | true).sum((0, 2, 3))
+        void = label == self.ignore_index
+        near_predicted, near_true = (
+            _near_contour(numbers, void, distance) for numbers in (prediction, label)
+        )  # (B, H, W) each
+        hits = near_predicted & near_true & (prediction == label)
+        both = self._count(label, hits)
+        self.intersection += both
+        self.union += self._count(prediction, near_predicted) - both
+        self.union += self._count(label, near_true)
+
+    def _count(self, numbers: Tensor, where: Tensor) -> Tensor:
+        """Count the pixels of each class among some: -> ``(num_classes,)``."""
+        where = where & (numbers >= 0) & (numbers < self.num_classes)
+        elsewhere = self.num_classes  # a bin of its own is quicker than a selection
+        counts = numbers.where(where, elsewhere).flatten().bincount(minlength=elsewhere)
+        return counts[:elsewhere]
 
     def compute(self) -> Tensor:
         """Return the boundary IoU of each class; NaN where a class never occurs."""
@@ -193,6 +225,69 @@ def boundary(mask: Tensor, distance: int) -> Tensor:
     near = F.max_pool2d(outside, (window, 1), stride=1)
     near = F.max_pool2d(near, (1, window), stride=1)
     return mask & (near > 0)
+
+
+def _near_contour(numbers: Tensor, void: Tensor, distance: int) -> Tensor:
+    """Keep the pixels of every class within `distance` of its contour, at once.
+
+    That is `boundary` of each class's mask, void counted into it, and void taken out
+    again. A pixel is off the contour if the square window around it stays inside the
+    image and holds no other class: if the window's greatest number is its smallest.
+
+    Args:
+        numbers: class numbers, ``(B, H, W)``.
+        void: bool, ``(B, H, W)``: may be any class, so it puts no contour beside it.
+        distance: in pixels.
+
+    Returns:
+        Bool, ``(B, H, W)``.
+    """
+    near = ~void
+    H, W = numbers.shape[-2:]
+    if min(H, W) <= 2 * distance:  # no window stays inside
+        return near
+    # The smallest is the greatest of the negatives; void is smaller than any of both.
+    numbers = numbers.int()
+    both = torch.stack([numbers, -numbers]).masked_fill_(
+        void, torch.iinfo(torch.int32).min
+    )
+    for axis in (-2, -1):
+        both = _running_maximum(both, 2 * distance + 1, axis)
+    greatest, smallest = both[0], -both[1]
+    near[:, distance:-distance, distance:-distance] &= greatest != smallest
+    return near
+
+
+def _running_maximum(values: Tensor, window: int, axis: int) -> Tensor:
+    """Give the maximum of each window along an axis, in log2(window) passes.
+
+    >>> _running_maximum(torch.tensor([3, 1, 2, 0, 5]), window=3, axis=0)
+    tensor([3, 2, 5])
+    """
+    width = 1  # of the windows that `values` holds the maxima of
+    while width < window:
+        step = min(width, window - width)
+        kept = values.shape[axis] - step
+        values = torch.maximum(
+            values.narrow(axis, 0, kept), values.narrow(axis, step, kept)
+        )
+        width += step
+    return values
+
+
+def check_class_count(num_classes: int) -> None:
+    """Refuse a single class, which every pixel would be right about.
+
+    Raises:
+        ValueError: saying what to build instead.
+    """
+    if num_classes < 2:
+        raise ValueError(
+            f"{num_classes} class leaves nothing to tell apart: every pixel would be "
+            "right. One object needs two, itself and the background (num_classes=2); "
+            "a single logit per pixel needs a loop of your own, with "
+            "binary_cross_entropy_with_logits"
+        )
 
 
 def check_labels(
@@ -232,6 +327,12 @@ def _check_pair(prediction: Tensor, label: Tensor) -> None:
             f"{tuple(prediction.shape)} and {tuple(label.shape)}: take the argmax of "
             "logits over their channels first, and crop the label to the logits"
         )
+    for name, numbers in {"prediction": prediction, "label": label}.items():
+        if numbers.is_floating_point() or numbers.is_complex():
+            raise ValueError(
+                f"the {name} must hold whole class numbers, got {numbers.dtype}: a "
+                "mask through ToTensor is divided by 255, read it without"
+            )
 
 
 def _mean(values: dict[str, float]) -> float:

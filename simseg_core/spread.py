@@ -150,6 +150,10 @@ def _column(heading: str, place: int) -> Column:
 
 def _measure(scores: Scores, measure: str) -> float:
     overall = ("miou", "boundary_miou", "pixel_accuracy")
+    if measure == "boundary_miou" and not scores.boundary_iou:
+        raise ValueError(
+            "boundary IoU was not scored: leave boundary=False out of evaluate"
+        )
     if measure in overall:
         return float(getattr(scores, measure))
     if measure in scores.iou:

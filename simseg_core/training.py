@@ -15,8 +15,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler
 from tqdm.auto import tqdm
 
-from simseg_core.agreement import check_loss, match_labels, match_names, run_model
-from simseg_core.metrics import IGNORE_INDEX, ScoreMeter, Scores, check_labels
+from simseg_core.agreement import Agreement, check_loss, check_weights, match_names
+from simseg_core.data.pairs import (
+    Pair,
+    check_collection,
+    class_names,
+    ignored_label,
+    label_tensor,
+    split_pair,
+    stack_pairs,
+)
+from simseg_core.metrics import ScoreMeter, Scores, check_labels
 from simseg_core.spread import SeedRuns
 
 __all__ = [
@@ -50,7 +59,7 @@ def fit(
     batch_size: int = 8,
     max_lr: float = 6e-3,
     class_weights: Tensor | None = None,
-    ignore_index: int = IGNORE_INDEX,
+    ignore_index: int | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
     amp: bool | torch.dtype = False,
@@ -59,15 +68,22 @@ def fit(
 ) -> History:
     """Train `model` in place for `steps` batches; it ends in evaluation mode.
 
+    So it does when training ends early, by an error or by Ctrl-C. The exception then
+    carries what was recorded until there, as `error.history`; in a notebook it is
+    reached by ``import sys; sys.last_value.history``.
+
     Args:
         model: images ``(B, C, H, W)`` -> logits ``(B, num_classes, h, w)``. Where the
-            logits are smaller (valid convolutions), the label's centre is used.
+            logits lack a border (valid convolutions), the label's centre is used;
+            logits of a lower resolution are refused.
         dataset: indexable pairs of image ``(C, H, W)`` and label ``(H, W)``.
         steps: number of batches; the data set is reshuffled whenever it is used up.
         batch_size: images a step.
         max_lr: peak of the one-cycle schedule.
         class_weights: float, ``(num_classes,)``, see `inverse_sqrt_frequency`.
-        ignore_index: label of the pixels that no loss is taken of.
+        ignore_index: label of the pixels that no loss is taken of. None takes
+            `dataset.ignore_index`, also of a subset or wrapper of that data set, else
+            255; a number given here takes precedence over the data set's.
         seed: of the images' order and dropout; torch's own state stays as it was.
         device: where to train; None picks the accelerator if there is one.
         amp: mixed precision; True picks the type, or give torch.bfloat16 or .float16.
@@ -79,38 +95,52 @@ def fit(
 
     Raises:
         ValueError: if images, labels and logits do not fit each other.
+        TypeError: if the data set gives no pairs of tensors, or the model no logits.
         FloatingPointError: if the loss is not finite; the error names the step.
     """
     device = pick_device(device)
     batches = _batches(dataset, steps, batch_size, num_workers)
-    model.to(device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=max_lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=steps)
-    criterion = nn.CrossEntropyLoss(class_weights, ignore_index=ignore_index).to(device)
-    dtype = _amp_dtype(amp, device)
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+    ignore_index = ignored_label(dataset, ignore_index)
     history = History()
+    try:
+        model.to(device).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=max_lr)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr, total_steps=steps
+        )
+        if class_weights is not None:
+            # Apple's GPUs have no float64.
+            class_weights = torch.as_tensor(class_weights, dtype=torch.float32)
+        criterion = nn.CrossEntropyLoss(class_weights, ignore_index=ignore_index)
+        criterion.to(device)
+        dtype = _amp_dtype(amp, device)
+        scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+        agree = Agreement(model, device, ignore_index)
 
-    with _seeded(seed):
-        bar = tqdm(batches, disable=not progress, desc="training", unit="step")
-        for step, (images, labels) in enumerate(bar):
-            images, labels = images.to(device), labels.to(device)
-            with torch.autocast(device.type, dtype, enabled=dtype is not None):
-                logits = run_model(model, images)
-                labels = match_labels(labels, logits, ignore_index)
-                loss = criterion(logits.float(), labels)
-            check_loss(loss, step, labels, ignore_index)
+        with _seeded(seed):
+            bar = tqdm(batches, disable=not progress, desc="training", unit="step")
+            for step, batch in enumerate(bar):
+                with torch.autocast(device.type, dtype, enabled=dtype is not None):
+                    logits, labels = agree(batch)
+                    check_weights(class_weights, logits.shape[1])
+                    loss = criterion(logits.float(), labels)
+                value = loss.item()  # the one wait for the device in a step
+                check_loss(value, step, labels, ignore_index)
 
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
+                optimizer.zero_grad(set_to_none=True)
+                scaler.scale(loss).backward()
+                scaler.step(optimizer)
+                scaler.update()
 
-            history.losses.append(loss.item())
-            history.learning_rates.append(float(schedule.get_last_lr()[0]))
-            schedule.step()
-            bar.set_postfix(loss=f"{history.losses[-1]:.3f}", refresh=False)
-    model.eval()
+                history.losses.append(value)
+                history.learning_rates.append(float(schedule.get_last_lr()[0]))
+                schedule.step()
+                bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+    except BaseException as error:
+        _keep(error, "history", history, f"{len(history.losses)} of {steps} steps")
+        raise
+    finally:
+        model.eval()
     return history
 
 
@@ -121,7 +151,8 @@ def evaluate(
     *,
     batch_size: int = 8,
     classes: Sequence[str] | None = None,
-    ignore_index: int = IGNORE_INDEX,
+    ignore_index: int | None = None,
+    boundary: bool = True,
     device: torch.device | str | None = None,
     num_workers: int = 0,
 ) -> Scores:
@@ -131,25 +162,32 @@ def evaluate(
         model: images ``(B, C, H, W)`` -> logits ``(B, num_classes, h, w)``.
         dataset: indexable pairs of image ``(C, H, W)`` and label ``(H, W)``.
         batch_size: images at a time; the scores do not depend on it.
-        classes: their names; None takes `dataset.classes`, else numbers.
-        ignore_index: label of the pixels that count nowhere.
+        classes: their names; None takes `dataset.classes`, also of a subset or wrapper
+            of that data set, else numbers.
+        ignore_index: label of the pixels that count nowhere; None as in `fit`.
+        boundary: whether to score boundary IoU too.
         device: where to compute; None picks the accelerator if there is one.
         num_workers: processes that load images.
 
     Raises:
         ValueError: if images, labels, logits and names do not fit each other.
+        TypeError: if the data set gives no pairs of tensors, or the model no logits.
     """
     device = pick_device(device)
     model.to(device).eval()
-    classes = classes or getattr(dataset, "classes", None)
+    check_collection(dataset)
+    classes = classes or class_names(dataset)
+    ignore_index = ignored_label(dataset, ignore_index)
+    agree = Agreement(model, device, ignore_index)
     meter: ScoreMeter | None = None
-    for images, labels in DataLoader(dataset, batch_size, num_workers=num_workers):
-        logits = run_model(model, images.to(device))
-        labels = match_labels(labels.to(device), logits, ignore_index)
+    for batch in DataLoader(
+        dataset, batch_size, num_workers=num_workers, collate_fn=stack_pairs
+    ):
+        logits, labels = agree(batch)
         if meter is None:
             names = match_names(classes, logits)
-            meter = ScoreMeter(names, ignore_index=ignore_index)
-        meter.update(logits.argmax(dim=1), labels)
+            meter = ScoreMeter(names, ignore_index=ignore_index, boundary=boundary)
+        meter.count(logits.argmax(dim=1), labels)
     if meter is None:
         raise ValueError("the data set is empty: there is nothing to score")
     return meter.compute()
@@ -162,9 +200,13 @@ def run_seeds(
     *,
     seeds: Sequence[int],
     steps: int,
+    boundary: bool = True,
     **options: Any,
 ) -> SeedRuns:
     """Build, train and score one network a seed, from its own random weights.
+
+    Where it ends early, by an error or by Ctrl-C, the exception carries the runs that
+    were complete, as `error.runs`; see `fit`.
 
     Args:
         build: returns a new model.
@@ -172,21 +214,27 @@ def run_seeds(
         val: data set to score on.
         seeds: each seeds the weights, the images' order and dropout.
         steps: batches a run.
+        boundary: whether to score boundary IoU too.
         **options: passed to `fit`.
     """
-    scores, losses = {}, {}
+    runs = SeedRuns(scores := {}, losses := {})
     shared = ("batch_size", "device", "ignore_index", "num_workers")
     scoring = {name: options[name] for name in shared if name in options}
-    for seed in seeds:
-        with _seeded(seed):
-            model = build()
-        losses[seed] = fit(model, train, steps=steps, seed=seed, **options).losses
-        scores[seed] = evaluate(model, val, **scoring)
-    return SeedRuns(scores, losses)
+    try:
+        for seed in seeds:
+            with _seeded(seed):
+                model = build()
+            history = fit(model, train, steps=steps, seed=seed, **options)
+            scores[seed] = evaluate(model, val, boundary=boundary, **scoring)
+            losses[seed] = history.losses
+    except BaseException as error:
+        _keep(error, "runs", runs, f"{len(scores)} of {len(seeds)} seeds")
+        raise
+    return runs
 
 
 def inverse_sqrt_frequency(
-    dataset: Any, num_classes: int | None = None, *, ignore_index: int = IGNORE_INDEX
+    dataset: Any, num_classes: int | None = None, *, ignore_index: int | None = None
 ) -> Tensor:
     """Weigh each class by one over the square root of its pixel count.
 
@@ -194,22 +242,37 @@ def inverse_sqrt_frequency(
 
     Args:
         dataset: indexable pairs; every label is read once.
-        num_classes: None takes the number of `dataset.classes`.
-        ignore_index: label of the pixels that are not counted.
+        num_classes: None takes the number of `dataset.classes`, also of a subset or
+            wrapper of that data set.
+        ignore_index: label of the pixels that are not counted; None as in `fit`.
 
     Returns:
         Float, ``(num_classes,)``.
+
+    Raises:
+        ValueError: if the number of classes is not known, a label is wrong, or no pixel
+            of the data set counts.
+        TypeError: if the data set gives no pairs.
 
     >>> pairs = [(None, torch.tensor([[0, 0, 0, 0], [1, 255, 255, 255]]))]
     >>> inverse_sqrt_frequency(pairs, num_classes=2)
     tensor([0.6667, 1.3333])
     """
-    classes = num_classes or len(dataset.classes)
+    check_collection(dataset)
+    classes = num_classes or len(class_names(dataset) or ())
+    if classes == 0:
+        raise ValueError("the data set does not name its classes: say num_classes=")
+    ignore_index = ignored_label(dataset, ignore_index)
     counts = torch.zeros(classes, dtype=torch.long)
     for index in range(len(dataset)):
-        label = dataset[index][1].long()
+        label = label_tensor(split_pair(dataset[index])[1]).cpu()
         check_labels(label, classes, ignore_index=ignore_index)
         counts += label[label != ignore_index].bincount(minlength=classes)
+    if not counts.any():
+        raise ValueError(
+            f"none of the {len(dataset)} labels has a pixel that counts: all are "
+            f"{ignore_index}, or there are none"
+        )
     weights = counts.clamp(min=1).double().rsqrt()  # an absent class has no target
     return (weights / weights[counts > 0].mean()).float()
 
@@ -224,15 +287,22 @@ def pick_device(device: torch.device | str | None = None) -> torch.device:
 
 def _batches(
     dataset: Any, steps: int, batch_size: int, num_workers: int
-) -> Iterable[tuple[Tensor, Tensor]]:
+) -> Iterable[Pair | Exception]:
     """Exactly `steps` full batches; the sampler reshuffles after each pass."""
+    check_collection(dataset)
     if steps < 1 or batch_size < 1 or len(dataset) < 1:
         raise ValueError(
             f"nothing to train on: steps={steps}, batch_size={batch_size} and a data "
             f"set of {len(dataset)} images must all be 1 or more"
         )
     sampler = RandomSampler(dataset, num_samples=steps * batch_size)
-    return DataLoader(dataset, batch_size, sampler=sampler, num_workers=num_workers)
+    return DataLoader(
+        dataset,
+        batch_size,
+        sampler=sampler,
+        num_workers=num_workers,
+        collate_fn=stack_pairs,
+    )
 
 
 def _amp_dtype(amp: bool | torch.dtype, device: torch.device) -> torch.dtype | None:
@@ -240,6 +310,13 @@ def _amp_dtype(amp: bool | torch.dtype, device: torch.device) -> torch.dtype | N
         return amp
     old_gpu = device.type == "cuda" and not torch.cuda.is_bf16_supported()
     return (torch.float16 if old_gpu else torch.bfloat16) if amp else None
+
+
+def _keep(error: BaseException, name: str, record: Any, done: str) -> None:
+    """Hang what was recorded on the exception that ends it, and say so in its text."""
+    setattr(error, name, record)
+    if not done.startswith("0 "):
+        error.add_note(f"Stopped after {done}; error.{name} holds what they recorded.")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simseg_core.data.signal import Signal
     from simseg_core.data.signs import Signs, depth_from_edge
     from simseg_core.data.street import Street
-    from simseg_core.data.transforms import augment
+    from simseg_core.data.transforms import as_tensors, augment
 
 _HOME = {
     "BlueMarble": "blue_marble",
@@ -26,6 +26,7 @@ _HOME = {
     "Signal": "signal",
     "Signs": "signs",
     "Street": "street",
+    "as_tensors": "transforms",
     "augment": "transforms",
     "colorize": "palettes",
     "denormalize": "normalization",
@@ -39,6 +40,7 @@ __all__ = [
     "Signal",
     "Signs",
     "Street",
+    "as_tensors",
     "augment",
     "colorize",
     "denormalize",

@@ -3,15 +3,32 @@
 Thin over torchvision's transforms v2: the label travels as a `tv_tensors.Mask`, which
 is resized by nearest neighbour, so that no class is ever mixed out of two others, and
 which colour transforms leave alone.
+
+Each takes tensors, arrays and PIL images, so that it is also what torchvision's own
+data sets want as `transforms`.
 """
 
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from simseg_core.data.normalization import MEAN, STD, denormalize, normalize
+from simseg_core.data.pairs import image_tensor, label_tensor
 
-__all__ = ["MEAN", "STD", "PairTransform", "augment", "denormalize", "normalize"]
+__all__ = [
+    "MEAN",
+    "STD",
+    "PairTransform",
+    "as_tensors",
+    "augment",
+    "denormalize",
+    "normalize",
+]
 
 
 class PairTransform:
@@ -19,30 +36,39 @@ class PairTransform:
 
     Args:
         *steps: transforms of ``torchvision.transforms.v2``, applied in order.
+        normalize: whether to normalise the image, last of all. A data set that does
+            so itself (`FolderDataset` and the book's own) must not be given this too.
 
-    >>> import torch
     >>> flip = PairTransform(v2.RandomHorizontalFlip(p=1.0))
     >>> image, label = flip(torch.rand(3, 2, 2), torch.tensor([[0, 1], [2, 255]]))
     >>> label.tolist()
     [[1, 0], [255, 2]]
     """
 
-    def __init__(self, *steps: v2.Transform) -> None:
-        self.steps = v2.Compose(list(steps))
+    def __init__(self, *steps: v2.Transform, normalize: bool = False) -> None:
+        self.steps = v2.Compose(list(steps)) if steps else None
+        self.normalize = normalize
 
-    def __call__(self, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, image: Any, label: Any) -> tuple[Tensor, Tensor]:
         """Transform one pair.
 
         Args:
-            image: ``(3, H, W)`` float, 0 to 1, not normalised.
-            label: ``(H, W)`` int64.
+            image: not normalised; a tensor ``(C, H, W)`` of floats from 0 to 1 or of
+                bytes, an array ``(H, W, C)`` or ``(H, W)`` of the same, or a PIL image,
+                which becomes RGB.
+            label: ``(H, W)`` whole numbers: a tensor, an array, or a PIL image, whose
+                palette is left out of account.
 
         Returns:
-            Image and label, plain tensors of the same types.
+            Image ``(C, H, W)`` float32 and label ``(H, W)`` int64, plain tensors.
 
         Raises:
-            ValueError: if sizes differ or the image is already normalised.
+            ValueError: if sizes differ, the image is already normalised or the label
+                holds no class numbers.
+            TypeError: if either is nothing of the kind.
         """
+        label = label_tensor(np.array(label) if _is_pil(label) else label)
+        image = _as_floats(image, label)
         if image.shape[-2:] != label.shape[-2:]:
             raise ValueError(
                 f"image {tuple(image.shape)} and label {tuple(label.shape)} differ "
@@ -53,8 +79,10 @@ class PairTransform:
                 f"image values run from {image.min():.2f} to {image.max():.2f}, not 0 "
                 "to 1: transform first, normalize last (data set: normalize=False)"
             )
-        pair = self.steps(tv_tensors.Image(image), tv_tensors.Mask(label))
-        return pair[0].as_subclass(Tensor), pair[1].as_subclass(Tensor)
+        if self.steps is not None:
+            pair = self.steps(tv_tensors.Image(image), tv_tensors.Mask(label))
+            image, label = (one.as_subclass(Tensor) for one in pair)
+        return (normalize(image) if self.normalize else image), label
 
 
 def augment(
@@ -63,6 +91,7 @@ def augment(
     scale: tuple[float, float] = (0.5, 1.0),
     flip: float = 0.5,
     jitter: float = 0.3,
+    normalize: bool = False,
 ) -> PairTransform:
     """Build the usual training augmentation: crop, flip, colour jitter.
 
@@ -72,18 +101,68 @@ def augment(
         flip: probability of a left-right flip.
         jitter: greatest relative change of brightness, contrast and saturation; hue
             turns by a tenth of it.
+        normalize: as in `PairTransform`.
 
     Returns:
         A callable ``(image, label) -> (image, label)``.
 
-    >>> import torch
     >>> image, label = augment(32)(torch.rand(3, 40, 60), torch.ones(40, 60).long())
     >>> image.shape, label.shape, label.unique().tolist()
     (torch.Size([3, 32, 32]), torch.Size([32, 32]), [1])
     """
-    target = [size, size] if isinstance(size, int) else list(size)
     return PairTransform(
-        v2.RandomResizedCrop(target, scale=scale, antialias=True),
+        v2.RandomResizedCrop(_sides(size), scale=scale, antialias=True),
         v2.RandomHorizontalFlip(flip),
         v2.ColorJitter(jitter, jitter, jitter, jitter / 10),
+        normalize=normalize,
     )
+
+
+def as_tensors(
+    size: int | tuple[int, int] | None = None, *, normalize: bool = False
+) -> PairTransform:
+    """Build the adapter for pairs of PIL images, such as torchvision's data sets give.
+
+    Pass it as their `transforms`: what they give then is what training and scoring
+    take. `augment` does the same and changes the pictures by chance.
+
+    Args:
+        size: of the result, ``(H, W)`` or one number for both, in pixels; labels by
+            nearest neighbour. None keeps each picture's own.
+        normalize: as in `PairTransform`.
+
+    Returns:
+        A callable ``(image, label) -> (image, label)``.
+
+    >>> photo, mask = Image.new("RGB", (6, 4)), Image.new("P", (6, 4), 2)
+    >>> image, label = as_tensors()(photo, mask)
+    >>> image.shape, image.dtype, label.dtype, label.unique().tolist()
+    (torch.Size([3, 4, 6]), torch.float32, torch.int64, [2])
+    """
+    steps = [] if size is None else [v2.Resize(_sides(size), antialias=True)]
+    return PairTransform(*steps, normalize=normalize)
+
+
+def _sides(size: int | tuple[int, int]) -> list[int]:
+    return [size, size] if isinstance(size, int) else list(size)
+
+
+def _is_pil(image: Any) -> bool:
+    return isinstance(image, Image.Image)
+
+
+def _as_floats(image: Any, label: Tensor) -> Tensor:
+    """Make floats ``(C, H, W)`` of an image; bytes are scaled to 0 to 1."""
+    if _is_pil(image):
+        if image.mode.startswith(("I", "F")):
+            raise ValueError(
+                f"an image of mode {image.mode} has more than 8 bits a channel, whose "
+                "range is not known: scale it to 0..1 and give it as a float array"
+            )
+        image = np.array(image.convert("RGB"))
+    if isinstance(image, np.ndarray):
+        channels_last = image.shape[:2] == label.shape
+        image = v2.functional.to_image(image) if channels_last else torch.tensor(image)
+    if isinstance(image, Tensor) and image.dtype == torch.uint8:
+        image = v2.functional.to_dtype(image, torch.float32, scale=True)
+    return image_tensor(image)
