@@ -72,7 +72,7 @@ def run(path: Path, first: int) -> dict[str, bool]:
     notebook.cells = [nbformat.v4.new_code_cell(t) for t in with_seeds(code, first)]
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # the kernel of this Python
-    with tempfile.TemporaryDirectory() as folder:  # a chapter saves its timings
+    with tempfile.TemporaryDirectory() as folder:  # what a chapter may write
         resources = {"metadata": {"path": folder}}
         NotebookClient(notebook, timeout=None, resources=resources).execute()
     held: dict[str, bool] = {}
