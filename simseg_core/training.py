@@ -5,7 +5,7 @@ network. AdamW, the one-cycle schedule of Smith and Topin (2017, arXiv:1708.0712
 class weights are what small networks need to learn thin classes in a few hundred steps.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,9 +117,14 @@ def fit(
         scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
         agree = Agreement(model, device, ignore_index)
 
-        with _seeded(seed):
-            bar = tqdm(batches, disable=not progress, desc="training", unit="step")
-            for step, batch in enumerate(bar):
+        progress_bar = tqdm(
+            total=steps, disable=not progress, desc="training", unit="step"
+        )
+        with _seeded(seed), progress_bar as bar:
+            # A loader draws a seed when it starts, and tqdm used to start it twice: the
+            # order of images that the book's numbers rest on follows one draw more.
+            torch.empty((), dtype=torch.int64).random_()
+            for step, batch in enumerate(_load(batches)):
                 with torch.autocast(device.type, dtype, enabled=dtype is not None):
                     logits, labels = agree(batch)
                     check_weights(class_weights, logits.shape[1])
@@ -136,6 +141,7 @@ def fit(
                 history.learning_rates.append(float(schedule.get_last_lr()[0]))
                 schedule.step()
                 bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+                bar.update()
     except BaseException as error:
         _keep(error, "history", history, f"{len(history.losses)} of {steps} steps")
         raise
@@ -180,9 +186,10 @@ def evaluate(
     ignore_index = ignored_label(dataset, ignore_index)
     agree = Agreement(model, device, ignore_index)
     meter: ScoreMeter | None = None
-    for batch in DataLoader(
+    batches = DataLoader(
         dataset, batch_size, num_workers=num_workers, collate_fn=stack_pairs
-    ):
+    )
+    for batch in _load(batches):
         logits, labels = agree(batch)
         if meter is None:
             names = match_names(classes, logits)
@@ -287,7 +294,7 @@ def pick_device(device: torch.device | str | None = None) -> torch.device:
 
 def _batches(
     dataset: Any, steps: int, batch_size: int, num_workers: int
-) -> Iterable[Pair | Exception]:
+) -> DataLoader[Pair]:
     """Exactly `steps` full batches; the sampler reshuffles after each pass."""
     check_collection(dataset)
     if steps < 1 or batch_size < 1 or len(dataset) < 1:
@@ -303,6 +310,19 @@ def _batches(
         num_workers=num_workers,
         collate_fn=stack_pairs,
     )
+
+
+def _load(batches: DataLoader[Pair]) -> Iterator[Pair | Exception]:
+    """Give every batch, and close the workers however the loop over them ends.
+
+    On their own they live as long as the error's traceback, which a notebook keeps.
+    """
+    each = iter(batches)
+    try:
+        yield from each
+    finally:
+        if batches.num_workers:
+            each._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def _amp_dtype(amp: bool | torch.dtype, device: torch.device) -> torch.dtype | None:

@@ -71,7 +71,7 @@ def channel_tables(gates: Gates) -> dict[str, dict[str, Array]]:
     """Give every panel's groups as tables (B, C), checked."""
     panels = {
         name: {
-            group: value.detach().flatten(1).double().cpu().numpy()
+            group: value.detach().flatten(1).cpu().double().numpy()
             for group, value in groups.items()
         }
         for name, groups in gates.items()
