@@ -117,9 +117,10 @@ class ScoreMeter:
             ValueError: if the shapes differ or a number is no class.
         """
         _check_pair(prediction, label)
+        prediction, label = prediction.long(), label.long()
         check_labels(label, len(self.classes), ignore_index=self.ignore_index)
         check_labels(prediction, len(self.classes), what="predicted value")
-        self.count(prediction.long(), label.long())
+        self.count(prediction, label)
 
     def count(self, prediction: Tensor, label: Tensor) -> None:
         """Add a batch that is known to be sound: `update` without its checks.

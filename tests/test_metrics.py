@@ -8,8 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from simseg_core.metrics import ScoreMeter, Scores, boundary, check_labels
+from simseg_core.metrics import (
+    BoundaryIoU,
+    ScoreMeter,
+    Scores,
+    boundary,
+    check_labels,
+)
 
 VOID = 255
 
@@ -93,6 +100,77 @@ def test_boundary_iou_equals_a_slow_search(seed: int, ratio: float) -> None:
             both += len(edges[0] & edges[1])
             either += len(edges[0] | edges[1])
         assert scores.boundary_iou[str(wanted)] == pytest.approx(both / either)
+
+
+def mask_by_mask(
+    prediction: Tensor, label: Tensor, classes: int, ignore: int, d: int
+) -> tuple[list[int], list[int]]:
+    """Intersection and union of each class's band, from a mask of its own."""
+    void = label == ignore
+    both, either = [], []
+    for number in range(classes):
+        one, other = (
+            boundary(((pixels == number) | void)[:, None], d)[:, 0] & ~void
+            for pixels in (prediction, label)
+        )
+        both.append(int((one & other).sum()))
+        either.append(int((one | other).sum()))
+    return both, either
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(
+    seed=st.integers(0, 10_000),
+    classes=st.integers(1, 6),
+    size=st.tuples(st.integers(1, 3), st.integers(1, 30), st.integers(1, 30)),
+    patch=st.integers(1, 6),
+    void=st.sampled_from([0.0, 0.1, 0.6, 1.0]),
+    ignore=st.sampled_from([VOID, 0, 1, -1]),
+    ratio=st.sampled_from([0.001, 0.05, 0.15, 0.6]),
+)
+def test_boundary_iou_of_all_classes_at_once_equals_that_of_each_mask(
+    seed: int,
+    classes: int,
+    size: tuple[int, int, int],
+    patch: int,
+    void: float,
+    ignore: int,
+    ratio: float,
+) -> None:
+    """To the pixel: also where void, the image's edge or strange numbers come in."""
+    generator = torch.Generator().manual_seed(seed)
+    (B, H, W), numbers = size, classes + 1  # one number more than there are classes
+    prediction, label = (
+        torch.randint(0, numbers, (2, B, H, W), generator=generator)
+        .repeat_interleave(patch, 2)
+        .repeat_interleave(patch, 3)[..., :H, :W]
+    )
+    label = label.masked_fill(torch.rand(B, H, W, generator=generator) < void, ignore)
+    metric = BoundaryIoU(classes, ignore_index=ignore, dilation_ratio=ratio)
+    metric.update(prediction, label)
+    d = max(1, round(ratio * math.hypot(H, W)))
+    both, either = mask_by_mask(prediction, label, classes, ignore, d)
+    assert metric.intersection.tolist() == both
+    assert metric.union.tolist() == either
+
+
+def test_boundary_iou_needs_no_mask_a_class() -> None:
+    """A thousand classes cost what two do: nothing of size (B, C, H, W) is made."""
+    label = torch.randint(0, 2, (2, 40, 50))
+    most = 0
+
+    class Largest(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            nonlocal most
+            result = func(*args, **(kwargs or {}))
+            if isinstance(result, Tensor):
+                most = max(most, result.numel())
+            return result
+
+    metric = BoundaryIoU(1000)
+    with Largest():
+        metric.update(label, label)
+    assert most <= 2 * label.numel()
 
 
 def test_boundary_of_a_square_is_a_ring_as_wide_as_the_distance() -> None:
@@ -180,6 +258,35 @@ def test_the_ignored_number_is_named_even_if_it_is_zero() -> None:
 def test_logits_instead_of_classes_are_refused() -> None:
     with pytest.raises(ValueError, match="argmax"):
         score(torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4).long(), 3)
+
+
+@pytest.mark.parametrize("fractions", [True, False])
+def test_fractions_are_no_class_numbers(fractions: bool) -> None:
+    numbers = torch.tensor([[[0, 1, 1]]])
+    floats = numbers / 255 if fractions else numbers.float()
+    with pytest.raises(ValueError, match="label must hold whole class numbers"):
+        score(numbers, floats, 2)
+    with pytest.raises(ValueError, match="prediction must hold whole class numbers"):
+        score(floats, numbers, 2)
+
+
+def test_whole_numbers_of_every_type_score_alike() -> None:
+    prediction, label = maps(0, classes=2)
+    wanted = score(prediction, label, 2)
+    assert score(prediction.bool(), label.byte(), 2) == wanted
+    assert score(prediction.int(), label.to(torch.uint16), 2) == wanted
+
+
+def test_a_single_class_is_no_segmentation() -> None:
+    with pytest.raises(ValueError, match=r"every pixel would be right.*num_classes=2"):
+        ScoreMeter(["only"])
+
+
+def test_boundary_iou_is_left_out_if_it_is_not_wanted() -> None:
+    with_it, without = (score(*maps(0), 3, boundary=b) for b in (True, False))
+    assert without == Scores(with_it.iou, {}, with_it.pixel_accuracy)
+    assert math.isnan(without.boundary_miou)
+    assert "boundary" not in str(without)
 
 
 def test_the_text_names_every_class() -> None:

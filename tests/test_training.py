@@ -1,11 +1,16 @@
 """The loop on toy networks: it learns, repeats itself, and explains what is wrong."""
 
 import math
+import multiprocessing
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.data import DataLoader, RandomSampler, random_split
 
 from simseg_core.agreement import centre_crop
 from simseg_core.training import (
@@ -92,6 +97,22 @@ def test_every_image_is_seen_once_before_any_is_seen_again() -> None:
     assert all(sorted(seen[i : i + 4]) == [0, 1, 2, 3] for i in (0, 4, 8))
 
 
+def test_the_order_of_images_is_the_samplers_after_two_draws() -> None:
+    """The numbers in the book rest on it."""
+    seen: list[int] = []
+
+    class Spy(list):  # type: ignore[type-arg]
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            seen.append(index)
+            return super().__getitem__(index)
+
+    train(toy(), Spy(four_images()), steps=6, batch_size=2, seed=11)
+    torch.manual_seed(11)
+    for _ in range(2):
+        torch.empty((), dtype=torch.int64).random_()
+    assert seen == list(RandomSampler(range(4), num_samples=12))
+
+
 def test_the_rate_rises_to_its_peak_and_falls() -> None:
     history = fit(
         toy(), four_images(), steps=20, max_lr=0.01, device="cpu", progress=False
@@ -139,6 +160,57 @@ def test_void_pixels_teach_nothing() -> None:
     assert not gradient(VOID, four_images()).equal(gradient(1, four_images()))
 
 
+class Told(list):  # type: ignore[type-arg]
+    """Pairs that say which label does not count, and what the others are called."""
+
+    classes = ("ground", "box", "corner")
+    ignore_index = 0
+
+
+def test_the_label_that_a_data_set_ignores_is_neither_trained_nor_scored() -> None:
+    """Class 0 is void here: what is on it changes no weight, weighs and scores nothing.
+
+    Beside it stand the same pairs with 255, the usual void, in its place.
+    """
+    told = Told(four_images())
+    usual = [(image, label.masked_fill(label == 0, VOID)) for image, label in told]
+    some = random_split(told, [3, 1], torch.Generator().manual_seed(0))[0]
+    same = [usual[i] for i in some.indices]
+
+    def run(pairs: Any) -> tuple[list[float], dict[str, float], Tensor]:
+        torch.manual_seed(0)
+        model = toy()
+        losses = train(model, pairs, steps=3, batch_size=2)
+        scores = evaluate(model, pairs, classes=Told.classes, device="cpu")
+        weights = inverse_sqrt_frequency(pairs, num_classes=3)
+        return losses, scores.boundary_iou | scores.iou, weights
+
+    for one, other in ((told, usual), (some, same)):
+        (losses, iou, weights), (wanted, wanted_iou, wanted_weights) = (
+            run(one),
+            run(other),
+        )
+        assert losses == wanted
+        assert iou == pytest.approx(wanted_iou, nan_ok=True)
+        assert weights.equal(wanted_weights)
+
+
+def test_the_ignored_label_of_the_call_takes_precedence() -> None:
+    model, told = toy(), Told(four_images())
+    scores = evaluate(model, told, ignore_index=VOID, device="cpu")
+    assert scores == evaluate(model, list(told), classes=Told.classes, device="cpu")
+    runs = run_seeds(
+        toy, told, told, seeds=[0], steps=1, ignore_index=2, progress=False
+    )
+    assert not runs.scores[0].iou["corner"] > 0  # no pixel of it counts
+
+
+def test_a_subset_is_scored_by_its_data_sets_names() -> None:
+    part = random_split(Told(four_images()), [3, 1])[0]
+    assert tuple(evaluate(toy(), part, device="cpu").iou) == Told.classes
+    assert inverse_sqrt_frequency(part).shape == (3,)
+
+
 def test_class_weights_reach_the_loss() -> None:
     pairs = four_images()
 
@@ -159,6 +231,21 @@ def test_rare_classes_weigh_by_the_inverse_root_of_their_pixels() -> None:
     assert weights[:3].mean() == pytest.approx(1)
     assert (weights[0] / weights[:3]).tolist() == pytest.approx([1, 2, 4])
     assert weights.isfinite().all()
+
+
+def test_weights_of_no_class_or_no_pixel_are_refused() -> None:
+    with pytest.raises(ValueError, match="say num_classes="):
+        inverse_sqrt_frequency(four_images())
+    void = [(None, torch.full((2, 2), VOID))]
+    with pytest.raises(ValueError, match=r"none of the 1 labels .* all are 255"):
+        inverse_sqrt_frequency(void, num_classes=2)
+    with pytest.raises(ValueError, match="whole class numbers"):
+        inverse_sqrt_frequency([(None, torch.ones(2, 2) / 255)], num_classes=2)
+
+
+def test_class_weights_fit_the_classes() -> None:
+    with pytest.raises(ValueError, match=r"\(2,\), but the model gives 3 classes"):
+        train(toy(), four_images(), class_weights=torch.ones(2))
 
 
 @pytest.mark.parametrize("amp", [True, torch.bfloat16, torch.float16])
@@ -265,6 +352,33 @@ def test_empty_data_sets_are_refused() -> None:
         evaluate(toy(), [], device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("dataset", "told"),
+    [
+        (DataLoader(four_images()), r"loader\.dataset"),
+        ((pair for pair in four_images()), r"generator is not: list\(\.\.\.\)"),
+        ({"train": four_images()}, "a dict of 'train' is no data set"),
+    ],
+)
+def test_what_is_no_data_set_is_told_what_to_give(dataset: Any, told: str) -> None:
+    for run in (
+        lambda: train(toy(), dataset),
+        lambda: evaluate(toy(), dataset, device="cpu"),
+        lambda: inverse_sqrt_frequency(dataset, 3),
+    ):
+        with pytest.raises(TypeError, match=told):
+            run()
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_fault_of_the_pairs_reads_the_same_from_a_worker(num_workers: int) -> None:
+    image, label = four_images()[0]
+    pairs = [(image, label), (image[:, 1:], label[1:])]
+    for run in (train, evaluate):
+        with pytest.raises(ValueError, match=r"^images of \(3, 15, 20\) and"):
+            run(toy(), pairs, batch_size=2, num_workers=num_workers, device="cpu")
+
+
 def test_evaluation_does_not_depend_on_the_batch_and_names_the_classes() -> None:
     model = toy()
     train(model, four_images())
@@ -295,6 +409,136 @@ def test_run_seeds_repeats_each_seed_from_its_own_weights() -> None:
     assert runs.scores[5] == again.scores[5]
     assert runs.losses[3] == again.losses[3]
     assert runs.losses[3] != runs.losses[5]
+
+
+def test_boundary_iou_can_be_left_out() -> None:
+    model, pairs = toy(), four_images()
+    with_it, without = (
+        evaluate(model, pairs, boundary=b, device="cpu") for b in (True, False)
+    )
+    assert without.boundary_iou == {}
+    assert without.iou == with_it.iou
+    assert "boundary" not in str(without)
+    assert "boundary" in str(with_it)
+    runs = run_seeds(
+        toy, pairs, pairs, seeds=[0], steps=1, boundary=False, progress=False
+    )
+    assert runs.scores[0].boundary_iou == {}
+    with pytest.raises(ValueError, match="boundary IoU was not scored"):
+        runs.values("boundary_miou")
+
+
+class Stopped(nn.Module):
+    """A network during whose third batch the user stops, or something fails."""
+
+    def __init__(self, kind: type[BaseException]) -> None:
+        super().__init__()
+        self.network, self.kind, self.batches = toy(), kind, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.batches += 1
+        if self.batches == 3:
+            raise self.kind
+        return self.network(x)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ZeroDivisionError])
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_training_that_is_stopped_keeps_its_history(
+    kind: type[BaseException], num_workers: int
+) -> None:
+    torch.manual_seed(0)
+    model = Stopped(kind)
+    options = {"steps": 7, "batch_size": 2}
+    state = torch.get_rng_state()
+    with pytest.raises(kind) as stop:
+        train(model, four_images(), **options, num_workers=num_workers)
+    assert torch.get_rng_state().equal(state)
+    assert not any(module.training for module in model.modules())
+    assert not multiprocessing.active_children()  # though the error is still kept
+    assert "Stopped after 2 of 7 steps; error.history" in "".join(stop.value.__notes__)
+
+    torch.manual_seed(0)
+    whole = train(Stopped(SystemError).network, four_images(), **options)
+    assert stop.value.history.losses == whole[:2]
+    assert len(stop.value.history.learning_rates) == 2
+
+
+def test_a_training_stopped_while_it_loads_is_left_alike() -> None:
+    class Halting(list):  # type: ignore[type-arg]
+        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+            if index == 3:
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    model = toy()
+    with pytest.raises(KeyboardInterrupt) as stop:
+        train(model, Halting(four_images()), batch_size=1, seed=1)
+    assert len(stop.value.history.losses) < 4
+    assert not model.training
+
+
+def test_an_error_before_the_first_step_says_nothing_of_steps() -> None:
+    model = nn.Identity()  # nothing to train
+    with pytest.raises(ValueError, match="empty parameter list") as stop:
+        train(model, four_images())
+    assert not model.training
+    assert not hasattr(stop.value, "__notes__")
+
+
+def test_seeds_that_are_stopped_keep_the_runs_that_were_done() -> None:
+    builds: list[Callable[[], nn.Module]] = [
+        toy,
+        toy,
+        lambda: Stopped(KeyboardInterrupt),
+    ]
+    options = {"steps": 3, "device": "cpu", "progress": False}
+    with pytest.raises(KeyboardInterrupt) as stop:
+        run_seeds(
+            lambda: builds.pop(0)(), *[four_images()] * 2, seeds=range(9), **options
+        )
+    done = run_seeds(toy, *[four_images()] * 2, seeds=[0, 1], **options)
+    assert stop.value.runs == done
+    assert "Stopped after 2 of 9 seeds" in "".join(stop.value.__notes__)
+    assert len(stop.value.history.losses) == 2  # of the seed that was not
+
+
+class OnDevice(Tensor):
+    """Marks the tensors that were moved to the device, and all that comes of them."""
+
+
+class AppleGPU(TorchFunctionMode):
+    """Refuses float64 on the device, as Apple's GPUs do; the device is a mark here."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        moved = any(isinstance(one, torch.device) for one in (*args, *(kwargs or {})))
+        if func is Tensor.to and moved and not isinstance(args[0], nn.Parameter):
+            result = result.as_subclass(OnDevice)
+        if func is Tensor.cpu:
+            return result.as_subclass(Tensor)
+        if isinstance(result, OnDevice) and result.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        return result
+
+
+def test_nothing_on_the_device_is_a_float64() -> None:
+    """Neither made there, nor moved there: images, class weights and scores."""
+    pairs = [(image.double(), label) for image, label in four_images()]
+    weights = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    model = toy()
+    with AppleGPU():
+        assert (torch.ones(2).to(torch.device("cpu")) + 1).float() is not None
+        with pytest.raises(TypeError, match="MPS"):
+            torch.ones(2).to(torch.device("cpu")).sum().double()
+        losses = train(model, pairs, class_weights=weights, batch_size=4)
+        scores = evaluate(model, pairs, device="cpu")
+    again = toy()
+    again.load_state_dict(model.state_dict())
+    assert all(math.isfinite(loss) for loss in losses)
+    assert scores == evaluate(again, four_images(), device="cpu")
 
 
 def test_a_device_that_is_asked_for_is_given() -> None:

@@ -95,7 +95,9 @@ def image_tensor(image: Any) -> Tensor:
 
 
 def label_tensor(label: Any) -> Tensor:
-    """Return a label as class numbers ``(H, W)``, int64; True counts as class 1.
+    """Return a label as class numbers ``(H, W)``, int64.
+
+    True counts as class 1; a channel axis of one, ``(1, H, W)``, is left out.
 
     Raises:
         TypeError: if it is no tensor and no array.
@@ -112,6 +114,8 @@ def label_tensor(label: Any) -> Tensor:
             "a mask by 255, so read it with torch.from_numpy(numpy.array(mask)); if "
             "the numbers are whole all the same, label.long() says so"
         )
+    if numbers.ndim == 3 and len(numbers) == 1:  # as torchvision reads masks
+        numbers = numbers[0]
     if numbers.ndim != 2:
         raise ValueError(
             f"a label is (H, W), one class number a pixel, got {tuple(numbers.shape)}: "
@@ -229,8 +233,6 @@ def _checked(item: Any) -> Pair:
 
 def _flatten_by(shape: tuple[int, ...]) -> str:
     """Say how to make one number a pixel of a label of that shape."""
-    if len(shape) == 3 and shape[0] == 1:
-        return "leave the channel axis out, label[0]"
     if len(shape) == 3 and shape[-1] == 1:
         return "leave the channel axis out, label[..., 0]"
     return (
