@@ -464,18 +464,32 @@ def test_a_training_that_is_stopped_keeps_its_history(
     assert len(stop.value.history.learning_rates) == 2
 
 
-def test_a_training_stopped_while_it_loads_is_left_alike() -> None:
-    class Halting(list):  # type: ignore[type-arg]
-        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-            if index == 3:
-                raise KeyboardInterrupt
-            return super().__getitem__(index)
+class Halting(list):  # type: ignore[type-arg]
+    """Pairs of which the last cannot be read."""
 
+    def __init__(self, kind: type[BaseException]) -> None:
+        super().__init__(four_images())
+        self.kind = kind
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        if index == 3:
+            raise self.kind
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(
+    ("kind", "num_workers"), [(KeyboardInterrupt, 0), (ZeroDivisionError, 1)]
+)
+def test_a_training_stopped_while_it_loads_is_left_alike(
+    kind: type[BaseException], num_workers: int
+) -> None:
+    """The error's traceback holds the loader then, and must not hold its workers."""
     model = toy()
-    with pytest.raises(KeyboardInterrupt) as stop:
-        train(model, Halting(four_images()), batch_size=1, seed=1)
+    with pytest.raises(kind) as stop:
+        train(model, Halting(kind), batch_size=1, seed=1, num_workers=num_workers)
     assert len(stop.value.history.losses) < 4
     assert not model.training
+    assert not multiprocessing.active_children()
 
 
 def test_an_error_before_the_first_step_says_nothing_of_steps() -> None:
