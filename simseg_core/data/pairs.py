@@ -159,7 +159,7 @@ def class_names(dataset: Any) -> tuple[str, ...] | None:
     named = {
         tuple(said)
         for said in _said(dataset, "classes")
-        if isinstance(said, Sequence) and all(isinstance(one, str) for one in said)
+        if isinstance(said, list | tuple) and all(isinstance(one, str) for one in said)
     }
     if len(named) > 1:
         raise ValueError(
