@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simseg_core.data.blue_marble import BlueMarble
     from simseg_core.data.folder import FolderDataset
+    from simseg_core.data.mask_values import MaskValues
     from simseg_core.data.normalization import denormalize, normalize
     from simseg_core.data.palettes import OKABE_ITO, colorize
     from simseg_core.data.signal import Signal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _HOME = {
     "BlueMarble": "blue_marble",
     "FolderDataset": "folder",
+    "MaskValues": "mask_values",
     "OKABE_ITO": "palettes",
     "Signal": "signal",
     "Signs": "signs",
@@ -37,6 +39,7 @@ __all__ = [
     "OKABE_ITO",
     "BlueMarble",
     "FolderDataset",
+    "MaskValues",
     "Signal",
     "Signs",
     "Street",

@@ -1,30 +1,46 @@
 """A data set of a reader's own pictures: ``images/`` and ``masks/``, matched by stem.
 
-A mask is one channel (or a palette PNG) whose values are class indices, 255 for
-pixels that do not count. Every error names the file and says what to do about it.
+A mask holds class indices, 255 for pixels that do not count, or whatever a table of
+`mask_values` says. Every error names the file and says what to do about it.
 """
 
+import os
+import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from simseg_core.data.faults import Fault
+from simseg_core.data.mask_palettes import MaskPalettes
+from simseg_core.data.mask_values import IGNORE_INDEX, MaskValues, Value
 from simseg_core.data.normalization import normalize as normalize_image
 from simseg_core.data.palettes import Color, default_palette
+from simseg_core.data.picture_files import (
+    MaskOrientation,
+    match_orientation,
+    open_mask,
+    open_picture,
+)
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-MASKS = (".bmp", ".gif", ".png", ".tif", ".tiff")  # formats that keep every value
-LITTER = ("Thumbs.db", "desktop.ini")  # written by file managers
+MASKS = (".bmp", ".png", ".tif", ".tiff")  # formats that keep every value
+# Written by file managers, archives and notebooks beside the pictures.
+LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir")
 LAYOUT = (
     "The folder must look like root/images/NAME.jpg with root/masks/NAME.png "
     "(the same NAME, class indices as pixel values)"
 )
+SHOWN = 20  # files of one kind of fault
 Pair = tuple[Tensor, Tensor]
 
 
@@ -33,21 +49,37 @@ class FolderDataset(Dataset[Pair]):
 
     Args:
         root: the folder that holds ``images/`` and ``masks/``. Masks without an image
-            are left out.
-        classes: the classes' names; value 0 in a mask is the first.
+            are left out; `check` tells them.
+        classes: the classes' names; value 0 in a mask is the first. With `mask_values`
+            they may be left out, or give the order.
         size: ``(H, W)`` or one number for both: resize to it, labels by nearest
             neighbour. None keeps each file's own size (then use batches of 1).
         transform: a callable ``(image, label) -> (image, label)`` on images from 0 to
             1, applied after the resize; see `simseg_core.data.transforms.augment`.
         normalize: whether images are normalised, last of all.
         palette: one colour a class; None takes `palettes.default_palette`.
-        ignore_index: the mask value of pixels that do not count.
+        ignore_index: the label of pixels that do not count, and without `mask_values`
+            their value in a mask. None is 255, but see below.
+        mask_values: which class each value or colour in a mask is, such as
+            ``{0: "background", 255: "cell"}`` (None: does not count), or a
+            `MaskValues`. None takes the values as class indices.
+        mask_suffix: what a mask's name has more than its image's: ``"_mask"`` for
+            ``cat_mask.png``.
+        mask_orientation: whether masks without the EXIF orientation of their picture
+            were drawn on it ``"upright"``, as it is shown, or as its pixels are
+            ``"stored"``. None lets the sizes decide and refuses what they cannot.
+
+    Masks of 0 and 255 alone are refused as long as nothing says what 255 is:
+    `mask_values`, `ignore_index`, or another mask of the set that holds a class beside
+    the first.
 
     Raises:
         FileNotFoundError: if a folder or a mask is missing.
-        ValueError: if two images share a stem, a file is no image, or classes and
-            palette do not fit; on reading: sizes that differ, values out of range,
-            files that are cut off or have more channels than they should.
+        NotADirectoryError: if `root` is a file.
+        ValueError: if two images share a stem, a file is no image, pictures lie in a
+            sub-folder, or classes, palette and `mask_values` do not fit; on reading:
+            sizes that differ, values without a class, files that are cut off or would
+            be read in part, palettes or EXIF orientations that contradict each other.
         TypeError: if `classes` is not a sequence of names.
 
     >>> FolderDataset("no/such/folder", classes=["background", "cat"])
@@ -59,29 +91,37 @@ class FolderDataset(Dataset[Pair]):
         self,
         root: str | Path,
         *,
-        classes: Sequence[str],
+        classes: Sequence[str] | None = None,
         size: int | tuple[int, int] | None = None,
         transform: Callable[[Tensor, Tensor], Pair] | None = None,
         normalize: bool = True,
         palette: Sequence[Color] | None = None,
-        ignore_index: int = 255,
+        ignore_index: int | None = None,
+        mask_values: MaskValues | Mapping[Value, str | None] | None = None,
+        mask_suffix: str = "",
+        mask_orientation: MaskOrientation | None = None,
     ) -> None:
-        if isinstance(classes, str) or not isinstance(classes, Sequence):
-            raise TypeError(
-                f"classes={classes!r} must be a list of names, in the order of the "
-                'mask values, such as ["background", "cat"]'
-            )
-        self.classes = tuple(classes)
-        self.palette = tuple(palette or default_palette(len(classes)))
+        self.mask_values = _mask_values(mask_values, classes, ignore_index)
+        self.classes = self.mask_values.classes
+        self.ignore_index = self.mask_values.ignore_index
+        self.palette = tuple(palette or default_palette(len(self.classes)))
         if len(self.palette) != len(self.classes):
             raise ValueError(
                 f"{len(self.classes)} classes but {len(self.palette)} colours in the "
                 "palette: give one colour a class"
             )
+        if mask_orientation not in (None, *get_args(MaskOrientation)):
+            raise ValueError(
+                f"mask_orientation={mask_orientation!r} is not 'upright' or 'stored'"
+            )
+        self.mask_orientation = mask_orientation
         self.size = (size, size) if isinstance(size, int) else size
         self.transform, self.normalize = transform, normalize
-        self.ignore_index = ignore_index
-        self.files = _match(Path(root))
+        self.files, self.unused = _match(Path(root).expanduser(), mask_suffix)
+        self._palettes = MaskPalettes(self.mask_values)
+        # Whether 255 may be void in masks that hold only 0 beside it; None: not known.
+        said = mask_values is not None or ignore_index is not None
+        self._void_said, self._void_seen = said, True if said else None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -92,15 +132,59 @@ class FolderDataset(Dataset[Pair]):
         Returns:
             The image ``(3, H, W)`` float32 and the label ``(H, W)`` int64.
         """
-        image_file, mask_file = self.files[index]
-        image = _read_image(image_file)
-        label = _read_mask(mask_file, len(self.classes), self.ignore_index)
-        if image.shape[-2:] != label.shape:
-            (h, w), (mask_h, mask_w) = image.shape[-2:], label.shape
+        return self._prepare(*self._read(index))
+
+    def check(self) -> None:
+        """Read every pair once, so that faults show before training starts.
+
+        What is no fault but worth knowing is told as one warning: classes that no mask
+        holds, masks in which no pixel counts, masks without an image, and 255 that
+        stands for no pixels that count beside 0 alone.
+
+        Raises:
+            ValueError: if any pair is faulty; it lists all of them, each kind of fault
+                with its remedy and up to 20 files.
+        """
+        self._palettes = MaskPalettes(self.mask_values)  # files may have been mended
+        self._void_seen = True if self._void_said else None
+        faults: list[ValueError] = []
+        seen = _Seen()
+        for index in range(len(self)):
+            try:
+                image, label = self._read(index)
+                self._prepare(image, label)
+            except ValueError as fault:
+                faults.append(fault)
+            else:
+                seen.add(self.files[index][1], label, self.ignore_index)
+        if faults:
             raise ValueError(
-                f"{image_file} is {w} x {h} pixels but {mask_file} is {mask_w} x "
-                f"{mask_h}: save the mask at the image's size (nearest neighbour)"
+                f"{len(faults)} of {len(self)} pairs are faulty:\n"
+                + _report(faults, self.mask_values)
             )
+        notes = self._notes(seen)
+        if notes:
+            warnings.warn("\n".join(notes), stacklevel=2)
+
+    def _read(self, index: int) -> Pair:
+        """Read a pair at its own size: the image from 0 to 1, and its label."""
+        image_file, mask_file = self.files[index]
+        picture, mask = open_picture(image_file), open_mask(mask_file)
+        self._palettes.add(mask_file, mask.upright)
+        upright = match_orientation(picture, mask, self.mask_orientation)
+        label = self._label(mask_file, upright)
+        if self._is_doubtful(label) and not self._another_class_is_seen():
+            raise self._doubt(mask_file, label)
+        return _image(picture.upright), label
+
+    def _label(self, file: Path, mask: Image.Image) -> Tensor:
+        try:
+            return torch.from_numpy(self.mask_values(mask))
+        except Fault as fault:
+            raise fault.at(file) from None
+
+    def _prepare(self, image: Tensor, label: Tensor) -> Pair:
+        """Resize, transform and normalise a pair."""
         if self.size is not None:
             image = functional.interpolate(
                 image[None], self.size, mode="bilinear", antialias=True
@@ -112,38 +196,172 @@ class FolderDataset(Dataset[Pair]):
             image, label = self.transform(image, label)
         return (normalize_image(image) if self.normalize else image), label
 
-    def check(self) -> None:
-        """Read every pair once, so that faults show before training starts.
+    def _is_doubtful(self, label: Tensor) -> bool:
+        """Whether a mask holds 255, and no class beside the first."""
+        if self._void_said:
+            return False
+        ignored = label == IGNORE_INDEX
+        return bool(ignored.any() and (ignored | (label == 0)).all())
 
-        Raises:
-            ValueError: if any pair is faulty; it lists all of them.
-        """
-        faults = []
-        for index in range(len(self)):
-            try:
-                self[index]
-            except ValueError as fault:
-                faults.append(str(fault))
-        if faults:
-            raise ValueError(
-                f"{len(faults)} of {len(self)} pairs are faulty:\n" + "\n".join(faults)
+    def _doubt(self, file: Path, label: Tensor) -> Fault:
+        first, *others = map(repr, self.classes)
+        second = others[0] if len(others) == 1 else "..."
+        values = " and ".join(map(str, label.unique().tolist()))
+        return Fault(
+            f"holds no value but {values}, and no mask of the set holds a class beside "
+            "the first: 255 would not count",
+            f"if 255 is a class, say mask_values={{0: {first}, 255: {second}}}; if it "
+            "marks pixels that do not count, say ignore_index=255",
+            place=file,
+        )
+
+    def _another_class_is_seen(self) -> bool:
+        """Whether a mask of the set holds a class beside the first; read once."""
+        if self._void_seen is None:
+            self._void_seen = any(map(self._holds_a_class, range(len(self))))
+        return self._void_seen
+
+    def _holds_a_class(self, index: int) -> bool:
+        file = self.files[index][1]
+        try:
+            label = self._label(file, open_mask(file).upright)
+        except Fault:
+            return False  # it is told when its own turn comes
+        return bool(((label > 0) & (label != IGNORE_INDEX)).any())
+
+    def _notes(self, seen: "_Seen") -> list[str]:
+        """Say what is no fault but worth knowing."""
+        notes = []
+        absent = [n for i, n in enumerate(self.classes) if i not in seen.classes]
+        if absent:
+            notes.append(f"No mask holds {' or '.join(map(repr, absent))}.")
+        if seen.void:
+            notes.append(f"No pixel counts in {_names(seen.void)}.")
+        if not self._void_said and seen.beside_first and not seen.beside_others:
+            first, *others = self.classes
+            table = {0: first, **dict(enumerate(others, 1)), 255: others[0]}
+            notes.append(
+                f"255 is read as pixels that do not count, but stands beside 0 alone, "
+                f"in {_names(seen.beside_first)}. If it is a class there, say which: "
+                f"mask_values={table}."
             )
+        if self.unused:
+            notes.append(f"No image has the name of {_names(self.unused)}: left out.")
+        return notes
 
 
-def _match(root: Path) -> list[tuple[Path, Path]]:
-    """Pair the images with the masks of the same stem, sorted by stem."""
-    images, masks = (_by_stem(root / "images", IMAGES), _by_stem(root / "masks", MASKS))
+@dataclass
+class _Seen:
+    """What the labels of a set hold.
+
+    Attributes:
+        classes: labels that occur.
+        void: masks in which no pixel counts.
+        beside_first: masks of pixels that do not count and the first class alone.
+        beside_others: whether such pixels stand in a mask of another class, too.
+    """
+
+    classes: set[int] = field(default_factory=set)
+    void: list[Path] = field(default_factory=list)
+    beside_first: list[Path] = field(default_factory=list)
+    beside_others: bool = False
+
+    def add(self, file: Path, label: Tensor, ignore_index: int) -> None:
+        present = set(label.unique().tolist())
+        self.classes |= present
+        if present == {ignore_index}:
+            self.void.append(file)
+        elif present == {0, ignore_index}:
+            self.beside_first.append(file)
+        elif ignore_index in present:
+            self.beside_others = True
+
+
+def _mask_values(
+    values: MaskValues | Mapping[Value, str | None] | None,
+    classes: Sequence[str] | None,
+    ignore_index: int | None,
+) -> MaskValues:
+    if values is None:
+        if classes is None:
+            raise TypeError(
+                'name the classes: classes=["background", "cat"], or with what stands '
+                'for each in a mask: mask_values={0: "background", 255: "cat"}'
+            )
+        return MaskValues.indices(classes, ignore_index=ignore_index)
+    if not isinstance(values, MaskValues):
+        return MaskValues(values, classes, ignore_index=ignore_index)
+    for name, given, own in (
+        ("classes", None if classes is None else tuple(classes), values.classes),
+        ("ignore_index", ignore_index, values.ignore_index),
+    ):
+        if given is not None and given != own:
+            raise ValueError(
+                f"{name}={given!r} is not that of mask_values, {own!r}: leave it out"
+            )
+    return values
+
+
+def _report(faults: Iterable[ValueError], values: MaskValues) -> str:
+    """List faults, each kind with its remedy once."""
+    kinds: dict[str, list[Fault]] = {}
+    for fault in faults:
+        known = fault if isinstance(fault, Fault) else Fault(str(fault))
+        kinds.setdefault(known.kind, []).append(known)
+    lines = []
+    for same in kinds.values():
+        lines += [f"{fault.place or ''} {fault.what}".strip() for fault in same[:SHOWN]]
+        if len(same) > SHOWN:
+            lines.append(f"and {len(same) - SHOWN} more")
+        # The table to write must hold what stands in all of these masks.
+        counts: Counter[Value] = Counter()
+        for fault in same:
+            counts.update(fault.counts or {})
+        remedy = values.remedy(counts) if counts else same[-1].remedy
+        lines += [f"-> {remedy}"] if remedy else []
+    return "\n".join(lines)
+
+
+def _names(files: Sequence[Path], most: int = 5) -> str:
+    more = f" and {len(files) - most} more" if len(files) > most else ""
+    return ", ".join(file.name for file in files[:most]) + more
+
+
+def _match(root: Path, suffix: str) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """Pair images with masks, sorted by stem; return the pairs and the other masks."""
+    if root.is_file():
+        raise NotADirectoryError(
+            f"{root} is a file: give the folder that holds images/ and masks/ (unpack "
+            "an archive first)"
+        )
+    images, found = (_by_stem(root / "images", IMAGES), _by_stem(root / "masks", MASKS))
     if not images:
         raise FileNotFoundError(f"no image in {root / 'images'}. {LAYOUT}")
-    missing = [file for stem, file in images.items() if stem not in masks]
+    masks = {
+        stem.removesuffix(suffix): file
+        for stem, file in found.items()
+        if stem.endswith(suffix)
+    }
+    missing = [stem for stem in images if stem not in masks]
     if missing:
-        shown = ", ".join(f"{file.name}" for file in missing[:5])
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise FileNotFoundError(
-            f"no mask for {shown}{more}: put {root / 'masks' / missing[0].stem}.png "
-            "beside the others or take the image away"
+            f"no mask for {_names([images[stem] for stem in missing])}: put "
+            f"{root / 'masks' / (missing[0] + suffix)}.png beside the others or take "
+            f"the image away{_hint(missing[0], found)}"
         )
-    return [(images[stem], masks[stem]) for stem in sorted(images)]
+    unused = [file for file in found.values() if file not in set(masks.values())]
+    unused += [masks[stem] for stem in masks if stem not in images]
+    return [(images[stem], masks[stem]) for stem in sorted(images)], sorted(unused)
+
+
+def _hint(stem: str, masks: Mapping[str, Path]) -> str:
+    """Say which mask was probably meant."""
+    for other, file in masks.items():
+        if other.startswith(stem):
+            return f". Is it {file.name}? Then say mask_suffix={other[len(stem) :]!r}"
+        if other.casefold() == stem.casefold():
+            return f". Is it {file.name}? Names must agree in capitals: rename one"
+    return ""
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -151,72 +369,46 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         raise FileNotFoundError(f"no folder {folder}. {LAYOUT}")
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.name in LITTER or file.is_dir():
+        if file.name.startswith(".") or file.name in LITTER:
+            continue
+        if file.is_dir():
+            _refuse_pictures_below(file, suffixes)
             continue
         if file.suffix.lower() not in suffixes:
             raise ValueError(
                 f"{file} is not one of {', '.join(suffixes)}: save it as one of "
-                "them (masks as PNG, since JPEG changes values) or take it away"
+                "them (masks as PNG, since JPEG changes values and GIF renumbers "
+                "them) or take it away"
             )
-        if file.stem in found:
+        # The same letter may be written as one sign or two, by the system: ä, a + ¨.
+        stem = unicodedata.normalize("NFC", file.stem)
+        if stem in found:
             raise ValueError(
-                f"{found[file.stem]} and {file} share the name {file.stem!r}, so the "
+                f"{found[stem]} and {file} share the name {stem!r}, so the "
                 "mask could belong to either: rename one"
             )
-        found[file.stem] = file
+        found[stem] = file
     return found
 
 
-def _open(file: Path) -> Image.Image:
-    """Decode a file completely, so that a cut-off one fails here."""
-    try:
-        with Image.open(file) as image:
-            image.load()
-            return image
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(
-            f"{file} cannot be read ({error}): it is cut off or no image; "
-            "copy or save it again"
-        ) from error
-
-
-def _read_image(file: Path) -> Tensor:
-    """Read RGB from 0 to 1; greyscale is repeated, transparency laid on white."""
-    image = ImageOps.exif_transpose(_open(file))  # as the camera was held
-    if image.mode.startswith(("I", "F")):
-        raise ValueError(
-            f"{file} has more than 8 bits a channel (mode {image.mode}), whose range "
-            "is not known: scale it to 0..255 and save it as 8-bit PNG"
+def _refuse_pictures_below(folder: Path, suffixes: tuple[str, ...]) -> None:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            f for f in folders if not f.startswith(".") and f not in LITTER
         )
+        for name in sorted(names):
+            if Path(name).suffix.lower() in suffixes and not name.startswith("."):
+                raise ValueError(
+                    f"{Path(place) / name} lies in a sub-folder, and only files in "
+                    f"{folder.parent} itself are read: move them up, or make a data "
+                    "set of each folder (torch.utils.data.ConcatDataset joins them)"
+                )
+
+
+def _image(image: Image.Image) -> Tensor:
+    """Return RGB from 0 to 1; greyscale is repeated, transparency laid on white."""
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     pixels = np.array(image.convert("RGB"), dtype=np.float32) / 255
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
-
-
-def _read_mask(file: Path, classes: int, ignore_index: int) -> Tensor:
-    """Read class indices; a palette image's indices are its labels, not its colours."""
-    mask = _open(file)
-    if len(mask.getbands()) != 1 or mask.mode == "F":
-        raise ValueError(
-            f"{file} has channels {'/'.join(mask.getbands())} (mode {mask.mode}); a "
-            "mask has one, of whole class indices: replace its colours by 0, 1, 2, ... "
-            "and save it as 8-bit PNG"
-        )
-    values = np.array(mask).astype(np.int64)
-    present = np.unique(values)
-    wrong = [v for v in present.tolist() if v != ignore_index and not 0 <= v < classes]
-    if wrong:
-        raise ValueError(
-            f"{file} holds the values {wrong}, but {classes} classes are 0 to "
-            f"{classes - 1} ({ignore_index} = ignore): renumber the mask or name "
-            "more classes"
-        )
-    if ignore_index == 255 and set(present.tolist()) == {0, 255}:
-        warnings.warn(
-            f"{file} holds only 0 and 255, and 255 means ignore. If 255 is your "
-            "object, save it as 1 (mask // 255)",
-            stacklevel=3,
-        )
-    return torch.from_numpy(values)
