@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -313,9 +313,14 @@ def _report(faults: Iterable[ValueError], values: MaskValues) -> str:
         kinds.setdefault(known.kind, []).append(known)
     lines = []
     for same in kinds.values():
-        lines += [f"{fault.place or ''} {fault.what}".strip() for fault in same[:SHOWN]]
+        places: dict[str, list[Any]] = {}
+        for fault in same[:SHOWN]:
+            places.setdefault(fault.what, []).append(fault.place)
+        for what, (first, *others) in places.items():
+            lines.append(what if first is None else f"{first} {what}")
+            lines += [f"   the same: {_names(others, SHOWN)}"] if others else []
         if len(same) > SHOWN:
-            lines.append(f"and {len(same) - SHOWN} more")
+            lines.append(f"   and {len(same) - SHOWN} more")
         # The table to write must hold what stands in all of these masks.
         counts: Counter[Value] = Counter()
         for fault in same:
@@ -336,6 +341,11 @@ def _match(root: Path, suffix: str) -> tuple[list[tuple[Path, Path]], list[Path]
         raise NotADirectoryError(
             f"{root} is a file: give the folder that holds images/ and masks/ (unpack "
             "an archive first)"
+        )
+    if Path(suffix).suffix.lower() in IMAGES:
+        raise ValueError(
+            f"mask_suffix={suffix!r} stands before the file's ending: leave "
+            f"{Path(suffix).suffix} out"
         )
     images, found = (_by_stem(root / "images", IMAGES), _by_stem(root / "masks", MASKS))
     if not images:
@@ -360,6 +370,8 @@ def _match(root: Path, suffix: str) -> tuple[list[tuple[Path, Path]], list[Path]
 def _hint(stem: str, masks: Mapping[str, Path]) -> str:
     """Say which mask was probably meant."""
     for other, file in masks.items():
+        if other == stem:
+            return f". Is it {file.name}? Then leave mask_suffix out"
         if other.startswith(stem):
             return f". Is it {file.name}? Then say mask_suffix={other[len(stem) :]!r}"
         if other.casefold() == stem.casefold():

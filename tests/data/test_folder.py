@@ -125,6 +125,15 @@ def test_transparent_images_are_laid_on_white(folder):
     assert image[:, :, 6:].min() == 1
 
 
+def test_transparent_entries_of_a_palette_are_white(folder):
+    image = Image.fromarray(np.resize(np.uint8([0, 1]), (8, 12)), mode="P")
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    image.save(folder / "images" / "a.png", transparency=0)
+    pixels, _ = read(folder)
+    assert pixels[:, 0, 0].tolist() == [1, 1, 1]
+    assert pixels[:, 0, 1].tolist() == [1, 0, 0]
+
+
 def save_turned(folder, image, tag):
     exif = Image.Exif()
     exif[0x0112] = tag
@@ -349,8 +358,9 @@ def test_a_kind_of_fault_is_told_once_however_many_files(folder):
     with pytest.raises(ValueError, match="30 of 30") as caught:
         FolderDataset(folder, classes=BINARY).check()
     lines = str(caught.value).splitlines()
-    assert len(lines) == 1 + 20 + 2
-    assert lines[-2] == "and 10 more"
+    assert len(lines) == 5  # how many, the first, those like it, the others, remedy
+    assert lines[2].count(".png") == 19
+    assert lines[3].strip() == "and 10 more"
 
 
 def test_palettes_that_contradict_each_other_are_refused(folder):
@@ -385,6 +395,11 @@ def test_masks_may_have_a_suffix(folder):
     assert [mask.name for _, mask in data.files] == ["a_mask.png", "b_mask.png"]
     assert [mask.name for mask in data.unused] == ["a.png"]
     with pytest.raises(FileNotFoundError, match=r"put .*a_seg\.png"):
+        read(folder, mask_suffix="_seg")
+    with pytest.raises(ValueError, match=r"before the file's ending: leave \.png out"):
+        read(folder, mask_suffix="_mask.png")
+    save_mask(folder, "b", [0])
+    with pytest.raises(FileNotFoundError, match=r"Is it a\.png\? Then leave mask_suf"):
         read(folder, mask_suffix="_seg")
 
 
