@@ -332,7 +332,7 @@ def test_check_sees_files_that_were_mended(folder):
 
 
 def test_the_line_to_write_holds_the_values_of_all_masks(folder):
-    make_set(folder, [[0, 128], [0, 255, 128]])
+    make_set(folder, [[0, 255, 128], [0, 128]])
     with pytest.raises(ValueError, match="2 of 2") as caught:
         FolderDataset(folder, classes=CLASSES).check()
     line = "mask_values={0: 'background', 128: 'cat', 255: 'dog'}"
@@ -381,6 +381,8 @@ def test_palettes_that_contradict_each_other_are_refused(folder):
     mapped = FolderDataset(folder, mask_values=colors)
     mapped.check()
     assert torch.equal(mapped[0][1], 1 - mapped[1][1])
+    (folder / "masks" / "0.png").write_bytes((folder / "masks" / "1.png").read_bytes())
+    data.check()  # mended since
 
 
 def test_masks_may_have_a_suffix(folder):
