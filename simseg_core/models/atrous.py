@@ -86,8 +86,9 @@ def atrous_by_parts(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
         weight,
         padding=(weight.shape[-2] // 2, weight.shape[-1] // 2),
     )
-    whole = y.view(rate, rate, B, -1, h, w).permute(2, 3, 4, 0, 5, 1)
-    return whole.reshape(B, -1, h * rate, w * rate)[:, :, :H, :W]
+    D = weight.shape[0]
+    whole = y.view(rate, rate, B, D, h, w).permute(2, 3, 4, 0, 5, 1)
+    return whole.reshape(B, D, h * rate, w * rate)[:, :, :H, :W]
 
 
 def _check(x: Tensor, weight: Tensor, rate: int) -> None:

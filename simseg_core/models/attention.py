@@ -177,7 +177,7 @@ class SelfAttention2d(nn.Module):
             attended, attention_map = explicit_attention(query, key, value)
         else:
             attended = fused_attention(query, key, value)
-        attended = attended.transpose(1, 2).reshape(B, -1, H, W)
+        attended = attended.transpose(1, 2).reshape(B, value.shape[-1], H, W)
         y = self.gamma * self.output(attended) + x
         return (y, attention_map) if return_map else y
 

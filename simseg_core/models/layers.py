@@ -87,6 +87,18 @@ def init_he(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
+def is_recorded() -> bool:
+    """Tell whether torch writes the operations down, to run them later without Python.
+
+    `torch.export`, `torch.onnx.export`, `torch.jit.trace` and `torch.compile` do. A
+    branch on a size is then taken once, for the example, and holds for all sizes.
+
+    >>> is_recorded()
+    False
+    """
+    return torch.jit.is_tracing() or torch.compiler.is_compiling()
+
+
 def check_counts(**counts: int) -> None:
     """Refuse anything but whole numbers from 1 on, by the argument's name.
 

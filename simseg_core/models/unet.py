@@ -22,6 +22,7 @@ from simseg_core.models.layers import (
     check_images,
     check_widths,
     init_he,
+    is_recorded,
 )
 
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -62,7 +63,7 @@ def center_crop(x: Tensor, size: Sequence[int]) -> Tensor:
     tensor([[[[2., 3.]]]])
     """
     (height, width), (h, w) = x.shape[-2:], size
-    if h > height or w > width:
+    if not is_recorded() and (h > height or w > width):
         raise ValueError(f"cannot crop {height}x{width} to the larger {h}x{w}")
     top, left = (height - h) // 2, (width - w) // 2
     return x[..., top : top + h, left : left + w]
@@ -158,8 +159,10 @@ class UNet(nn.Module):
         return self.classify(x)
 
     def _check_size(self, height: int, width: int) -> None:
-        nearest = [nearest_valid_size(n, depth=self.depth) for n in (height, width)]
-        if nearest != [height, width]:
+        # "Is its own nearest size", in terms that `torch.export` can keep as a condition.
+        step, least = 2**self.depth, nearest_valid_size(1, depth=self.depth)
+        if any((n + 4) % step != 0 or n < least for n in (height, width)):
+            nearest = [nearest_valid_size(n, depth=self.depth) for n in (height, width)]
             depth = _WORDS[self.depth] if self.depth < len(_WORDS) else self.depth
             poolings = "pooling" if self.depth == 1 else "poolings"
             raise ValueError(

@@ -26,6 +26,7 @@ from simseg_core.models.layers import (
     check_widths,
     conv_bn_relu,
     init_he,
+    is_recorded,
 )
 from simseg_core.models.unet import WIDTHS
 
@@ -77,13 +78,14 @@ def up_conv(in_channels: int, out_channels: int, *, how: str) -> nn.Module:
 def pad_to(x: Tensor, size: Sequence[int]) -> Tensor:
     """Add rows of zeros below and columns of zeros on the right, up to a size.
 
-    (B, C, H, W), (h, w) -> (B, C, h, w); the map itself where nothing is missing.
+    (B, C, H, W), (h, w) -> (B, C, h, w); the map itself where nothing is missing. (An
+    exported network pads always, if by nothing: it meets other sizes later.)
 
     >>> pad_to(torch.ones(1, 1, 1, 2), (1, 3))
     tensor([[[[1., 1., 0.]]]])
     """
     below, right = size[0] - x.shape[-2], size[1] - x.shape[-1]
-    if below == 0 and right == 0:
+    if not is_recorded() and below == 0 and right == 0:
         return x
     return F.pad(x, (0, right, 0, below))
 

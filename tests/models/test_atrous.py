@@ -49,6 +49,12 @@ def test_equals_pytorchs_dilation(
 
 
 @pytest.mark.parametrize("function", WRITTEN_OUT)
+def test_no_image_gives_no_map(function) -> None:
+    x, weight = torch.zeros(0, 2, 5, 7), torch.zeros(3, 2, 3, 3)
+    assert function(x, weight, rate=2).shape == (0, 3, 5, 7)
+
+
+@pytest.mark.parametrize("function", WRITTEN_OUT)
 @pytest.mark.parametrize(
     ("x", "weight", "rate", "error", "message"),
     [

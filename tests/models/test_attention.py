@@ -107,6 +107,16 @@ def test_any_size_and_both_ways_agree(layout, B, H, W):
     torch.testing.assert_close(block(x), y, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("layout", [*LAYOUTS, "spatial"])
+def test_no_image_gives_no_map(layout):
+    block = build(layout)
+    x = torch.randn(0, 16, 6, 10).double()
+    keys = 15 if layout == "tensorflow" else 60
+    y, attention_map = block(x, return_map=True)
+    assert y.shape == block(x).shape == x.shape
+    assert attention_map.shape == (0, 60, keys)
+
+
 @pytest.mark.parametrize("layout", ["v1", "final", "spatial"])
 def test_position_itself_does_not_matter(layout):
     """Shuffled positions give the shuffled output: attention knows no neighbours."""

@@ -94,7 +94,7 @@ def test_padding_grows_below_and_on_the_right() -> None:
     expected = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 0]])
     assert torch.equal(pad_to(x, (3, 3))[0, 0], expected)
     assert pad_to(x, (2, 3)).shape == (1, 1, 2, 3)
-    assert pad_to(x, (2, 2)) is x
+    assert pad_to(x, (2, 2)) is x  # no copy where nothing is missing
 
 
 def test_unknown_up_is_refused() -> None:
