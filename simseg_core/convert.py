@@ -18,8 +18,9 @@ and `DEEPLABV3` the one for DeepLabV3, whose backbone is such a ResNet:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -78,17 +79,25 @@ def load_torchvision(
 
     Raises:
         TypeError: There is no conversion for this network, or `weights` is none of the
-            three.
-        ValueError: The network computes something else than torchvision's, or the
+            three, or a value in the state_dict is not a tensor.
+        ValueError: The network computes something else than torchvision's; the
             checkpoint holds other tensors, which are named, with the network that they
-            look like; nothing is loaded then.
+            look like, or values that are no weights, such as NaN; or the file cannot
+            be read.
+        OSError: There is no such file, or it cannot be downloaded.
+
+    Everything is checked before the first tensor is copied: after an error the network
+    is as it was.
 
     >>> from torchvision.models import resnet18
     >>> load_torchvision(ResNet(depth=18), resnet18().state_dict())
     """
     state = _read(weights)
+    _check_tensors(state)
+    expected = model.state_dict()
     found = _renamed(model, state)
-    _check_same(model.state_dict(), found, looks_like=_looks_like(state))
+    _check_same(expected, found, looks_like=_looks_like(state))
+    _check_values(expected, found)
     model.load_state_dict(found)
 
 
@@ -96,11 +105,10 @@ def _renamed(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     """Give the checkpoint's tensors the names that the network has for them."""
     if isinstance(model, DeepLabV3):
         _check_settings(model)
-        return {
-            rename(key, DEEPLABV3): value
-            for key, value in state.items()
-            if not key.startswith("aux_classifier.")
-        }
+        return _rename_all(
+            {k: v for k, v in state.items() if not k.startswith("aux_classifier.")},
+            DEEPLABV3,
+        )
     if not isinstance(model, ResNet | ResNetEncoder):
         raise TypeError(
             f"no conversion from torchvision to {type(model).__name__}: pass a ResNet, "
@@ -112,7 +120,7 @@ def _renamed(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]
             "torchvision's weights are for strides in the 3x3 convolutions: build the "
             f'network with version="v1.5", not {encoder.version!r}'
         )
-    found = {rename(key, RESNET): value for key, value in state.items()}
+    found = _rename_all(state, RESNET)
     if model is encoder:
         found = {
             key.removeprefix("encoder."): value
@@ -151,29 +159,150 @@ def rename(key: str, renamings: Renamings) -> str:
     return key
 
 
+def _rename_all(state: Mapping[str, Tensor], renamings: Renamings) -> dict[str, Tensor]:
+    """Rename every tensor; refuse two that would get the same name."""
+    found: dict[str, Tensor] = {}
+    origin: dict[str, str] = {}
+    for key, value in state.items():
+        name = rename(key, renamings)
+        if name in found:
+            raise ValueError(
+                f"the checkpoint holds {name} twice, as {origin[name]} and as {key}: "
+                "take one of them out"
+            )
+        found[name], origin[name] = value, key
+    return found
+
+
 def _read(weights: Any) -> Mapping[str, Tensor]:
     """Get the state_dict, from wherever it is."""
+    # weights_only: a checkpoint is data, and must not run code when it is read.
+    options: dict[str, Any] = {"map_location": "cpu", "weights_only": True}
     if isinstance(weights, WeightsEnum):
-        # weights_only: a checkpoint is data, and must not run code when it is read.
-        return weights.get_state_dict(map_location="cpu", weights_only=True)
+        cached = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
+        return _load(lambda: weights.get_state_dict(**options), path=cached)
     if isinstance(weights, Mapping):
         return weights
     if not isinstance(weights, str | PathLike):
+        remedy = "; call its .state_dict()" if isinstance(weights, nn.Module) else ""
         raise TypeError(
             "weights must be a member of a torchvision Weights enumeration, a "
-            f"state_dict or a path, got {type(weights).__name__}"
+            f"state_dict or a path, got {type(weights).__name__}{remedy}"
         )
+    path = Path(weights)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: pass a checkpoint file in it")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no file {path}: check the path (it is looked for from "
+            f"{Path.cwd()})"
+        )
+    return _load(lambda: torch.load(path, **options), path=path)
+
+
+def _load(load: Callable[[], Any], *, path: Path) -> Mapping[str, Tensor]:
+    """Read a file; say in one sentence what is wrong with one that cannot be read."""
     try:
-        state = torch.load(weights, map_location="cpu", weights_only=True)
+        state = load()
     except OSError:
         raise
     except Exception as error:  # a damaged pickle fails with almost any of them
-        raise ValueError(
-            f"{weights} is not a file of plain tensors: {error}"
-        ) from error
+        # Not chained: PyTorch's own text advises to let the file run its code.
+        raise ValueError(_why_unreadable(path, str(error))) from None
     if not isinstance(state, Mapping):
-        raise ValueError(f"{weights} holds a {type(state).__name__}, not a state_dict")
+        raise ValueError(
+            f"{path} holds a {type(state).__name__}, not a state_dict: save it with "
+            "torch.save(model.state_dict(), path)"
+        )
     return state
+
+
+def _why_unreadable(path: Path, told: str) -> str:
+    """Tell what a file is that `torch.load` refused, from its first bytes."""
+    if not path.exists():
+        return f"{path} was not downloaded whole: try again"
+    with path.open("rb") as file:
+        start = file.read(512)
+    why = "is damaged, or no checkpoint: download it again"
+    if not start:
+        why = "is empty: download it again"
+    elif start.lstrip().startswith(b"<"):
+        why = "is a web page: download the checkpoint itself"
+    elif start.startswith(b"version https://git-lfs"):
+        why = "only points to one in Git LFS: fetch it with git lfs pull"
+    elif path.suffix == ".safetensors" or start[8:9] == b"{":
+        why = (
+            "is in the safetensors format: pass what safetensors.torch.load_file gives"
+        )
+    elif "global" in told.lower() or "TorchScript" in told:
+        why = (
+            "holds more than tensors, a whole model perhaps, and is not read, since "
+            "that could run code: where it was made, save model.state_dict() alone"
+        )
+    return f"{path} is not a file of plain tensors; it {why}"
+
+
+def _check_tensors(state: Mapping[str, Any]) -> None:
+    """Refuse a mapping that is not one of names to tensors."""
+    if not state:
+        raise ValueError("the checkpoint is empty: pass the state_dict of a network")
+    for key in state:
+        if not isinstance(key, str):
+            raise TypeError(
+                f"the names in a state_dict are strings, got {key!r}: pass what "
+                "model.state_dict() returns"
+            )
+    wrapped = [key for key, value in state.items() if isinstance(value, Mapping)]
+    if wrapped:
+        raise TypeError(
+            f"the checkpoint holds a mapping under {wrapped[0]!r}: if that is the "
+            f"state_dict, pass it alone, checkpoint[{wrapped[0]!r}]"
+        )
+    for key, value in state.items():
+        if not isinstance(value, Tensor) or value.is_nested:
+            raise TypeError(
+                f"{key} must be a plain tensor, got {type(value).__name__}: convert it "
+                "with torch.as_tensor, or leave it out if it is no weight"
+            )
+    # DataParallel puts "module." before every name, torch.compile "_orig_mod.", ...
+    prefix = next(iter(state)).partition(".")[0] + "."
+    names = [key.removeprefix(prefix) for key in state if key.startswith(prefix)]
+    known = ("conv1.", "backbone.")  # how torchvision's names begin
+    if len(names) == len(state) and any(name.startswith(known) for name in names):
+        raise ValueError(
+            f"every name starts with {prefix!r}: pass {{key.removeprefix({prefix!r}): "
+            "value for key, value in state.items()}"
+        )
+
+
+def _check_values(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Refuse values that cannot be weights; names and shapes have been checked."""
+    for key, value in found.items():
+        own = expected[key]
+        if own.is_meta:
+            raise ValueError(
+                "the network is on the meta device and holds no values: give it memory "
+                "with model.to_empty(device='cpu')"
+            )
+        if value.is_meta:
+            raise ValueError(
+                f"{key} is on the meta device and holds no values: load the checkpoint "
+                "with map_location='cpu'"
+            )
+        if value.layout != torch.strided:
+            raise ValueError(f"{key} is {value.layout}: convert it with .to_dense()")
+        if value.is_quantized:
+            raise ValueError(f"{key} is quantized: convert it with .dequantize()")
+        if value.is_floating_point() != own.is_floating_point() or value.is_complex():
+            raise ValueError(
+                f"{key} is {value.dtype} where the network has {own.dtype}: this is no "
+                "checkpoint of torchvision's as it was published; download it again"
+            )
+        if not value.to(own.dtype).isfinite().all():
+            raise ValueError(
+                f"{key} holds NaN or infinity (as {own.dtype}): take a checkpoint from "
+                "before the training diverged, or download it again"
+            )
 
 
 def _looks_like(state: Mapping[str, Tensor]) -> str:
@@ -217,7 +346,19 @@ def _check_same(
             "the checkpoint is not one of this network: "
             + "; ".join(_first(kind, keys) for kind, keys in faults.items() if keys)
             + f". It looks like {looks_like}"
+            + _remedy(faults, found)
         )
+
+
+def _remedy(faults: Mapping[str, Sequence[str]], found: Mapping[str, Tensor]) -> str:
+    """Say what to do, where that can be told from the faults."""
+    resized = faults["of another shape"]
+    others = faults["missing"] or faults["unknown"]
+    if resized and not others and all(key.startswith("classify.") for key in resized):
+        return f": build the network with num_classes={len(found['classify.weight'])}"
+    if any(key.startswith("aspp.") for key in faults["missing"]):
+        return ": a backbone alone goes into model.encoder"
+    return ""
 
 
 def _first(kind: str, keys: Sequence[str], limit: int = 4) -> str:

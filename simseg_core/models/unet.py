@@ -159,7 +159,7 @@ class UNet(nn.Module):
         return self.classify(x)
 
     def _check_size(self, height: int, width: int) -> None:
-        # "Is its own nearest size", in terms that `torch.export` can keep as a condition.
+        # "Is its own nearest size", in terms that `torch.export` keeps as a condition.
         step, least = 2**self.depth, nearest_valid_size(1, depth=self.depth)
         if any((n + 4) % step != 0 or n < least for n in (height, width)):
             nearest = [nearest_valid_size(n, depth=self.depth) for n in (height, width)]

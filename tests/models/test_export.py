@@ -81,7 +81,7 @@ def example(name: str) -> Tensor:
 
 def trace(model: nn.Module, x: Tensor) -> nn.Module:
     with warnings.catch_warnings(), torch.no_grad():
-        # That tracing is the older way; that a check of sizes is not written down.
+        # That tracing is the older way; that a check of sizes is not kept.
         warnings.simplefilter("ignore")
         return torch.jit.trace(model, x, check_trace=False)
 
@@ -97,7 +97,7 @@ def onnx_runner(file: io.BytesIO) -> Run:
 def to_onnx_by_tracing(model: nn.Module, x: Tensor) -> Run:
     file = io.BytesIO()
     with warnings.catch_warnings():
-        # That this exporter is the older one; that a check of sizes is not written down.
+        # That this exporter is the older one; that a check of sizes is not kept.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,

@@ -72,7 +72,7 @@ FAULTS = [
         "::test_padding_grows_below_and_on_the_right",
     },
     {
-        "name": "whether a pooling dropped a row decided once, for the example exported",
+        "name": "dropped rows filled as the exported example needs it, at all sizes",
         "seen": "-",
         "module": PADDED,
         "old": "if not is_recorded() and below == 0 and right == 0:",
