@@ -15,7 +15,9 @@ Differs from the paper:
     - Equation 3 is followed in the authors' code, which puts a BatchNorm between the
       convolution and the sigmoid, and stacks max before average. Equation 3 names no
       BatchNorm, and average first.
-      That BatchNorm has momentum 0.01 there, and PyTorch's usual 0.1 here.
+      That BatchNorm has momentum 0.01 there, and PyTorch's usual 0.1 here. Its weight
+      starts at 0 in the authors' ResNets, so that a fresh spatial gate is 1/2
+      everywhere; here it starts at PyTorch's 1, and at 0 with `zero_init=True`.
     - The MLP has biases, as in the authors' code. The text names only W_0 and W_1.
     - Section 4.1 tries both gates in parallel and gives no formula. Here both then
       read the same F, and F'' = M_c(F) * M_s(F) * F.
@@ -88,6 +90,8 @@ class SpatialAttention(nn.Module):
 
     Args:
         kernel_size: Of the convolution, odd; section 4.1 prefers 7 to 3.
+        zero_init: Whether the BatchNorm's weight starts at 0, as in the authors' code:
+            the fresh gate is then 1/2 everywhere.
 
     Raises:
         TypeError: `kernel_size` is not an int.
@@ -97,7 +101,7 @@ class SpatialAttention(nn.Module):
     torch.Size([2, 32, 6, 10])
     """
 
-    def __init__(self, *, kernel_size: int = 7) -> None:
+    def __init__(self, *, kernel_size: int = 7, zero_init: bool = False) -> None:
         super().__init__()
         check_counts(kernel_size=kernel_size)
         if kernel_size % 2 == 0:
@@ -107,6 +111,8 @@ class SpatialAttention(nn.Module):
             )
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
         self.norm = nn.BatchNorm2d(1)
+        if zero_init:
+            nn.init.zeros_(self.norm.weight)
 
     def gate(self, x: Tensor) -> Tensor:
         """Compute M_s, equation 3: (B, C, H, W) -> (B, 1, H, W), between 0 and 1.
@@ -134,6 +140,7 @@ class CBAM(nn.Module):
         kernel_size: Of the spatial gate's convolution; the paper takes 7.
         order: "channel_first", which section 4.1 finds best, "spatial_first" or
             "parallel".
+        zero_init: Of the spatial gate, see `SpatialAttention`.
 
     Raises:
         TypeError: As for `ChannelAttention` and `SpatialAttention`.
@@ -150,13 +157,14 @@ class CBAM(nn.Module):
         reduction: int = 16,
         kernel_size: int = 7,
         order: Order = "channel_first",
+        zero_init: bool = False,
     ) -> None:
         super().__init__()
         if order not in ORDERS:
             raise ValueError(f"order must be one of {ORDERS}, got {order!r}")
         self.order = order
         self.channel = ChannelAttention(channels, reduction=reduction)
-        self.spatial = SpatialAttention(kernel_size=kernel_size)
+        self.spatial = SpatialAttention(kernel_size=kernel_size, zero_init=zero_init)
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Compute M_c and M_s as `forward` applies them, for looking at.

@@ -7,7 +7,10 @@ rates 6, 12, 18, image pooling).
 
 Differs from the paper:
     - The ResNet's strides are `"v1.5"`, those of the weights that can be had; the
-      authors' code keeps every stride for a stage's last unit.
+      authors' code keeps every stride for a stage's last unit. The ResNets that they
+      published ("beta") begin with three 3x3 convolutions of 64, 64 and 128 channels,
+      and where a size is even their max pooling pads below and on the right only.
+    - BatchNorm's momentum is PyTorch's 0.1; the authors' 0.9997 would be 0.0003 here.
     - `head="torchvision"` puts one more 3x3 convolution between ASPP and the logits, as
       torchvision does. The paper, and `head="paper"`, go straight to 1x1 logits.
     - Logits are resized with align_corners=False by default, as in torchvision; the

@@ -5,13 +5,20 @@ Convolution for Semantic Image Segmentation*, arXiv 1802.02611: figure 2 and sec
 (the network), section 4.1 and tables 1 and 2 (48 channels, two 3x3 convolutions of
 256), section 3.2 (Xception).
 
-Which maps are the low-level features, and that separable convolutions belong in ASPP
-and in the decoder with Xception (table 5) but not with ResNet-101 (table 3), is the
-authors' code's.
+Which of Xception's and MobileNetV2's maps are the low-level features, and that
+separable convolutions belong in ASPP and in the decoder with Xception (table 5) but not
+with ResNet-101 (table 3), is the authors' code's.
 
 Differs from the paper:
+    - A ResNet's low-level features are the first stage's output, as in most PyTorch
+      code: 256 channels at stride 4, after the sum and its ReLU. Section 4.1 takes the
+      last map of that stage "before striding". In the authors' code, where the stage's
+      third unit strides, that is the second unit's residual branch after its last
+      BatchNorm, before the sum and the ReLU: as many channels, other values, negative
+      ones among them.
     - ResNets and `align_corners` as in `deeplabv3`; multi-grid with ResNets only, since
       section 4.3 leaves it out of Xception.
+    - The encoders differ from the code as told in `mobilenet` and `xception`.
     - MobileNetV2 is the code's: the paper does not have it. Its checkpoints leave the
       decoder and most of ASPP out; both are whole here, and separable.
 """

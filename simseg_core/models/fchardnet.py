@@ -7,6 +7,11 @@ skip's size, so that odd sizes, which the average poolings round down, come back
 
 Differs from the authors' code:
     - Sizes below the stride of 64 are refused, with a message that says so.
+    - First weights are He's, see `layers`.
+
+PaddleSeg (`paddleseg` on PyPI) has a network of this name that is another one: its
+first convolution does not stride, so that every map is twice as high and wide; its
+layers read the farthest link first; and its resizes do not align corners.
 """
 
 from collections.abc import Sequence

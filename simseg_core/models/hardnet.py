@@ -7,7 +7,10 @@ Differs from the paper:
     - ReLU6 and the halving between stages follow the authors' code: max pooling, or in
       the "DS" networks a depthwise convolution of stride 2 without ReLU. An odd map
       loses its last row and column to a pooling.
-    - Dropout before the classifier (0.05 to 0.2 in the code) is left out.
+    - Dropout is left out. The code drops 0.1 of the values before the classifier, 0.2
+      in HarDNet-85 and 0.05 in the "DS" networks, and in HarDNet-85 another 0.1 behind
+      the last block.
+    - First weights are He's, see `layers`; the code leaves PyTorch's.
     - The average runs over whatever map there is: images of any size from 32 on.
 """
 

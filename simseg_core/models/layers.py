@@ -87,6 +87,24 @@ def init_he(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
+def set_eps(network: nn.Module, eps: float) -> None:
+    """Set what every BatchNorm of a network adds to the variance.
+
+    Raises:
+        ValueError: It is not above 0.
+
+    >>> block = conv_bn(3, 8)
+    >>> set_eps(block, 1e-3)
+    >>> block[1].eps
+    0.001
+    """
+    if not eps > 0:
+        raise ValueError(f"eps must be above 0, got {eps}")
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = eps
+
+
 def is_recorded() -> bool:
     """Tell whether torch writes the operations down, to run them later without Python.
 

@@ -9,6 +9,14 @@ Differs from the paper:
     - BatchNorm keeps PyTorch's momentum of 0.1. The authors' 0.997 is the share of the
       *old* statistics: PyTorch, which asks for the new ones' share, would call it
       0.003.
+    - BatchNorm adds 1e-5 to the variance, as PyTorch and torchvision do; the authors'
+      TensorFlow code adds 1e-3, and so does `eps=1e-3`. Their weights need it.
+    - A stride of 2 pads by 1 on every side. TensorFlow's SAME padding does so where the
+      size is odd; where it is even, it pads below and on the right only, so that the
+      authors' weights read every strided map from one pixel further on. Sizes of 1 + a
+      multiple of 32 are odd at every stride, and equal there.
+    - Dropout before the classifier (0.2 in the authors' code) is left out. First
+      weights are He's, see `layers`; the code's have one deviation, 0.09.
 """
 
 from collections.abc import Sequence
@@ -22,6 +30,7 @@ from simseg_core.models.layers import (
     check_widths,
     conv_bn,
     init_he,
+    set_eps,
 )
 from simseg_core.models.separable import depthwise_bn
 
@@ -37,6 +46,7 @@ ROWS = (
     (6, 3, 2),
     (6, 1, 1),
 )
+EPS = 1e-5  # PyTorch's and torchvision's; the authors' code has 1e-3
 LOW_LEVEL = 2  # index of the last block of stride 4
 
 
@@ -101,6 +111,7 @@ class MobileNetV2Encoder(nn.Module):
         in_channels: Channels of the images.
         widths: Channels of the first convolution and of the seven rows of table 2.
         output_stride: 8, 16 or 32.
+        eps: What every BatchNorm adds to the variance; 1e-3 in the authors' code.
 
     Raises:
         ValueError: An argument is out of range.
@@ -117,6 +128,7 @@ class MobileNetV2Encoder(nn.Module):
         in_channels: int = 3,
         widths: Sequence[int] = WIDTHS,
         output_stride: int = 32,
+        eps: float = EPS,
     ) -> None:
         super().__init__()
         check_counts(in_channels=in_channels)
@@ -149,6 +161,7 @@ class MobileNetV2Encoder(nn.Module):
         self.rest = nn.Sequential(*blocks[LOW_LEVEL + 1 :])
         self.channels = (widths[2] * ROWS[1][0], widths[-1])
         init_he(self)
+        set_eps(self, eps)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the low-level features and the last map."""
@@ -169,6 +182,7 @@ class MobileNetV2(nn.Module):
         widths: Channels of the first convolution and of the seven rows of table 2.
         last_channels: Channels of the last 1x1 convolution.
         output_stride: 8, 16 or 32.
+        eps: As for the encoder.
 
     Raises:
         ValueError: An argument is out of range.
@@ -187,16 +201,21 @@ class MobileNetV2(nn.Module):
         widths: Sequence[int] = WIDTHS,
         last_channels: int = 1280,
         output_stride: int = 32,
+        eps: float = EPS,
     ) -> None:
         super().__init__()
         check_counts(num_classes=num_classes, last_channels=last_channels)
         self.encoder = MobileNetV2Encoder(
-            in_channels=in_channels, widths=widths, output_stride=output_stride
+            in_channels=in_channels,
+            widths=widths,
+            output_stride=output_stride,
+            eps=eps,
         )
         self.last = conv_bn(self.encoder.channels[-1], last_channels, kernel_size=1)
         self.last.append(nn.ReLU6(inplace=True))
         self.classify = nn.Linear(last_channels, num_classes)
         init_he(self.last)
+        set_eps(self.last, eps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return one row of logits for each image."""

@@ -8,6 +8,9 @@ Differs from the paper:
     - The paper's cost, 3.864 against 3.858 "GFLOPs" for depth 50, is that of `"v1"`
       strides, and counts multiply-accumulates. The authors' code has `"v1.5"`, which is
       the default here: 4.096 against 4.089.
+    - First weights: see `resnet` and `cbam`. The authors' spatial gates start at 1/2,
+      here with `zero_init=True`; they draw a convolution's weights by the number of
+      its outputs, here by that of its inputs.
 """
 
 from collections.abc import Sequence
@@ -31,6 +34,8 @@ class ResNetCBAM(ResNet):
         reduction: Of the channel gates' MLPs; the paper takes 16. Narrow widths want
             less, see `ChannelAttention`.
         order: Of the gates, see `CBAM`; section 4.1 compares the three.
+        zero_init: Whether spatial gates start at 1/2, as in the authors' code, see
+            `SpatialAttention`.
 
     Raises:
         ValueError: An argument is out of range.
@@ -50,6 +55,7 @@ class ResNetCBAM(ResNet):
         version: str = "v1.5",
         reduction: int = 16,
         order: Order = "channel_first",
+        zero_init: bool = False,
     ) -> None:
         super().__init__(
             in_channels=in_channels,
@@ -57,5 +63,7 @@ class ResNetCBAM(ResNet):
             depth=depth,
             widths=widths,
             version=version,
-            block_attention=partial(CBAM, reduction=reduction, order=order),
+            block_attention=partial(
+                CBAM, reduction=reduction, order=order, zero_init=zero_init
+            ),
         )

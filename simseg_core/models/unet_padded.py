@@ -9,7 +9,8 @@ Differs from the paper:
       which then has no bias.
     - Any size from the stride on is taken. Where a pooling drops the last row or column
       of an odd size, zeros stand in for it on the way up: the same zeros that the
-      padded convolutions would read one pixel further out.
+      padded convolutions would read one pixel further out. (Code that pads half of
+      what is missing on each side does the same: of a single row, half is none.)
     - `up="bilinear"` exchanges the 2x2 transposed convolution for a 1x1 convolution
       and a bilinear resize, `skips=False` leaves out the concatenations.
 """

@@ -7,7 +7,8 @@ convolutions in place of every max pooling, BatchNorm in both halves of a convol
 Differs from the paper:
     - Where the ReLUs stand follows the authors' code, see `separable`: in front of each
       separable convolution, in the last block after both of its halves.
-    - BatchNorm adds 1e-3 to the variance, the code's value, not PyTorch's 1e-5.
+    - BatchNorm adds 1e-3 to the variance, the code's value, not PyTorch's 1e-5. Its
+      momentum is PyTorch's 0.1; the code's 0.9997 would be 0.0003 here.
     - Dropout before the classifier, which the code has, is left out.
 """
 
@@ -23,6 +24,7 @@ from simseg_core.models.layers import (
     conv_bn,
     conv_bn_relu,
     init_he,
+    set_eps,
 )
 from simseg_core.models.separable import SeparableConv2d
 
@@ -142,9 +144,7 @@ class XceptionEncoder(nn.Module):
             ),
         )
         init_he(self)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eps = EPS
+        set_eps(self, EPS)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the low-level features and the last map."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core.models.cbam import CBAM, ORDERS, ChannelAttention, SpatialAttention
+from simseg_core.models.resnet_cbam import ResNetCBAM
 
 
 def parameters(module: nn.Module) -> int:
@@ -149,6 +150,18 @@ def test_gradient_reaches_every_parameter(order):
     (block(x) * torch.randn_like(x)).sum().backward()
     for name, parameter in block.named_parameters():
         assert parameter.grad.abs().max() > 1e-6, name
+
+
+def test_spatial_gate_starts_at_a_half_if_asked():
+    x = torch.randn(2, 16, 5, 7)
+    for zero_init in (False, True):
+        block = CBAM(16, zero_init=zero_init)  # in training mode, as it would start
+        gate = block.gates(x)[1]
+        assert torch.equal(gate, torch.full_like(gate, 0.5)) == zero_init
+    model = ResNetCBAM(depth=18, widths=(4, 4, 4, 4), zero_init=True)
+    norms = [m.norm for m in model.modules() if isinstance(m, SpatialAttention)]
+    assert len(norms) == 8
+    assert not any(norm.weight.any() for norm in norms)
 
 
 # --- what it costs ------------------------------------------------------------------

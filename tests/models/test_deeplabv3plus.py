@@ -53,6 +53,21 @@ def test_decoder_reads_the_right_map(name, low_channels, high_channels, separabl
         assert isinstance(branch, SeparableConv2d) == separable
 
 
+def test_a_resnets_low_level_features_follow_the_sum_and_its_relu() -> None:
+    """The first stage's output, not its last unit's branch, as the authors' code."""
+    model = shaken(tiny("resnet50"))
+    unit = model.encoder.stages[0][-1]
+    x = torch.randn(2, 3, 33, 40, dtype=torch.float64)
+    kept = {}
+    unit.register_forward_hook(lambda _m, given, out: kept.update(x=given[0], y=out))
+    with torch.no_grad():
+        low = model.encoder(x)[model.low]
+        branch = unit.residual(kept["x"])
+    assert torch.equal(low, (branch + kept["x"]).relu())
+    assert branch.min() < 0
+    assert not torch.allclose(low, branch)
+
+
 @pytest.mark.parametrize("backbone", WIDTHS)
 @pytest.mark.parametrize("output_stride", [8, 32])
 def test_any_size_from_the_output_stride_on(backbone, output_stride) -> None:

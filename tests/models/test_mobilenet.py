@@ -97,7 +97,18 @@ def test_one_batch_moves_the_running_statistics_by_a_tenth() -> None:
     torch.testing.assert_close(third.running_mean, expected)
 
 
+def test_eps_reaches_every_batchnorm() -> None:
+    for eps in (1e-5, 1e-3):
+        options = {} if eps == 1e-5 else {"eps": eps}
+        model = MobileNetV2(widths=TINY, last_channels=4, **options)
+        norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        assert len(norms) == 52  # as many as convolutions
+        assert {norm.eps for norm in norms} == {eps}
+
+
 def test_refuses() -> None:
+    with pytest.raises(ValueError, match="eps must be above 0, got 0"):
+        MobileNetV2Encoder(widths=TINY, eps=0)
     with pytest.raises(ValueError, match="output_stride must be 8, 16 or 32, got 64"):
         MobileNetV2Encoder(widths=TINY, output_stride=64)
     with pytest.raises(ValueError, match="widths must hold 8 numbers"):

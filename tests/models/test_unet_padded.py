@@ -97,6 +97,15 @@ def test_padding_grows_below_and_on_the_right() -> None:
     assert pad_to(x, (2, 2)) is x  # no copy where nothing is missing
 
 
+def test_half_on_each_side_of_a_single_row_is_the_same() -> None:
+    """A pooling drops one row at most, and half of one, rounded down, is none."""
+    x = torch.randn(1, 2, 4, 6)
+    for rows, columns in [(0, 0), (0, 1), (1, 0), (1, 1)]:
+        halves = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+        ours = pad_to(x, (4 + rows, 6 + columns))
+        assert torch.equal(ours, nn.functional.pad(x, halves))
+
+
 def test_unknown_up_is_refused() -> None:
     with pytest.raises(ValueError, match='"transposed" or "bilinear", got \'nearest\''):
         UNetPadded(up="nearest")

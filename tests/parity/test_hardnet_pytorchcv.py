@@ -51,3 +51,15 @@ def test_logits_equal_pytorchcv(name: str, size: tuple[int, int]) -> None:
     x = 3 * torch.randn(1, 3, *size, dtype=torch.float64)
     with torch.no_grad():
         assert_close(ours(x), theirs(x))
+
+
+def test_dropout_is_left_out() -> None:
+    """HarDNet-85 drops values twice there: behind the last block, and at the end."""
+    with torch.device("meta"):
+        drops = {
+            name: [m.p for m in get_model(name).modules() if isinstance(m, nn.Dropout)]
+            for name in ("hardnet39ds", "hardnet68", "hardnet85")
+        }
+        ours = create_model("hardnet85")
+    assert drops == {"hardnet39ds": [0.05], "hardnet68": [0.1], "hardnet85": [0.1, 0.2]}
+    assert not any(isinstance(m, nn.Dropout) for m in ours.modules())

@@ -28,6 +28,30 @@ def test_logits_and_gradients_equal_torchvision() -> None:
     )
 
 
+def test_map_equals_timm_with_tensorflows_padding_and_eps() -> None:
+    """At sizes that are odd at every stride; at even ones the padding differs."""
+    theirs = shaken(
+        timm.create_model(
+            "mobilenetv2_100",
+            features_only=True,
+            out_indices=(4,),
+            bn_eps=1e-3,
+            pad_type="same",
+        )
+    )
+    ours = MobileNetV2Encoder(eps=1e-3).double().eval()
+    default = MobileNetV2Encoder().double().eval()
+    x = torch.randn(1, 3, 33, 65, dtype=torch.float64)
+    copy_by_execution(theirs, ours)
+    default.load_state_dict(ours.state_dict())
+    with torch.no_grad():
+        expected = theirs(x)[-1]
+        assert_close(ours(x)[-1], expected)
+        assert not torch.allclose(default(x)[-1], expected, rtol=1e-4)
+        even = x[..., :32, :64]
+        assert not torch.allclose(ours(even)[-1], theirs(even)[-1], rtol=1e-2)
+
+
 @pytest.mark.parametrize("output_stride", [8, 16])
 def test_map_equals_timm_with_an_output_stride(output_stride: int) -> None:
     theirs = shaken(
