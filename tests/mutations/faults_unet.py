@@ -77,6 +77,7 @@ FAULTS = [
         "module": PADDED,
         "old": "if not is_recorded() and below == 0 and right == 0:",
         "new": "if below == 0 and right == 0:",
+        "error": "RuntimeError",
         "caught_by": "tests/models/test_export.py"
         "::test_a_trace_runs_at_other_sizes[unet_padded]",
     },
