@@ -19,8 +19,9 @@ from simseg_core import create_model
 from simseg_core.data import Street
 from simseg_core.training import fit
 
-STEPS, BATCH = 10, 8  # of one timed call
+STEPS, BATCH = 5, 8  # of one timed call
 NETWORKS = ("unet_residual", "unet_resnet34")
+LARGE = 128  # pixels a side from which the networks are the papers', for a GPU
 
 
 @contextmanager
@@ -38,12 +39,13 @@ def products(in_tf32: bool) -> Iterator[None]:
 def bench(size: int, rounds: int = 5) -> dict[str, dict[str, Any]]:
     """Time a few steps of `fit`, warmed up, for each network."""
     device = torch.empty(0).device
+    preset, names = ("paper", NETWORKS) if size >= LARGE else ("small", NETWORKS[:1])
     with torch.device("cpu"):  # a data set gives its images there
         street = Street("train", size=size, length=4 * BATCH)
         scenes = [street[index] for index in range(len(street))]
 
     def trained(name: str, amp: torch.dtype | bool, in_tf32: bool) -> Callable:
-        model = create_model(name, preset="small", num_classes=len(street.classes))
+        model = create_model(name, preset=preset, num_classes=len(street.classes))
 
         def run() -> None:
             options = {"steps": STEPS, "batch_size": BATCH, "progress": False}
@@ -54,7 +56,7 @@ def bench(size: int, rounds: int = 5) -> dict[str, dict[str, Any]]:
         return run
 
     entries = {}
-    for name in NETWORKS:
+    for name in names:
         competitors = {
             "float32": trained(name, False, False),
             "TF32": trained(name, False, True),

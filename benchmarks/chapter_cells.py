@@ -10,7 +10,7 @@ import json
 import symtable
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,39 +30,50 @@ def code_cells(name: str) -> list[str]:
 
 
 def needed(cells: Sequence[str], targets: Iterable[int]) -> list[int]:
-    """Return the targets and all cells before them that they stand on, in order.
+    """Return the targets and all cells that they stand on, in order.
 
-    What only changes an object that another cell made, without assigning a name, is
-    not seen: such a cell has to be a target itself.
+    What a cell reads as it runs comes from the nearest cell before it that assigns the
+    name. What a function reads it reads when it is called: there every cell up to the
+    last target counts. A cell that only changes an object that another one made,
+    without assigning a name, is not seen: it has to be a target itself.
 
-    >>> needed(["a = 1", "b = 2", "print(b)", "c = [a for b in 'x']"], [3])
-    [0, 3]
+    >>> needed(["a = 1", "b = 2", "a = 3", "c = [a for b in 'x']"], [3])
+    [2, 3]
     """
-    read, assigned = zip(*map(_names, cells))
-    kept = set(targets)
-    last, size = max(kept), 0
-    while len(kept) > size:
-        size = len(kept)
-        wanted: set[str] = set()
-        for index in range(last, -1, -1):
-            if index in kept or assigned[index] & wanted:
-                kept.add(index)
-                wanted |= read[index]
-        # A function may call one that a later cell defines.
-        wanted -= set().union(*(assigned[index] for index in kept))
-        kept |= {index for index in range(last) if assigned[index] & wanted}
+    names = [_names(code) for code in cells]
+    kept, new = set(), set(targets)
+    last = max(new)
+    while new:
+        kept |= new
+        behind: set[int] = set()
+        for index in new:
+            for name in names[index].read:
+                before = [i for i in range(index) if name in names[i].assigned]
+                behind |= set(before[-1:])
+            for name in names[index].read_later:
+                behind |= {i for i in range(last) if name in names[i].assigned}
+        new = behind - kept
     return sorted(kept)
 
 
-def _names(code: str) -> tuple[set[str], set[str]]:
-    """Return the names that a cell reads from others, and those that it assigns."""
+class _Names(NamedTuple):
+    """The names that a cell reads from others, by when; and those that it assigns."""
+
+    read: set[str]
+    read_later: set[str]
+    assigned: set[str]
+
+
+def _names(code: str) -> _Names:
     table = symtable.symtable(code, "cell", "exec")
     of_module = {s.get_name() for s in table.get_symbols()} | _read_inside(table)
     own = {s.get_name() for s in table.get_symbols() if s.is_assigned()}
     read: set[str] = set()
+    later: set[str] = set()
     assigned: set[str] = set()
     for statement in ast.parse(code).body:
-        names = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+        nodes = list(ast.walk(statement))
+        names = [n for n in nodes if isinstance(n, ast.Name)]
         loaded = {n.id for n in names if isinstance(n.ctx, ast.Load)} & of_module
         # Only at the cell's own level: a loop variable of a comprehension is no name.
         stored = _stored(statement) & own
@@ -74,9 +85,13 @@ def _names(code: str) -> tuple[set[str], set[str]]:
             stored = {statement.name}
         elif isinstance(statement, ast.Import | ast.ImportFrom):
             stored = {(a.asname or a.name).split(".")[0] for a in statement.names}
-        read |= loaded - assigned
+        loaded -= assigned
+        if any(isinstance(n, ast.FunctionDef | ast.Lambda) for n in nodes):
+            later |= loaded
+        if not isinstance(statement, ast.FunctionDef):
+            read |= loaded
         assigned |= stored
-    return read, assigned
+    return _Names(read, later, assigned)
 
 
 def _stored(statement: ast.stmt) -> set[str]:

@@ -61,7 +61,9 @@ def test_each_script_runs_small_and_keeps_its_result(
     line = [f"bench_{name}.py", "--size", size, "--rounds", "2", "--json", str(kept)]
     monkeypatch.setattr(sys, "argv", line)
     assert shared.main(script.__doc__, 999, script.bench) == 0
-    for entry in shared.read(kept)["results"].values():
+    found = shared.read(kept)["results"]
+    assert all(("images" in entry) == (name == "training") for entry in found.values())
+    for entry in found.values():
         assert {"title", "input", "largest_difference", "load"} <= set(entry)
         found = Comparison.from_dict(entry["comparison"])
         assert len(found.measurements) >= 2

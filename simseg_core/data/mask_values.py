@@ -14,11 +14,11 @@ from PIL import Image
 
 from simseg_core.data.faults import Fault
 from simseg_core.data.mask_pixels import mask_pixels, pack, unpack
+from simseg_core.data.pairs import IGNORE_INDEX
 from simseg_core.data.palettes import Color
 
 Value = int | Color
 IGNORE = "ignore"  # stands for pixels that do not count, as None does
-IGNORE_INDEX = 255
 NEAR = 16  # levels between a value and its trace in a JPEG
 MANY = 16  # values without a class; more are seldom drawn by hand
 SHOWN = 6  # of them in an error
