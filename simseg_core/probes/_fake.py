@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.parameter import is_lazy
+
+from simseg_core.probes._reach import modules_in
 
 __all__ = ["fake_tensors", "home", "refuse_lazy"]
 
@@ -30,8 +31,8 @@ def fake_tensors() -> Iterator[FakeTensorMode]:
 
 def home(model: Any) -> tuple[torch.device, torch.dtype]:
     """Find where the model's parameters are, and of what kind."""
-    if isinstance(model, nn.Module):
-        for parameter in model.parameters():
+    for module in modules_in(model):
+        for parameter in module.parameters(recurse=False):
             if parameter.is_floating_point() or parameter.is_complex():
                 return parameter.device, parameter.dtype
     return torch.get_default_device(), torch.get_default_dtype()
@@ -43,10 +44,10 @@ def refuse_lazy(model: Any) -> None:
     Raises:
         ValueError: if a parameter or buffer waits for the first input.
     """
-    if isinstance(model, nn.Module):
-        for tensors in (model.parameters(), model.buffers()):
-            if any(is_lazy(tensor) for tensor in tensors):
-                raise ValueError(
-                    "the model is lazy: call it once, so that its weights get their "
-                    "shapes, then probe it"
-                )
+    for module in modules_in(model):
+        tensors = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if any(map(is_lazy, tensors)):
+            raise ValueError(
+                "the model is lazy: call it once, so that its weights get their "
+                "shapes, then probe it"
+            )

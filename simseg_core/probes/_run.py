@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from simseg_core.probes._fake import fake_tensors, home, refuse_lazy
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import tensors_in
-from simseg_core.probes._unchanged import unchanged
+from simseg_core.probes._unchanged import unchanged, written_back
 
 __all__ = ["listen"]
 
@@ -86,10 +86,10 @@ def _run(
     stages = {id(module): path for path, module in modules.items()}
     with ExitStack() as stack:
         stack.enter_context(unchanged(model))
-        # Tensors of inference mode do not tell when they are written.
-        stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.no_grad())
         fakes = stack.enter_context(fake_tensors()) if fake else None
+        if not fake:
+            stack.enter_context(written_back())
         listener = Listener(stages, _title(model), fakes)
         args, kwargs = make(fakes.from_tensor if fakes else torch.clone)
         names = map(str, range(len(args))) if len(args) > 1 else [""]

@@ -1,47 +1,206 @@
-"""Run a network in evaluation mode and leave it exactly as it was."""
+"""Run a network and leave it exactly as it was, however the probe was given it.
 
+Three things together see to that. The modules that a callable holds are found by
+looking (`simseg_core.probes._reach`); one that looking does not find is met by a global
+hook when it is called, before its `forward` runs; and a tensor that stood before the
+run is put back if something writes to it in place.
+"""
+
+import random
+import sys
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from copy import copy
+from operator import is_
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-__all__ = ["unchanged"]
+from simseg_core.probes._reach import HOLDERS, is_foreign, modules_in, reach
+from simseg_core.probes._record import memory_of
+
+__all__ = ["unchanged", "unchanged_by_timing", "written_back"]
 
 
 @contextmanager
 def unchanged(model: Any) -> Iterator[None]:
-    """Evaluate; then put back modes, attributes, buffers and torch's random state.
+    """Evaluate; then put back modes, attributes, buffers, lists and random states.
 
     >>> net = nn.Dropout().train()
-    >>> with unchanged(net):
+    >>> with unchanged(lambda image: net(image)):
     ...     net.seen, mode = 1, net.training
     >>> mode, net.training, hasattr(net, "seen")
     (False, True, False)
     """
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    kept = [_copy_of(vars(module)) for module in modules]
-    # A scripted module keeps its mode elsewhere than among its attributes.
-    modes = [module.training for module in modules]
-    buffers = [(b, b.clone()) for m in modules for b in m.buffers(recurse=False)]
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    eager = torch.compiler.set_stance("force_eager")  # compiled code cannot be heard
-    with torch.random.fork_rng(devices=cuda), eager:
+    with ExitStack() as stack:
+        stack.enter_context(_random_states())
+        # Tensors of inference mode have no gradient and do not tell who wrote to them.
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.compiler.set_stance("force_eager"))  # can be heard
+        kept = _Kept(evaluates=True)
+        stack.callback(kept.put_back)
+        kept.keep_all(model)
+        stack.enter_context(kept.hearing())
+        yield
+
+
+@contextmanager
+def unchanged_by_timing(model: Any, rehearse: Callable[[], Any]) -> Iterator[None]:
+    """Put back the same of modules, whose mode stays: it is part of what is timed.
+
+    Args:
+        model: what will be timed.
+        rehearse: runs it once, heard, so that nothing listens while the clock runs.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_random_states())
+        kept, writes = _Kept(evaluates=False), _Writes()
+        stack.callback(kept.put_back)
+        stack.callback(writes.put_back)
+        kept.keep(modules_in(model))
+        with torch.compiler.set_stance("force_eager"), kept.hearing(), writes:
+            rehearse()
+        yield
+
+
+@contextmanager
+def written_back() -> Iterator[None]:
+    """Put back every tensor that stood before and is written in place here."""
+    writes = _Writes()
+    try:
+        with writes:
+            yield
+    finally:
+        writes.put_back()
+
+
+class _Kept:
+    """What modules and the lists beside them held before.
+
+    Args:
+        evaluates: set the evaluation mode of each module that is kept.
+    """
+
+    def __init__(self, evaluates: bool) -> None:
+        self.evaluates = evaluates
+        self.modules: dict[int, tuple[nn.Module, bool]] = {}
+        self.attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self.holders: list[tuple[Any, Any]] = []
+        self.buffers: list[tuple[Tensor, Tensor]] = []
+
+    def keep_all(self, model: Any) -> None:
+        """Keep the modules that `model` holds, and the objects and lists as well."""
+        self.keep(modules_in(model))
+        for value in reach(model):
+            if type(value) in HOLDERS:
+                self.holders.append((value, copy(value)))
+            elif not isinstance(value, type | nn.Module) and not is_foreign(value):
+                state = getattr(value, "__dict__", {})
+                self.attributes.append((state, _copy_of(state)))
+
+    def keep(self, modules: Iterable[nn.Module]) -> None:
+        """Keep the modules that are not known yet; evaluate them from here on."""
+        new = [module for module in modules if id(module) not in self.modules]
+        for module in new:
+            # A scripted module keeps its mode elsewhere than among its attributes.
+            self.modules[id(module)] = module, module.training
+            self.attributes.append((vars(module), _copy_of(vars(module))))
+            self.buffers += [(b, b.clone()) for b in module.buffers(recurse=False)]
+        for module in new if self.evaluates else ():
+            module.training = False
+
+    @contextmanager
+    def hearing(self) -> Iterator[None]:
+        """Keep each module that is called and is not known yet."""
+        handle = register_module_forward_pre_hook(self._meet)
         try:
-            for module in modules:
-                module.training = False
             yield
         finally:
-            for module, state, mode in zip(modules, kept, modes):
-                _put_back(vars(module), state)
-                if module.training != mode:
-                    module.training = mode
-            with torch.no_grad():
-                for buffer, value in buffers:
-                    buffer.copy_(value)
+            handle.remove()
+
+    def _meet(self, module: nn.Module, args: Any) -> None:
+        if id(module) in self.modules:
+            return
+        # Where a method is called in place of its module, no hook tells of the module.
+        frame = sys._getframe(1)
+        while frame is not None:
+            owner = frame.f_locals.get("self")
+            if isinstance(owner, nn.Module):
+                self.keep(owner.modules())
+            frame = frame.f_back
+        self.keep(modules_in(module))
+
+    def put_back(self) -> None:
+        """Let everything hold again what it did."""
+        for now, before in reversed(self.holders):
+            _refill(now, before)
+        for live, state in reversed(self.attributes):
+            _put_back(live, state)
+        for module, mode in self.modules.values():
+            if module.training != mode:
+                module.training = mode
+        for buffer, value in self.buffers:
+            buffer.data.copy_(value)  # unseen by a gradient that is still to be taken
+
+
+class _Writes(TorchDispatchMode):
+    """See what is written in place, and keep the memory that stood before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: set[int] = set()  # memory of tensors made meanwhile
+        self.kept: dict[int, tuple[Any, Any]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        for place, argument in enumerate(func._schema.arguments):
+            given = args[place] if place < len(args) else kwargs.get(argument.name)
+            told = argument.alias_info is not None and argument.alias_info.is_write
+            # BatchNorm's kernels do not declare what they write.
+            if told or argument.name in ("running_mean", "running_var"):
+                for tensor in _tensors(given):
+                    self._keep(tensor)
+        out = func(*args, **kwargs)
+        given = {memory_of(tensor) for tensor in _tensors((args, kwargs))}
+        self.made |= {memory_of(tensor) for tensor in _tensors(out)} - given
+        return out
+
+    def _keep(self, tensor: Tensor) -> None:
+        memory = memory_of(tensor)
+        if memory in self.made or memory in self.kept or memory == id(tensor):
+            return
+        storage = tensor.untyped_storage()
+        self.kept[memory] = storage, storage.clone()
+
+    def put_back(self) -> None:
+        """Let the memory hold what it did."""
+        for storage, before in self.kept.values():
+            storage.copy_(before)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+@contextmanager
+def _random_states() -> Iterator[None]:
+    """Put back the random states of Python, NumPy and torch."""
+    python, numbers = random.getstate(), np.random.get_state()
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    try:
+        with torch.random.fork_rng(devices=cuda):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numbers)
 
 
 def _copy_of(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -50,12 +209,9 @@ def _copy_of(attributes: dict[str, Any]) -> dict[str, Any]:
     A network may append to a list on its way: only a copy tells what was there before.
     """
     return {
-        name: copy(value) if isinstance(value, _HOLDERS) else value
+        name: copy(value) if isinstance(value, HOLDERS) else value
         for name, value in attributes.items()
     }
-
-
-_HOLDERS = (dict, list, set, deque)
 
 
 def _put_back(live: dict[str, Any], kept: dict[str, Any]) -> None:
@@ -64,11 +220,24 @@ def _put_back(live: dict[str, Any], kept: dict[str, Any]) -> None:
         del live[key]
     for key, value in kept.items():
         now: Any = live.get(key)
-        if isinstance(value, _HOLDERS) and type(now) is type(value):
-            now.clear()
-            if isinstance(now, list | deque):
-                now.extend(value)
-            else:
-                now.update(value)
+        if isinstance(value, HOLDERS) and type(now) is type(value):
+            _refill(now, value)
         else:
             live[key] = value
+
+
+def _refill(now: Any, before: Any) -> None:
+    """Let a list or dictionary hold what it did; leave it alone if it still does."""
+    if len(now) == len(before) and all(map(is_, _parts(now), _parts(before))):
+        return
+    now.clear()
+    if isinstance(now, list | deque):
+        now.extend(before)
+    else:
+        now.update(before)
+
+
+def _parts(holder: Any) -> list[Any]:
+    if isinstance(holder, dict):
+        return [*holder.keys(), *holder.values()]
+    return list(holder)

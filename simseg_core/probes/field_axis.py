@@ -104,10 +104,10 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
     rank = len(shape)
     local = [term for term in axis if term.is_local]
     dims = sorted({d for term in local for d in term.over})
-    if rank == 4 and len(dims) > 1 and dims[0] == 1:
-        dims = dims[1:]  # channels that came from positions
     if rank == 4 and usual in dims:
         dims = [usual]
+    elif rank == 4 and len(dims) > 1 and dims[0] == 1:
+        dims = dims[1:]  # channels that came from positions
     endless = unite_endless([term.endless for term in local]) if local else None
     if endless and not endless.is_shared:
         endless = endless.spread()

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from simseg_core.probes._fake import refuse_lazy
+from simseg_core.probes._reach import modules_in
 
 __all__ = ["as_module", "image_shape", "named_tensors"]
 
@@ -21,7 +22,7 @@ def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int,
             "numbers as (C, H, W), (B, C, H, W) or (H, W)"
         )
     if len(given) == 2:
-        convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
+        convolutions = (m for m in modules_in(model) if isinstance(m, nn.Conv2d))
         first = next(convolutions, None)
         given = [first.in_channels if first else 3, *given]
     return (1, *given[-3:])
@@ -29,8 +30,8 @@ def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int,
 
 def as_module(model: nn.Module | Callable[[Tensor], Any]) -> nn.Module:
     """Wrap a plain callable, so that it can be probed as a module."""
+    refuse_lazy(model)
     if isinstance(model, nn.Module):
-        refuse_lazy(model)
         return model
     if not callable(model):
         raise TypeError(

@@ -6,6 +6,7 @@ from typing import Any
 
 from simseg_core.probes.field_axis import AxisField, axis_field
 from simseg_core.probes.field_listen import Heard
+from simseg_core.probes.field_terms import Axis
 from simseg_core.probes.intervals import EMPTY
 
 __all__ = ["Interval", "LayerField"]
@@ -37,12 +38,14 @@ class LayerField:
     @cached_property
     def rows(self) -> AxisField:
         """Along the image's height."""
-        return axis_field(self._axes[0], self.shape, 2)
+        dim = self.map_dims[0] if self.map_dims else 2
+        return axis_field(self._axes[0], self.shape, dim)
 
     @cached_property
     def columns(self) -> AxisField:
         """Along the image's width."""
-        return axis_field(self._axes[1], self.shape, 3)
+        dim = self.map_dims[1] if self.map_dims else 3
+        return axis_field(self._axes[1], self.shape, dim)
 
     @property
     def size(self) -> tuple[int | None, int | None]:
@@ -50,11 +53,34 @@ class LayerField:
         return self.rows.size, self.columns.size
 
     @cached_property
+    def map_dims(self) -> tuple[int, int] | None:
+        """The dimensions that count rows and columns, as the operations moved them.
+
+        None where they are not two: tokens, windows, or no positions at all.
+        """
+        rows, columns = map(_counted, self._axes)
+        rows, columns = rows - columns, columns - rows  # channels made of both
+        sizes = dict(enumerate(self.shape[1:], start=1))
+        # An axis of one position is counted by nothing, but stands beside the other.
+        if not rows:
+            rows = {d - 1 for d in columns if sizes.get(d - 1) == 1}
+        if not columns:
+            columns = {d + 1 for d in rows if sizes.get(d + 1) == 1}
+        if len(rows) == len(columns) == 1:
+            return rows.pop(), columns.pop()
+        return None
+
+    @cached_property
     def position_dims(self) -> tuple[int, ...]:
-        """The tensor's dimensions that an index of `box` counts."""
+        """The tensor's dimensions that an index of `box` counts, rows before columns.
+
+        Where global operations leave all positions alike, those of (B, C, h, w).
+        """
+        if self.map_dims:
+            return self.map_dims
         dims = {d for axis in self._axes for term in axis for d in term.over}
-        if len(self.shape) == 4 and (dims <= {2, 3} or {2, 3} <= dims):
-            return 2, 3  # channels that came from positions are united
+        if len(self.shape) == 4 and dims <= {2, 3}:
+            return 2, 3
         return tuple(sorted(dims))
 
     def box(
@@ -125,3 +151,9 @@ class LayerField:
             }
             for label, axis in axes.items()
         }
+
+
+def _counted(axis: Axis) -> set[int]:
+    """Give the dimensions that count the positions of one axis."""
+    kept = {t.endless.dim for t in axis if t.endless and not t.endless.packed}
+    return kept if len(kept) == 1 else {d for term in axis for d in term.over}

@@ -1,8 +1,8 @@
 """The receptive field by brute force: which input pixels have a gradient?
 
 This is the independent check of `receptive_field`. It knows no index rule: it runs the
-network and asks autograd. What could hide a path is first taken out of the way, on a
-copy of the network in float64:
+network and asks autograd. What could hide a path is first taken out of the way, and all
+is computed in float64, whatever the network's tensors are of:
 
 - weights become positive and sum to about one, biases zero, BatchNorm the identity, so
   that no two paths cancel;
@@ -15,17 +15,22 @@ copy of the network in float64:
 A choice that numbers make (`torch.where(x > 0, a, b)`) is followed as it falls.
 """
 
-import copy
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from simseg_core.probes.field_input import as_module, image_shape, named_tensors
+from simseg_core.probes._fake import home
+from simseg_core.probes._reach import modules_in
+from simseg_core.probes._unchanged import unchanged
+from simseg_core.probes.field_input import as_module, image_shape
+from simseg_core.probes.field_trace import chosen_output, place_of, trace_outputs
 from simseg_core.probes.open_operations import OpenOperations
+from simseg_core.probes.open_tensors import OpenTensors
 
-__all__ = ["gradient_support", "open_paths"]
+__all__ = ["gradient_support"]
 
 
 def gradient_support(
@@ -34,25 +39,29 @@ def gradient_support(
     output_index: Sequence[int],
     *,
     dims: Sequence[int] | None = None,
+    output: str | int | None = None,
 ) -> Tensor:
     """Find the pixels on which one output position depends, by their gradient.
 
-    The model is copied: its weights, buffers and mode stay as they are.
+    The model runs in float64 on the CPU, whatever it is of, and is left as it was.
 
     Args:
-        model: takes (1, C, H, W); its first output tensor is probed.
+        model: takes (1, C, H, W).
         input_size: (C, H, W), (B, C, H, W) or (H, W), as for `receptive_field`.
         output_index: (row, column) of a map (B, C, h, w); (token,) of (B, N, C); () of
             (B, C). All channels are read.
-        dims: the output's dimensions that the index counts, where they are others:
-            (1, 2) of (B, h, w, C).
+        dims: the output's dimensions that the index counts: (1, 2) of (B, h, w, C).
+            None asks `receptive_field`; needed where that has no rule.
+        output: the output's place, such as "aux" or 1; else the first that depends on
+            the image.
 
     Returns:
         A bool mask (H, W): True where some channel of the pixel has a path.
 
     Raises:
+        KeyError: if there is no such output.
         IndexError: if there is no such output position.
-        ValueError: if the output has no gradient at all.
+        ValueError: if the output has no gradient at all, or `dims` must be told.
         FloatingPointError: if the copy overflows, so that nothing can be told.
 
     >>> dilated = nn.Conv2d(1, 1, 3, padding=2, dilation=2)
@@ -61,52 +70,41 @@ def gradient_support(
     """
     module = as_module(model)
     shape = image_shape(module, input_size)
-    generator = torch.Generator().manual_seed(0)
-    module = open_paths(module, generator)
-    image = 0.5 + torch.rand(shape, generator=generator, dtype=torch.float64)
-    image.requires_grad_()
-    with torch.enable_grad(), OpenOperations():
-        _, output = next(named_tensors(module(image)))
-    if dims is None:
-        dims = {4: (2, 3), 3: (1,), 2: ()}.get(output.ndim)
-    sizes = [output.shape[d] for d in dims or ()]
-    index = [int(i) for i in output_index]
-    within = all(-n <= i < n for i, n in zip(index, sizes))
-    if dims is None or len(index) != len(sizes) or not within:
-        raise IndexError(
-            f"output_index {tuple(index)} is no position of an output of shape "
-            f"{tuple(output.shape)}"
-        )
-    place: list[Any] = [slice(None)] * output.ndim
-    for dim, i in zip(dims, index):
-        place[dim] = i
-    read = output[tuple(place)]
-    readout = 0.5 + torch.rand(read.shape, generator=generator, dtype=read.dtype)
-    if not read.requires_grad:
+    modules = modules_in(module)
+    if any(isinstance(one, torch.jit.ScriptModule) for one in modules):
         raise ValueError(
-            "no gradient reaches the image from this output: it does not depend on "
-            "the image, or the network detaches it"
+            "TorchScript hides its operations from the gradient's path: probe the "
+            "module that was scripted or traced"
         )
-    (gradient,) = torch.autograd.grad((read * readout).sum(), image)
+    traced = trace_outputs(module, shape) if dims is None else {}
+    generator = torch.Generator().manual_seed(0)
+    is_complex = home(module)[1].is_complex
+    with ExitStack() as stack:
+        stack.enter_context(unchanged(module))
+        stack.enter_context(torch.enable_grad())
+        kind = torch.complex128 if is_complex else torch.float64
+        image = 0.5 + torch.rand(shape, generator=generator, dtype=kind)
+        image.requires_grad_()
+        stack.enter_context(OpenOperations())
+        tensors = stack.enter_context(OpenTensors(modules, generator))
+        # A copy: a network may begin with an operation in place.
+        label, made = chosen_output(module(tensors.make(image).clone()), output, traced)
+        if dims is None and label in traced:
+            dims = traced[label].position_dims
+        if not made.requires_grad:
+            raise ValueError(
+                "no gradient reaches the image from this output: it does not depend on "
+                "the image, or the network detaches it"
+            )
+        read = made[place_of(made.shape, dims, output_index)]
+        read = torch.view_as_real(read) if read.is_complex() else read
+        readout = 0.5 + torch.rand(read.shape, generator=generator, dtype=read.dtype)
+        # Not `autograd.grad`, within which nothing would be heard: a checkpoint runs
+        # its part of the network again.
+        torch.autograd.backward((read * readout).sum(), inputs=[image])
+    gradient = image.grad
+    if gradient is None:
+        gradient = torch.zeros(shape)
     if not gradient.isfinite().all():
         raise FloatingPointError("the gradient overflows float64: probe a smaller part")
     return (gradient[0] != 0).any(dim=0)
-
-
-def open_paths(model: nn.Module, generator: torch.Generator) -> nn.Module:
-    """Copy a network to float64 with positive weights and BatchNorm as the identity."""
-    model = copy.deepcopy(model).double().cpu().eval()
-    with torch.no_grad():
-        for name, value in [*model.named_parameters(), *model.named_buffers()]:
-            leaf = name.rsplit(".", maxsplit=1)[-1]
-            if not value.is_floating_point():
-                continue
-            if leaf == "running_var" or (value.ndim < 2 and leaf == "weight"):
-                value.fill_(1.0)
-            elif leaf == "running_mean" or leaf.endswith("bias"):
-                value.zero_()
-            elif isinstance(value, nn.Parameter):
-                fan_in = max(value.numel() // max(value.shape[:1].numel(), 1), 1)
-                noise = torch.rand(value.shape, generator=generator, dtype=value.dtype)
-                value.copy_((0.5 + noise) / fan_in)
-    return model.requires_grad_(False)

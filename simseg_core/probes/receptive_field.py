@@ -24,12 +24,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from simseg_core.probes._table import Column, html_table, text_table, times
-from simseg_core.probes.endless import MarginTooSmallError
 from simseg_core.probes.field_axis import AxisField
 from simseg_core.probes.field_input import as_module, image_shape
-from simseg_core.probes.field_listen import listen
 from simseg_core.probes.field_report import Interval, LayerField
 from simseg_core.probes.field_rules import UnknownOperationError
+from simseg_core.probes.field_trace import trace_fields
 from simseg_core.probes.gradient_support import gradient_support
 
 __all__ = [
@@ -40,8 +39,6 @@ __all__ = [
     "gradient_support",
     "receptive_field",
 ]
-
-FIRST_MARGIN, LAST_MARGIN = 2048, 65536  # pixels beyond the image's edges
 
 
 class ReceptiveField:
@@ -115,13 +112,30 @@ class ReceptiveField:
         """Give the same without image edges: see `LayerField.unclipped_box`."""
         return self.output.unclipped_box(index)
 
-    def support(self, index: Sequence[int]) -> Tensor:
+    def support(
+        self, index: Sequence[int], *, output: str | int | None = None
+    ) -> Tensor:
         """Give the very pixels that one output pixel depends on: a bool mask (H, W).
 
         Computed by `gradient_support`, which runs the network on real tensors.
+
+        Args:
+            index: a number for each of the output's `position_dims`.
+            output: the label of another output than the first, as in `outputs`.
+
+        Raises:
+            KeyError: if no output has that label.
         """
-        dims = self.output.position_dims
-        return gradient_support(self.model, self.input_shape, index, dims=dims)
+        label = next(iter(self.outputs)) if output is None else str(output)
+        if label not in self.outputs:
+            raise KeyError(
+                f"no output {label!r} depends on the image; these do: "
+                f"{', '.join(map(repr, self.outputs))}"
+            )
+        dims = self.outputs[label].position_dims
+        return gradient_support(
+            self.model, self.input_shape, index, dims=dims, output=label
+        )
 
     def __getitem__(self, name: str) -> LayerField:
         """Find a module's last call by its path in the network."""
@@ -228,16 +242,7 @@ def receptive_field(
     """
     model = as_module(model)
     shape = image_shape(model, input_size)
-    margin = FIRST_MARGIN
-    while True:
-        try:
-            heard, ends = listen(model, shape, margin)
-            break
-        except MarginTooSmallError:
-            margin *= 4
-            if margin > LAST_MARGIN:
-                raise
-    if not ends:
+    layers, outputs = trace_fields(model, shape)
+    if not outputs:
         raise ValueError("no output of the network depends on the image")
-    outputs = {end.name: LayerField(end) for end in ends}
-    return ReceptiveField(model, shape, [LayerField(h) for h in heard], outputs)
+    return ReceptiveField(model, shape, layers, outputs)

@@ -1,0 +1,91 @@
+"""Trace the fields of a network: of everything on the way, and of each output."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from simseg_core.probes.endless import MarginTooSmallError
+from simseg_core.probes.field_input import named_tensors
+from simseg_core.probes.field_listen import listen
+from simseg_core.probes.field_report import LayerField
+
+__all__ = ["chosen_output", "place_of", "trace_fields", "trace_outputs"]
+
+FIRST_MARGIN, LAST_MARGIN = 2048, 65536  # pixels beyond the image's edges
+
+
+def trace_fields(
+    model: nn.Module, shape: tuple[int, ...]
+) -> tuple[list[LayerField], dict[str, LayerField]]:
+    """Trace what runs, and the outputs that depend on the image, by their labels."""
+    margin = FIRST_MARGIN
+    while True:
+        try:
+            heard, ends = listen(model, shape, margin)
+            break
+        except MarginTooSmallError:
+            margin *= 4
+            if margin > LAST_MARGIN:
+                raise
+    outputs = {end.name: LayerField(end) for end in ends}
+    return [LayerField(one) for one in heard], outputs
+
+
+def trace_outputs(
+    model: nn.Module, shape: tuple[int, ...]
+) -> dict[str, LayerField]:
+    """Trace the outputs alone; none where the network cannot be traced."""
+    try:
+        return trace_fields(model, shape)[1]
+    except Exception:  # no rule, or it needs numbers: whoever runs it next will say so
+        return {}
+
+
+def chosen_output(
+    made: Any, label: str | int | None, traced: dict[str, LayerField]
+) -> tuple[str, Tensor]:
+    """Find the output that is asked for, else the first that depends on the image.
+
+    Raises:
+        KeyError: if there is no such output.
+    """
+    found = dict(named_tensors(made))
+    if label is None:
+        moved = (name for name, tensor in found.items() if tensor.requires_grad)
+        label = next(iter(traced), None) or next(moved, None) or next(iter(found), "")
+    if str(label) not in found:
+        raise KeyError(
+            f"the network returns no tensor {str(label)!r}; there are: "
+            f"{', '.join(map(repr, found)) or 'none'}"
+        )
+    return str(label), found[str(label)]
+
+
+def place_of(
+    shape: Sequence[int], dims: Sequence[int] | None, index: Sequence[int]
+) -> tuple[Any, ...]:
+    """Turn a position into an index of the tensor: all of what `dims` do not count.
+
+    Raises:
+        ValueError: if nothing tells which dimensions count positions.
+        IndexError: if there is no such position.
+    """
+    if dims is None:
+        raise ValueError(
+            f"which dimensions of the output {tuple(shape)} count rows and columns is "
+            "not known, since its operations cannot be traced: give dims=(2, 3) if it "
+            "is a map (B, C, h, w), dims=(1, 2) if it is (B, h, w, C)"
+        )
+    whole = [int(i) for i in index]
+    fits = all(-len(shape) <= d < len(shape) for d in dims)
+    sizes = [shape[d] for d in dims] if fits else []
+    if len(whole) != len(sizes) or any(not -n <= i < n for i, n in zip(whole, sizes)):
+        raise IndexError(
+            f"output_index {tuple(whole)} is no position of an output of shape "
+            f"{tuple(shape)}, whose dimensions {tuple(dims)} count positions"
+        )
+    place: list[Any] = [slice(None)] * len(shape)
+    for dim, i in zip(dims, whole):
+        place[dim] = i
+    return tuple(place)
