@@ -29,12 +29,16 @@ def fake_tensors() -> Iterator[FakeTensorMode]:
         log.disabled = before
 
 
-def home(model: Any) -> tuple[torch.device, torch.dtype]:
-    """Find where the model's parameters are, and of what kind."""
+def home(
+    model: Any, other: torch.Tensor | None = None
+) -> tuple[torch.device, torch.dtype]:
+    """Tell device and type of the model's parameters; without any, those of `other`."""
     for module in modules_in(model):
         for parameter in module.parameters(recurse=False):
             if parameter.is_floating_point() or parameter.is_complex():
                 return parameter.device, parameter.dtype
+    if other is not None and other.is_floating_point():
+        return other.device, other.dtype
     return torch.get_default_device(), torch.get_default_dtype()
 
 

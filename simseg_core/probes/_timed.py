@@ -1,7 +1,8 @@
 """One call, warmed up and described, that can take its turn on the clock."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from simseg_core.probes import _machine as machine
+from simseg_core.probes._fake import refuse_lazy
+from simseg_core.probes._unchanged import unchanged_by_timing
 from simseg_core.probes.measurement import Measurement
 from simseg_core.probes.memory import peak_memory
 
@@ -19,7 +22,7 @@ from simseg_core.probes.memory import peak_memory
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 from torch.utils import benchmark  # noqa: E402
 
-__all__ = ["Timed"]
+__all__ = ["Timed", "left_as_found"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,17 @@ class Timed:
             times=tuple(found.times),
             runs_per_time=found.number_per_run,
         )
+
+
+@contextmanager
+def left_as_found(
+    fn: Callable[..., Any], args: tuple[Any, ...], backward: bool
+) -> Iterator[None]:
+    """Time `fn` within: its modules are put back, such as BatchNorm's statistics."""
+    refuse_lazy(fn)
+    run = partial(fn, *args) if backward else partial(_forward, fn, args)
+    with unchanged_by_timing(fn, run):
+        yield
 
 
 def _forward(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:

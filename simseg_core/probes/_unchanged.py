@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from operator import is_
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ class _Kept:
         if id(module) in self.modules:
             return
         # Where a method is called in place of its module, no hook tells of the module.
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             owner = frame.f_locals.get("self")
             if isinstance(owner, nn.Module):
@@ -193,14 +194,14 @@ def _tensors(tree: Any) -> list[Tensor]:
 @contextmanager
 def _random_states() -> Iterator[None]:
     """Put back the random states of Python, NumPy and torch."""
-    python, numbers = random.getstate(), np.random.get_state()
+    python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
         with torch.random.fork_rng(devices=cuda):
             yield
     finally:
         random.setstate(python)
-        np.random.set_state(numbers)
+        np.random.set_state(numbers)  # noqa: NPY002
 
 
 def _copy_of(attributes: dict[str, Any]) -> dict[str, Any]:

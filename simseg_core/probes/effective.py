@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simseg_core.probes._unchanged import unchanged
-from simseg_core.probes.field_input import as_module, image_shape, named_tensors
-from simseg_core.probes.field_report import Interval
-from simseg_core.probes.field_rules import UnknownOperationError
-from simseg_core.probes.receptive_field import receptive_field
+from simseg_core.probes._fake import home
+from simseg_core.probes._unchanged import unchanged, written_back
+from simseg_core.probes.field_input import as_module, image_shape
+from simseg_core.probes.field_report import Interval, LayerField
+from simseg_core.probes.field_trace import chosen_output, place_of, told, trace_outputs
 
 __all__ = ["EffectiveField", "effective_receptive_field"]
 
@@ -38,7 +38,7 @@ class EffectiveField:
 
     Attributes:
         map: (H, W), sums to 1.
-        output_index: (row, column) of the output pixel.
+        output_index: (row, column) of the output pixel; (token,) of a token.
         box: the theoretical field within the image, ((first row, last), (first column,
             last)), without global paths; None if it is empty or not known.
         is_global: whether global paths add the whole image to it; None if not known.
@@ -46,7 +46,7 @@ class EffectiveField:
     """
 
     map: Tensor
-    output_index: tuple[int, int]
+    output_index: tuple[int, ...]
     box: tuple[Interval, Interval] | None
     is_global: bool | None
     samples: int
@@ -111,25 +111,34 @@ def effective_receptive_field(
     output_index: Sequence[int] | None = None,
     samples: int = 16,
     seed: int = 0,
+    dims: Sequence[int] | None = None,
+    output: str | int | None = None,
 ) -> EffectiveField:
     """Average the absolute gradient of one output pixel over inputs.
 
     The model runs in evaluation mode and is left as it was: mode, weights, buffers,
-    gradients and torch's random state.
+    gradients and random states.
 
     Args:
-        model: takes (B, C, H, W); its first output, a map (B, C, h, w), is probed.
+        model: takes (B, C, H, W); returns tensors, lists or dicts.
         input_size: (C, H, W) or (H, W); not needed with `inputs`.
         inputs: images (N, C, H, W) to average over; else Gaussian noise.
-        output_index: (row, column); else the middle.
+        output_index: (row, column) of a map, in whatever dimensions they stand; of
+            tokens (token,). None takes the middle of a map.
         samples: how many noise images.
         seed: of the noise and of the channels' weights.
+        dims: the output's dimensions that the index counts: (1, 2) of (B, h, w, C).
+            None asks the trace of `receptive_field`; needed where that has no rule.
+        output: the output's place, such as "aux" or 1; else the first that depends on
+            the image.
 
     Returns:
         The map (H, W), its size, and the theoretical box beside it.
 
     Raises:
-        ValueError: if the output is no map, or no gradient reaches the image.
+        KeyError: if there is no such output.
+        ValueError: if the output is no map or has no such position, if `dims` must be
+            told, or if no gradient reaches the image.
 
     Source: Luo et al. 2016, arXiv 1701.04128, sections 2 and 3.
 
@@ -146,49 +155,72 @@ def effective_receptive_field(
         inputs = torch.randn(shape, generator=generator)
     elif inputs.ndim != 4:
         raise ValueError(f"inputs has shape {tuple(inputs.shape)}: give (N, C, H, W)")
-    floating = (p for p in module.parameters() if p.is_floating_point())
-    like = next(floating, inputs)
+    traced = trace_outputs(module, (1, *inputs.shape[1:]))
+    device, dtype = home(module, inputs)
     total = torch.zeros(tuple(inputs.shape[2:]), dtype=torch.float64)
-    index: tuple[int, int] | None = None
-    with unchanged(module), torch.enable_grad():
+    counted: tuple[int, ...] = ()
+    index: tuple[int, ...] | None = None
+    with unchanged(module), written_back(), torch.enable_grad():
         for image in inputs:  # one by one: a large network fits in memory
-            image = image[None].to(like.device, like.dtype).detach().requires_grad_()
+            image = image[None].detach().clone().to(device, dtype).requires_grad_()
             # A copy: a network may begin with an operation in place.
-            _, output = next(named_tensors(module(image.clone())))
-            index = _position(output, output_index)
-            read = output[0, :, index[0], index[1]]
-            weights = torch.randn(read.shape, generator=generator).to(read)
-            if not read.requires_grad:
+            label, made = chosen_output(module(image.clone()), output, traced)
+            if not made.requires_grad:
                 break
-            (gradient,) = torch.autograd.grad(read @ weights, image, allow_unused=True)
+            if index is None:
+                counted, index = _position(made, traced.get(label), dims, output_index)
+            read = made[place_of(counted, index, made.ndim)].flatten()
+            weights = torch.randn(read.shape, generator=generator).to(read)
+            (gradient,) = torch.autograd.grad(
+                (read * weights).sum().real, image, allow_unused=True
+            )
             if gradient is not None:
-                total += gradient[0].abs().sum(dim=0).cpu().double()
+                total = total + gradient[0].abs().sum(dim=0).cpu().double()
     if index is None or not total.isfinite().all() or total.sum() == 0:
         raise ValueError(
             "no finite gradient reaches the image from this output pixel: check that "
             "it depends on the image, undetached, and that no weight is zero or NaN"
         )
     box, is_global = None, None
-    try:
-        field = receptive_field(module, tuple(inputs.shape[1:]))
-        box, is_global = field.box(index), field.is_global
-    except UnknownOperationError:
-        pass  # the gradient needs no rule
+    if label in traced:
+        field = traced[label]
+        is_global = field.is_global
+        if sorted(counted) == sorted(field.position_dims):
+            at = dict(zip(counted, index))
+            box = field.box([at[d] for d in field.position_dims])
     return EffectiveField(total / total.sum(), index, box, is_global, len(inputs))
 
 
-def _position(output: Tensor, given: Sequence[int] | None) -> tuple[int, int]:
-    if output.ndim != 4:
+def _position(
+    made: Tensor,
+    field: LayerField | None,
+    dims: Sequence[int] | None,
+    given: Sequence[int] | None,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Tell which dimensions count positions, and the position; else the middle."""
+    shape = tuple(made.shape)
+    if dims is None and field is not None:
+        dims = field.map_dims
+        if dims is None and given is not None and len(given) == len(field.counted):
+            dims = field.counted
+        elif dims is None and (field.counted or len(shape) < 4):
+            raise ValueError(
+                f"the output has shape {shape}, which is no map of rows and columns: "
+                "probe the network up to its last feature map, or give output_index, "
+                f"a number for each of its dimensions {field.counted}"
+            )
+    if given is None:
+        given = [shape[d] // 2 for d in dims or ()]
+    counted = tuple(d % len(shape) for d in told(dims, shape))
+    sizes = [shape[d] for d in counted]
+    if len(given) != len(sizes):
         raise ValueError(
-            f"the output has shape {tuple(output.shape)}, which is no map "
-            "(B, C, h, w): probe the network up to its last feature map"
+            f"output_index is {tuple(given)}: give "
+            f"{'(row, column)' if len(sizes) == 2 else f'{len(sizes)} numbers'}"
         )
-    height, width = output.shape[2:]
-    if given is not None and len(given) != 2:
-        raise ValueError(f"output_index is {tuple(given)}: give (row, column)")
-    row, column = (height // 2, width // 2) if given is None else given
-    if not (-height <= row < height and -width <= column < width):
+    if any(not -n <= i < n for i, n in zip(given, sizes)):
         raise ValueError(
-            f"output_index {(row, column)} is not on the {height} x {width} map"
+            f"output_index {tuple(given)} is not on the {' x '.join(map(str, sizes))} "
+            "map"
         )
-    return int(row) % height, int(column) % width
+    return counted, tuple(int(i) % n for i, n in zip(given, sizes))

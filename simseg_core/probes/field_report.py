@@ -59,16 +59,24 @@ class LayerField:
         None where they are not two: tokens, windows, or no positions at all.
         """
         rows, columns = map(_counted, self._axes)
-        rows, columns = rows - columns, columns - rows  # channels made of both
-        sizes = dict(enumerate(self.shape[1:], start=1))
         # An axis of one position is counted by nothing, but stands beside the other.
+        single = {d for d, n in enumerate(self.shape) if n == 1 and d > 0}
+        if not rows and not columns and len(self.shape) == 4:
+            columns = {d for d in (2, 3) if {d - 1, d} <= single}
+            columns = {max(columns, default=0)} - {0}
         if not rows:
-            rows = {d - 1 for d in columns if sizes.get(d - 1) == 1}
+            rows = {d - 1 for d in columns if d - 1 in single}
         if not columns:
-            columns = {d + 1 for d in rows if sizes.get(d + 1) == 1}
+            columns = {d + 1 for d in rows if d + 1 in single}
+        rows, columns = rows - columns, columns - rows  # channels may be of both
         if len(rows) == len(columns) == 1:
             return rows.pop(), columns.pop()
         return None
+
+    @cached_property
+    def counted(self) -> tuple[int, ...]:
+        """The dimensions along which positions differ."""
+        return tuple(sorted({d for axis in self._axes for t in axis for d in t.over}))
 
     @cached_property
     def position_dims(self) -> tuple[int, ...]:
@@ -78,10 +86,8 @@ class LayerField:
         """
         if self.map_dims:
             return self.map_dims
-        dims = {d for axis in self._axes for term in axis for d in term.over}
-        if len(self.shape) == 4 and dims <= {2, 3}:
-            return 2, 3
-        return tuple(sorted(dims))
+        alike = len(self.shape) == 4 and set(self.counted) <= {2, 3}
+        return (2, 3) if alike else self.counted
 
     def box(
         self, index: Sequence[int], *, whole: bool = False

@@ -10,7 +10,7 @@ from simseg_core.probes.field_input import named_tensors
 from simseg_core.probes.field_listen import listen
 from simseg_core.probes.field_report import LayerField
 
-__all__ = ["chosen_output", "place_of", "trace_fields", "trace_outputs"]
+__all__ = ["chosen_output", "place_of", "told", "trace_fields", "trace_outputs"]
 
 FIRST_MARGIN, LAST_MARGIN = 2048, 65536  # pixels beyond the image's edges
 
@@ -32,9 +32,7 @@ def trace_fields(
     return [LayerField(one) for one in heard], outputs
 
 
-def trace_outputs(
-    model: nn.Module, shape: tuple[int, ...]
-) -> dict[str, LayerField]:
+def trace_outputs(model: nn.Module, shape: tuple[int, ...]) -> dict[str, LayerField]:
     """Trace the outputs alone; none where the network cannot be traced."""
     try:
         return trace_fields(model, shape)[1]
@@ -62,30 +60,28 @@ def chosen_output(
     return str(label), found[str(label)]
 
 
-def place_of(
-    shape: Sequence[int], dims: Sequence[int] | None, index: Sequence[int]
-) -> tuple[Any, ...]:
-    """Turn a position into an index of the tensor: all of what `dims` do not count.
+def told(dims: Sequence[int] | None, shape: Sequence[int]) -> Sequence[int]:
+    """Refuse to guess which dimensions count positions.
 
     Raises:
-        ValueError: if nothing tells which dimensions count positions.
-        IndexError: if there is no such position.
+        ValueError: if nothing tells.
     """
     if dims is None:
         raise ValueError(
             f"which dimensions of the output {tuple(shape)} count rows and columns is "
-            "not known, since its operations cannot be traced: give dims=(2, 3) if it "
-            "is a map (B, C, h, w), dims=(1, 2) if it is (B, h, w, C)"
+            "not known: its operations cannot be traced, or leave all positions alike. "
+            "Give dims=(2, 3) if it is a map (B, C, h, w), dims=(1, 2) if (B, h, w, C)"
         )
-    whole = [int(i) for i in index]
-    fits = all(-len(shape) <= d < len(shape) for d in dims)
-    sizes = [shape[d] for d in dims] if fits else []
-    if len(whole) != len(sizes) or any(not -n <= i < n for i, n in zip(whole, sizes)):
-        raise IndexError(
-            f"output_index {tuple(whole)} is no position of an output of shape "
-            f"{tuple(shape)}, whose dimensions {tuple(dims)} count positions"
+    if any(not -len(shape) <= d < len(shape) for d in dims):
+        raise ValueError(
+            f"dims {tuple(dims)} are not those of an output {tuple(shape)}"
         )
-    place: list[Any] = [slice(None)] * len(shape)
-    for dim, i in zip(dims, whole):
+    return dims
+
+
+def place_of(dims: Sequence[int], index: Sequence[int], rank: int) -> tuple[Any, ...]:
+    """Turn a position into an index of the tensor: all of what `dims` do not count."""
+    place: list[Any] = [slice(None)] * rank
+    for dim, i in zip(dims, index):
         place[dim] = i
     return tuple(place)

@@ -26,7 +26,7 @@ from simseg_core.probes._fake import home
 from simseg_core.probes._reach import modules_in
 from simseg_core.probes._unchanged import unchanged
 from simseg_core.probes.field_input import as_module, image_shape
-from simseg_core.probes.field_trace import chosen_output, place_of, trace_outputs
+from simseg_core.probes.field_trace import chosen_output, place_of, told, trace_outputs
 from simseg_core.probes.open_operations import OpenOperations
 from simseg_core.probes.open_tensors import OpenTensors
 
@@ -96,7 +96,17 @@ def gradient_support(
                 "no gradient reaches the image from this output: it does not depend on "
                 "the image, or the network detaches it"
             )
-        read = made[place_of(made.shape, dims, output_index)]
+        dims = told(dims, made.shape)
+        sizes = [made.shape[d] for d in dims]
+        index = [int(i) for i in output_index]
+        if len(index) != len(sizes) or any(
+            not -n <= i < n for i, n in zip(index, sizes)
+        ):
+            raise IndexError(
+                f"output_index {tuple(index)} is no position of an output of shape "
+                f"{tuple(made.shape)}, whose dimensions {tuple(dims)} count positions"
+            )
+        read = made[place_of(dims, index, made.ndim)]
         read = torch.view_as_real(read) if read.is_complex() else read
         readout = 0.5 + torch.rand(read.shape, generator=generator, dtype=read.dtype)
         # Not `autograd.grad`, within which nothing would be heard: a checkpoint runs

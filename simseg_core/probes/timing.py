@@ -7,13 +7,14 @@ that a figure can be read without guessing what it was measured on.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from simseg_core.probes import _machine as machine
-from simseg_core.probes._timed import Timed
+from simseg_core.probes._timed import Timed, left_as_found
 from simseg_core.probes.ceilings import Roofline, roofline
 from simseg_core.probes.comparison import Comparison
 from simseg_core.probes.measurement import Measurement, load
@@ -45,8 +46,10 @@ def measure(
 
     Repeats until the interquartile range is below `spread` of the median, for
     `min_run_time` at least and about `max_run_time` at most (the call in progress is
-    finished). Forward calls run without gradients. Caches are as the run before left
-    them: nothing is flushed in between. Under autocast each run casts weights anew.
+    finished). Forward calls run without gradients. Modules run in the mode that they
+    are in and are left as they were; so are the random states. Caches are as the run
+    before left them: nothing is flushed in between. Under autocast each run casts
+    weights anew.
 
     Args:
         fn: a module or function; the device is that of its tensors, or the GPU that it
@@ -72,17 +75,18 @@ def measure(
     >>> found.label, found.device, found.dtype, found.median > 0
     ('ReLU', 'cpu', 'float32', True)
     """
-    timed = Timed.prepare(fn, args, label, backward, device)
-    times: tuple[float, ...] = ()
-    clock = machine.clock_of(timed.device)
-    end = clock() + max_run_time
-    while True:
-        turn = timed.turn(min_run_time)
-        times += turn.times
-        found = replace(turn, times=times)
-        steady = len(times) >= _FEWEST_TIMES and found.iqr <= spread * found.median
-        if steady or clock() >= end:
-            return found
+    with left_as_found(fn, args, backward):
+        timed = Timed.prepare(fn, args, label, backward, device)
+        times: tuple[float, ...] = ()
+        clock = machine.clock_of(timed.device)
+        end = clock() + max_run_time
+        while True:
+            turn = timed.turn(min_run_time)
+            times += turn.times
+            found = replace(turn, times=times)
+            steady = len(times) >= _FEWEST_TIMES and found.iqr <= spread * found.median
+            if steady or clock() >= end:
+                return found
 
 
 def compare(
@@ -114,13 +118,16 @@ def compare(
             f"{len(competitors)} competitors in {rounds} rounds are no comparison: "
             "give two or more callables by name, and rounds=1 or more"
         )
-    timed = [
-        Timed.prepare(fn, args, name, backward, device)
-        for name, fn in competitors.items()
-    ]
-    devices = {one.device for one in timed}
-    if len(devices) > 1:
-        where = {one.label: str(one.device) for one in timed}
-        raise ValueError(f"the competitors run on different devices: {where}")
-    turns = [[one.turn(turn_time) for one in timed] for _ in range(rounds)]
-    return Comparison.of_rounds(turns)
+    with ExitStack() as stack:
+        for fn in competitors.values():
+            stack.enter_context(left_as_found(fn, args, backward))
+        timed = [
+            Timed.prepare(fn, args, name, backward, device)
+            for name, fn in competitors.items()
+        ]
+        devices = {one.device for one in timed}
+        if len(devices) > 1:
+            where = {one.label: str(one.device) for one in timed}
+            raise ValueError(f"the competitors run on different devices: {where}")
+        turns = [[one.turn(turn_time) for one in timed] for _ in range(rounds)]
+        return Comparison.of_rounds(turns)

@@ -119,7 +119,10 @@ def test_a_network_with_an_unknown_operation_has_no_box():
         def forward(self, x):
             return torch.fft.fft2(x).real
 
-    field = effective_receptive_field(Fourier(), (1, 8, 8))
+    with pytest.raises(ValueError, match=r"Give dims=\(2, 3\)"):
+        effective_receptive_field(Fourier(), (1, 8, 8))
+    field = effective_receptive_field(Fourier(), (1, 8, 8), dims=(2, 3))
+    assert field.output_index == (4, 4)
     assert field.box is None
     assert field.area_share is None
     assert "effective size" in str(field)
