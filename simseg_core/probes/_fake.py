@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.parameter import is_lazy
 
 from simseg_core.probes._reach import modules_in
+from simseg_core.probes._unchanged import written_back
 
 __all__ = ["fake_tensors", "home", "refuse_lazy"]
 
@@ -23,7 +24,8 @@ def fake_tensors() -> Iterator[FakeTensorMode]:
     log = logging.getLogger("torch._subclasses.fake_tensor")
     before, log.disabled = log.disabled, True
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        # (A constant of few numbers keeps them, and would be written.)
+        with FakeTensorMode(allow_non_fake_inputs=True) as mode, written_back():
             yield mode
     finally:
         log.disabled = before

@@ -19,14 +19,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.modules.module import register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
 from simseg_core.probes._reach import HOLDERS, is_foreign, modules_in, reach
 from simseg_core.probes._record import memory_of
 
-__all__ = ["unchanged", "unchanged_by_timing", "written_back"]
+__all__ = ["Writes", "unchanged", "unchanged_by_timing", "written_back"]
+
+_PROBES = __name__.rpartition(".")[0]
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def unchanged_by_timing(model: Any, rehearse: Callable[[], Any]) -> Iterator[Non
     """
     with ExitStack() as stack:
         stack.enter_context(_random_states())
-        kept, writes = _Kept(evaluates=False), _Writes()
+        kept, writes = _Kept(evaluates=False), Writes()
         stack.callback(kept.put_back)
         stack.callback(writes.put_back)
         kept.keep(modules_in(model))
@@ -73,7 +76,7 @@ def unchanged_by_timing(model: Any, rehearse: Callable[[], Any]) -> Iterator[Non
 @contextmanager
 def written_back() -> Iterator[None]:
     """Put back every tensor that stood before and is written in place here."""
-    writes = _Writes()
+    writes = Writes()
     try:
         with writes:
             yield
@@ -128,13 +131,17 @@ class _Kept:
     def _meet(self, module: nn.Module, args: Any) -> None:
         if id(module) in self.modules:
             return
-        # Where a method is called in place of its module, no hook tells of the module.
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            owner = frame.f_locals.get("self")
-            if isinstance(owner, nn.Module):
-                self.keep(owner.modules())
-            frame = frame.f_back
+        for owner in _methods_running():
+            unknown = owner is not module and id(owner) not in self.modules
+            if unknown and self.evaluates and owner.training:
+                kind = type(owner).__name__
+                raise ValueError(
+                    f"a method of {kind} runs that was not called through the module, "
+                    "and the module could not be found before: its evaluation mode "
+                    f"could not be set. Pass the {kind} itself, its bound method, or "
+                    "a function that holds it in a variable, or call .eval() on it"
+                )
+            self.keep(owner.modules())
         self.keep(modules_in(module))
 
     def put_back(self) -> None:
@@ -150,13 +157,28 @@ class _Kept:
             buffer.data.copy_(value)  # unseen by a gradient that is still to be taken
 
 
-class _Writes(TorchDispatchMode):
+def _methods_running() -> Iterator[nn.Module]:
+    """Yield the modules whose methods the probe has got into, innermost first."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and not _is_ours(frame):
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, nn.Module):
+            yield owner
+        frame = frame.f_back
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith(_PROBES)
+
+
+class Writes(TorchDispatchMode):
     """See what is written in place, and keep the memory that stood before."""
 
     def __init__(self) -> None:
         super().__init__()
         self.made: set[int] = set()  # memory of tensors made meanwhile
         self.kept: dict[int, tuple[Any, Any]] = {}
+        self.constants: list[Tensor] = []  # those that had no gradient
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -176,15 +198,24 @@ class _Writes(TorchDispatchMode):
 
     def _keep(self, tensor: Tensor) -> None:
         memory = memory_of(tensor)
-        if memory in self.made or memory in self.kept or memory == id(tensor):
+        known = memory in self.made or memory in self.kept
+        if known or isinstance(tensor, FakeTensor) or memory == id(tensor):
             return
+        owner = tensor if tensor._base is None else tensor._base
+        if not owner.requires_grad:
+            self.constants.append(owner)
         storage = tensor.untyped_storage()
-        self.kept[memory] = storage, storage.clone()
+        with _disable_current_modes():
+            self.kept[memory] = storage, storage.clone()
 
     def put_back(self) -> None:
         """Let the memory hold what it did."""
-        for storage, before in self.kept.values():
-            storage.copy_(before)
+        with _disable_current_modes():
+            for storage, before in self.kept.values():
+                storage.copy_(before)
+            for tensor in self.constants:
+                if tensor.requires_grad:  # of what was written
+                    tensor.detach_()
 
 
 def _tensors(tree: Any) -> list[Tensor]:

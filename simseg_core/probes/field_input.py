@@ -30,6 +30,7 @@ def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int,
 
 def as_module(model: nn.Module | Callable[[Tensor], Any]) -> nn.Module:
     """Wrap a plain callable, so that it can be probed as a module."""
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     refuse_lazy(model)
     if isinstance(model, nn.Module):
         return model

@@ -1,6 +1,7 @@
 """Hear every ATen kernel and carry the field of every tensor along."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ import simseg_core.probes.field_mixing
 import simseg_core.probes.field_patches
 import simseg_core.probes.field_views
 import simseg_core.probes.field_windows  # noqa: F401
+from simseg_core.probes._unchanged import Writes
 from simseg_core.probes.field_input import named_tensors
 from simseg_core.probes.field_rules import (
     NO_FIELD,
@@ -65,6 +67,7 @@ class Fields(TorchDispatchMode):
         self.names = names
         self.running: list[tuple[str, bool]] = []  # (name, has children)
         self.is_circular = False  # the padding that runs
+        self.writes = Writes()
         self.pooled: Any = WeakTensorKeyDictionary()  # indices -> windows back
 
     def field(self, value: Any) -> Field | None:
@@ -189,7 +192,9 @@ class Fields(TorchDispatchMode):
         if any(self.known(tensor) is None for tensor in given):
             return
         args, kwargs = tree_map_only(Tensor, self.known, (args, kwargs))
-        with _disable_current_modes():
+        # A tensor that the network had before may be written here.
+        seen = self.writes if func._schema.is_mutable else nullcontext()
+        with _disable_current_modes(), seen:
             value = func(*args, **kwargs)
         self.constants[out] = value if value.device.type != "meta" else None
 

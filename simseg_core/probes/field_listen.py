@@ -64,6 +64,19 @@ class _Padding(TorchFunctionMode):
             self.mode.is_circular = False
 
 
+_REFUSED = {  # what torch says -> what to do
+    "autograd.Function with functorch": (
+        "an autograd.Function was reached by a name taken from its `apply` before: "
+        "write Name.apply(x) where it runs, or use gradient_support"
+    ),
+    "mutating a non-functional tensor with a functional tensor": (
+        "what depends on the image is written into a tensor that the network had "
+        "before, such as a buffer: write to a copy made in forward, buffer.clone(), or "
+        "use gradient_support"
+    ),
+}
+
+
 @contextmanager
 def _functions_without_gradient() -> Iterator[None]:
     """Run what an `autograd.Function` computes; `functionalize` refuses its gradient.
@@ -83,12 +96,11 @@ def _functions_without_gradient() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "autograd.Function with functorch" not in str(error):
+        told = (remedy for part, remedy in _REFUSED.items() if part in str(error))
+        remedy = next(told, None)
+        if remedy is None:
             raise
-        raise UnknownOperationError(
-            "an autograd.Function was reached by a name taken from its `apply` before: "
-            "write Name.apply(x) where it runs, or use gradient_support"
-        ) from error
+        raise UnknownOperationError(remedy) from error
     finally:
         if before is None:
             del Function.apply
@@ -111,6 +123,7 @@ def listen(
         stack.enter_context(unchanged(model))
         stack.enter_context(torch.no_grad())
         stack.enter_context(fake_tensors())
+        stack.callback(mode.writes.put_back)
         stack.enter_context(_functions_without_gradient())
         image = torch.empty(shape, dtype=kind, device=device)
         mode.fields[image] = (
