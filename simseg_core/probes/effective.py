@@ -209,9 +209,9 @@ def _position(
                 "probe the network up to its last feature map, or give output_index, "
                 f"a number for each of its dimensions {field.counted}"
             )
-    if given is None:
-        given = [shape[d] // 2 for d in dims or ()]
     counted = tuple(d % len(shape) for d in told(dims, shape))
+    if given is None:
+        given = [shape[d] // 2 for d in counted]
     sizes = [shape[d] for d in counted]
     if len(given) != len(sizes):
         raise ValueError(

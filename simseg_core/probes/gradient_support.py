@@ -109,12 +109,21 @@ def gradient_support(
         read = made[place_of(dims, index, made.ndim)]
         read = torch.view_as_real(read) if read.is_complex() else read
         readout = 0.5 + torch.rand(read.shape, generator=generator, dtype=read.dtype)
-        # Not `autograd.grad`, within which nothing would be heard: a checkpoint runs
-        # its part of the network again.
-        torch.autograd.backward((read * readout).sum(), inputs=[image])
-    gradient = image.grad
-    if gradient is None:
-        gradient = torch.zeros(shape)
+        gradient = _gradient((read * readout).sum(), image)
     if not gradient.isfinite().all():
         raise FloatingPointError("the gradient overflows float64: probe a smaller part")
     return (gradient[0] != 0).any(dim=0)
+
+
+def _gradient(total: Tensor, image: Tensor) -> Tensor:
+    """Take the gradient and go on to hear every call.
+
+    Within `autograd.grad` nothing would be heard, but a checkpoint runs its part of the
+    network again there, and a function's own backward pass reads its weights.
+    """
+    engine: Any = torch.autograd.Variable._execution_engine
+    given = (total,), (torch.ones_like(total),), False, False, (image,)
+    (gradient,) = engine.run_backward(
+        *given, allow_unreachable=True, accumulate_grad=False
+    )
+    return torch.zeros_like(image) if gradient is None else gradient
