@@ -10,7 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.parameter import is_lazy
 
 from simseg_core.probes._reach import modules_in
-from simseg_core.probes._unchanged import written_back
+from simseg_core.probes._writes import written_back
 
 __all__ = ["fake_tensors", "home", "refuse_lazy"]
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from simseg_core.probes._fake import fake_tensors, home, refuse_lazy
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import tensors_in
-from simseg_core.probes._unchanged import unchanged, written_back
+from simseg_core.probes._unchanged import unchanged
+from simseg_core.probes._writes import written_back
 
 __all__ = ["listen"]
 

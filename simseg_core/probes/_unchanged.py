@@ -3,7 +3,7 @@
 Three things together see to that. The modules that a callable holds are found by
 looking (`simseg_core.probes._reach`); one that looking does not find is met by a global
 hook when it is called, before its `forward` runs; and a tensor that stood before the
-run is put back if something writes to it in place.
+run is put back if something writes to it in place (`simseg_core.probes._writes`).
 """
 
 import random
@@ -19,15 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.modules.module import register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves
 
 from simseg_core.probes._reach import HOLDERS, is_foreign, modules_in, reach
-from simseg_core.probes._record import memory_of
+from simseg_core.probes._writes import Writes
 
-__all__ = ["Writes", "unchanged", "unchanged_by_timing", "written_back"]
+__all__ = ["unchanged", "unchanged_by_timing"]
 
 _PROBES = __name__.rpartition(".")[0]
 
@@ -71,17 +68,6 @@ def unchanged_by_timing(model: Any, rehearse: Callable[[], Any]) -> Iterator[Non
         with torch.compiler.set_stance("force_eager"), kept.hearing(), writes:
             rehearse()
         yield
-
-
-@contextmanager
-def written_back() -> Iterator[None]:
-    """Put back every tensor that stood before and is written in place here."""
-    writes = Writes()
-    try:
-        with writes:
-            yield
-    finally:
-        writes.put_back()
 
 
 class _Kept:
@@ -169,57 +155,6 @@ def _methods_running() -> Iterator[nn.Module]:
 
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith(_PROBES)
-
-
-class Writes(TorchDispatchMode):
-    """See what is written in place, and keep the memory that stood before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.made: set[int] = set()  # memory of tensors made meanwhile
-        self.kept: dict[int, tuple[Any, Any]] = {}
-        self.constants: list[Tensor] = []  # those that had no gradient
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        for place, argument in enumerate(func._schema.arguments):
-            given = args[place] if place < len(args) else kwargs.get(argument.name)
-            told = argument.alias_info is not None and argument.alias_info.is_write
-            # BatchNorm's kernels do not declare what they write.
-            if told or argument.name in ("running_mean", "running_var"):
-                for tensor in _tensors(given):
-                    self._keep(tensor)
-        out = func(*args, **kwargs)
-        given = {memory_of(tensor) for tensor in _tensors((args, kwargs))}
-        self.made |= {memory_of(tensor) for tensor in _tensors(out)} - given
-        return out
-
-    def _keep(self, tensor: Tensor) -> None:
-        memory = memory_of(tensor)
-        known = memory in self.made or memory in self.kept
-        if known or isinstance(tensor, FakeTensor) or memory == id(tensor):
-            return
-        owner = tensor if tensor._base is None else tensor._base
-        if not owner.requires_grad:
-            self.constants.append(owner)
-        storage = tensor.untyped_storage()
-        with _disable_current_modes():
-            self.kept[memory] = storage, storage.clone()
-
-    def put_back(self) -> None:
-        """Let the memory hold what it did."""
-        with _disable_current_modes():
-            for storage, before in self.kept.values():
-                storage.copy_(before)
-            for tensor in self.constants:
-                if tensor.requires_grad:  # of what was written
-                    tensor.detach_()
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
 @contextmanager

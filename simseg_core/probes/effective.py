@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from simseg_core.probes._fake import home
-from simseg_core.probes._unchanged import unchanged, written_back
+from simseg_core.probes._unchanged import unchanged
+from simseg_core.probes._writes import written_back
 from simseg_core.probes.field_input import as_module, image_shape
 from simseg_core.probes.field_report import Interval, LayerField
 from simseg_core.probes.field_trace import chosen_output, place_of, told, trace_outputs

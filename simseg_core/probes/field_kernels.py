@@ -23,7 +23,7 @@ import simseg_core.probes.field_mixing
 import simseg_core.probes.field_patches
 import simseg_core.probes.field_views
 import simseg_core.probes.field_windows  # noqa: F401
-from simseg_core.probes._unchanged import Writes
+from simseg_core.probes._writes import Writes
 from simseg_core.probes.field_input import named_tensors
 from simseg_core.probes.field_rules import (
     NO_FIELD,
