@@ -6,9 +6,10 @@ and turns some files by their EXIF tag and others not. What would be lost is ref
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from PIL import Image
+import numpy as np
+from PIL import Image, UnidentifiedImageError
 
 from simseg_core.data.faults import Fault
 
@@ -16,7 +17,7 @@ MaskOrientation = Literal["upright", "stored"]
 
 # TIFF tags (TIFF 6.0, section 8 and 18), the orientation in EXIF, too.
 BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, EXTRA = 258, 259, 262, 274, 338
-SAMPLE_FORMAT = 339
+SAMPLE_FORMAT, PAGE_KIND, SOFTWARE = 339, 254, 305
 LOSSY = (6, 7, 34712, 50001)  # JPEG (old and new), JPEG 2000, WebP
 
 Turn = Image.Transpose
@@ -66,6 +67,7 @@ def open_picture(file: Path) -> Picture:
     Raises:
         ValueError: if it cannot be read, has several pages, more than 8 bits a channel
             or channels beside colour and alpha, or is too large for Pillow's guard.
+            Smaller copies of a page (overviews, previews) are no pages.
     """
     return _open(file, _refuse_picture)
 
@@ -154,12 +156,15 @@ def _size(picture: Picture) -> str:
 def _open(file: Path, refuse: Callable[[Image.Image], None]) -> Picture:
     """Decode a file completely, so that a cut-off one fails here."""
     try:
-        with Image.open(file) as image:
+        # Given a name, Pillow maps plain TIFFs into memory, and scrambles those that
+        # their tag turns by a quarter; given an open file, it reads them.
+        with file.open("rb") as stream, Image.open(stream) as image:
             _guard(image)
             refuse(image)
             tag = image.getexif().get(ORIENTATION)
             image.load()  # Pillow turns TIFFs here, and takes their tag away
             left = image.getexif().get(ORIENTATION)
+            _refuse_band_as_alpha(image)
             return Picture(
                 file,
                 _turned(image, TURNS, left),
@@ -171,8 +176,10 @@ def _open(file: Path, refuse: Callable[[Image.Image], None]) -> Picture:
         raise _too_large(str(error)).at(file) from error
     # Decoders fail on broken files in all ways: OSError, SyntaxError, struct.error ...
     except Exception as error:
+        unknown = isinstance(error, UnidentifiedImageError)
+        why = "not identified" if unknown else str(error) or type(error).__name__
         raise Fault(
-            f"cannot be read ({str(error) or type(error).__name__})",
+            f"cannot be read ({why})",
             "it is cut off, no image, or of a kind that Pillow does not read; copy it "
             f"again, or {AS_PNG} again",
             place=file,
@@ -206,10 +213,52 @@ def _too_large(why: str) -> Fault:
 def _refuse_pages(image: Image.Image) -> None:
     """Refuse stacks and animations; an MPO's first picture is the photograph."""
     pages = getattr(image, "n_frames", 1)
+    if image.format == "TIFF" and pages > 1:
+        pages = _pages(image, pages)
     if pages > 1 and image.format != "MPO":
         raise Fault(
             f"holds {pages} pages or frames, of which only the first would be read",
             "save each as a file of its own, with its own mask",
+        )
+
+
+def _pages(image: Image.Image, frames: int) -> int:
+    """Count a TIFF's pages without smaller copies of others (maps' overviews)."""
+    pages = 1
+    for frame in range(1, frames):
+        image.seek(frame)
+        pages += _tag(image, PAGE_KIND) != (1,)  # 1: of reduced resolution
+    image.seek(0)
+    return pages
+
+
+def _refuse_misread(image: Image.Image) -> None:
+    """Refuse a BMP whose bytes Pillow takes for bits: two colours, black and white."""
+    if image.format != "BMP" or image.mode != "1":
+        return
+    ((decoder, _, _, options),) = image.tile  # type: ignore[attr-defined]
+    row = (image.width + 31 >> 3) & ~3  # bytes, if a pixel is a bit
+    if decoder != "raw" or options[1] != row:
+        raise Fault(
+            "has two colours and more than a bit a pixel, which Pillow misreads", REMAKE
+        )
+
+
+def _refuse_band_as_alpha(image: Image.Image) -> None:
+    """Refuse a fourth band of measurements that the program called alpha.
+
+    GDAL (QGIS, rasterio) does so with every four bands. What is transparency in a TIFF
+    is all or nothing: where the map ends.
+    """
+    if image.format != "TIFF" or image.mode not in ("LA", "RGBA"):
+        return
+    alpha = np.asarray(image.getchannel("A"))
+    if not ((alpha == 0) | (alpha == 255)).all():
+        raise Fault(
+            "has a last channel that is marked as alpha, but holds other values than 0 "
+            "and 255, so that it may be infrared, say",
+            "if it is no transparency, save the other channels alone as 8-bit PNG; if "
+            "it is, save the picture as PNG",
         )
 
 
@@ -223,6 +272,7 @@ def _refuse_signed(image: Image.Image) -> None:
 
 def _refuse_picture(image: Image.Image) -> None:
     _refuse_pages(image)
+    _refuse_misread(image)
     if _is_deep(image):
         raise Fault(
             f"has more than 8 bits a channel (mode {image.mode}), whose range is not "
@@ -253,13 +303,16 @@ def _refuse_mask(image: Image.Image) -> None:
     if any(method in LOSSY for method in _tag(image, COMPRESSION)):
         raise Fault("is compressed with a loss, which changes values", REMAKE)
     _refuse_pages(image)
+    _refuse_misread(image)
     _refuse_signed(image)
     if _is_deep(image) and not image.mode.startswith("I"):
         raise Fault(
             f"has more than 8 bits a channel (mode {image.mode})",
             f"masks are whole numbers or 8-bit RGB: round its values and {AS_PNG}",
         )
-    if _tag(image, PHOTOMETRIC) == (0,) and image.mode != "1":
+    # Bits are meant as they are shown, but tifffile writes True as black.
+    by_tifffile = "tifffile" in str(_tag(image, SOFTWARE))
+    if _tag(image, PHOTOMETRIC) == (0,) and (image.mode != "1" or by_tifffile):
         raise Fault(
             "is stored with white as 0 (TIFF, WhiteIsZero), so that its values could "
             "be meant either way",
@@ -280,7 +333,7 @@ def _is_deep(image: Image.Image) -> bool:
     return False
 
 
-def _tag(image: Image.Image, number: int) -> tuple[int, ...]:
+def _tag(image: Image.Image, number: int) -> tuple[Any, ...]:
     """Read a TIFF tag; empty if there is none."""
     value = getattr(image, "tag_v2", {}).get(number, ())
     return value if isinstance(value, tuple) else (value,)

@@ -158,6 +158,50 @@ def test_lab_is_refused_and_cmyk_is_read(tmp_path):
     assert red.getpixel((0, 0)) == (255, 0, 0)
 
 
+def test_a_fourth_band_that_is_called_alpha_is_refused(tmp_path):
+    # As GDAL writes red, green, blue and near infrared; where the map ends it is alpha.
+    ends = np.where(np.indices((8, 12))[1] < 3, 0, 255)
+    for name, band in (("near.tif", BYTES[..., 0]), ("map.tif", ends)):
+        pixels = np.dstack([BYTES, band.astype(np.uint8)])
+        save_tiff(tmp_path / name, pixels, extrasamples=["unassalpha"], **RGB)
+    with pytest.raises(ValueError, match=r"near\.tif has a last channel .*infrared"):
+        open_picture(tmp_path / "near.tif")
+    assert open_picture(tmp_path / "map.tif").upright.mode == "RGBA"
+
+
+def test_overviews_of_a_map_are_no_pages(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "map.tif") as file:
+        file.write(LABELS)
+        file.write(np.ascontiguousarray(LABELS[::2, ::2]), subfiletype=1)
+    for opened in (open_picture(tmp_path / "map.tif"), open_mask(tmp_path / "map.tif")):
+        assert np.array_equal(np.asarray(opened.upright), LABELS)
+    with tifffile.TiffWriter(tmp_path / "map.tif", append=True) as file:
+        file.write(LABELS)
+    with pytest.raises(ValueError, match=r"map\.tif holds 2 pages"):
+        open_mask(tmp_path / "map.tif")
+
+
+def test_masks_of_true_and_false_are_not_read_upside_down(tmp_path):
+    save_tiff(tmp_path / "bits.tif", LABELS == 1)  # True as black
+    with pytest.raises(ValueError, match=r"bits\.tif is stored with white as 0"):
+        open_mask(tmp_path / "bits.tif")
+    for compression in ("raw", "group4"):  # as others write bits
+        white = Image.fromarray(LABELS == 1)
+        white.save(tmp_path / "bits.tif", compression=compression, tiffinfo={262: 0})
+        assert np.array_equal(open_mask(tmp_path / "bits.tif").upright, LABELS == 1)
+
+
+def test_two_colours_of_a_bitmap_are_not_taken_for_bits(tmp_path):
+    mask = Image.fromarray((LABELS == 1).astype(np.uint8))
+    mask.putpalette([0, 0, 0, 255, 255, 255])
+    mask.save(tmp_path / "bytes.bmp")
+    for opened in (open_mask, open_picture):
+        with pytest.raises(ValueError, match=r"bytes\.bmp has two colours .*as PNG"):
+            opened(tmp_path / "bytes.bmp")
+    Image.fromarray(LABELS == 1).save(tmp_path / "bits.bmp")
+    assert np.array_equal(open_mask(tmp_path / "bits.bmp").upright, LABELS == 1)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "WEBP"])
 def test_masks_are_judged_by_their_content_not_their_name(tmp_path, kind):
     Image.fromarray(LABELS).save(tmp_path / "mask.png", format=kind)
@@ -271,6 +315,16 @@ def test_files_are_read_as_the_camera_was_held(tmp_path, end, tag):
     assert np.array_equal(np.asarray(picture.upright), as_held(TALL, tag))
     assert np.array_equal(np.asarray(picture.stored), np.asarray(TALL))
     assert picture.orientation == tag
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_plain_grey_tiffs_are_read_as_the_camera_was_held(tmp_path, tag, dtype):
+    """Pillow would map these into memory, with height and width exchanged."""
+    labels = Image.fromarray(BYTES[..., 0].astype(dtype))
+    mask = open_mask(saved(tmp_path / "a.tif", labels, tag))
+    assert np.array_equal(np.asarray(mask.upright), as_held(labels, tag))
+    assert np.array_equal(np.asarray(mask.stored), np.asarray(labels))
 
 
 def test_orientations_that_mean_nothing_are_none(tmp_path):
