@@ -28,6 +28,7 @@ from simseg_core.data.dice import Dice
 from simseg_core.data.normalization import normalize as normalize_image
 from simseg_core.data.picture_files import open_picture
 from simseg_core.data.scenes import SPLITS
+from simseg_core.data.sizes import sides
 
 SEA, LAND, LAKE = range(3)
 
@@ -94,7 +95,7 @@ class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         if split not in SPLITS:
             raise ValueError(f"split={split!r} is not one of {SPLITS}")
-        self.size = (size, size) if isinstance(size, int) else size
+        self.size = sides(size)
         if min(self.size) < 32 or max(self.size) > SECTOR - GAP:
             raise ValueError(
                 f"size={size} is no tile: give 32 to {SECTOR - GAP} pixels a side "

@@ -4,6 +4,7 @@ A mask holds class indices, 255 for pixels that do not count, or whatever a tabl
 `mask_values` says. Every error names the file and says what to do about it.
 """
 
+import operator
 import os
 import unicodedata
 import warnings
@@ -31,11 +32,13 @@ from simseg_core.data.picture_files import (
     open_mask,
     open_picture,
 )
+from simseg_core.data.sizes import sides
+from simseg_core.data.transforms import as_pair_transform
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MASKS = (".bmp", ".png", ".tif", ".tiff")  # formats that keep every value
 # Written by file managers, archives and notebooks beside the pictures.
-LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir")
+LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")  # in any capitals
 LAYOUT = (
     "The folder must look like root/images/NAME.jpg with root/masks/NAME.png "
     "(the same NAME, class indices as pixel values)"
@@ -56,6 +59,7 @@ class FolderDataset(Dataset[Pair]):
             neighbour. None keeps each file's own size (then use batches of 1).
         transform: a callable ``(image, label) -> (image, label)`` on images from 0 to
             1, applied after the resize; see `simseg_core.data.transforms.augment`.
+            One of ``torchvision.transforms.v2`` moves both alike.
         normalize: whether images are normalised, last of all.
         palette: one colour a class; None takes `palettes.default_palette`.
         ignore_index: the label of pixels that do not count, and without `mask_values`
@@ -77,10 +81,12 @@ class FolderDataset(Dataset[Pair]):
         FileNotFoundError: if a folder or a mask is missing.
         NotADirectoryError: if `root` is a file.
         ValueError: if two images share a stem, a file is no image, pictures lie in a
-            sub-folder, or classes, palette and `mask_values` do not fit; on reading:
+            sub-folder, classes, palette and `mask_values` do not fit, or images would
+            be normalised twice; on reading:
             sizes that differ, values without a class, files that are cut off or would
             be read in part, palettes or EXIF orientations that contradict each other.
-        TypeError: if `classes` is not a sequence of names.
+        TypeError: if `classes` is not a sequence of names, or `size` no whole numbers;
+            on reading: if `transform` returns no pair.
 
     >>> FolderDataset("no/such/folder", classes=["background", "cat"])
     Traceback (most recent call last):
@@ -115,8 +121,13 @@ class FolderDataset(Dataset[Pair]):
                 f"mask_orientation={mask_orientation!r} is not 'upright' or 'stored'"
             )
         self.mask_orientation = mask_orientation
-        self.size = (size, size) if isinstance(size, int) else size
-        self.transform, self.normalize = transform, normalize
+        self.size = None if size is None else sides(size)
+        self.transform, self.normalize = as_pair_transform(transform), normalize
+        if normalize and getattr(self.transform, "normalize", False):
+            raise ValueError(
+                "images would be normalised twice: say normalize=True to the transform "
+                "or to the data set, and normalize=False to the other"
+            )
         self.files, self.unused = _match(Path(root).expanduser(), mask_suffix)
         self._palettes = MaskPalettes(self.mask_values)
         # Whether 255 may be void in masks that hold only 0 beside it; None: not known.
@@ -132,7 +143,14 @@ class FolderDataset(Dataset[Pair]):
         Returns:
             The image ``(3, H, W)`` float32 and the label ``(H, W)`` int64.
         """
-        return self._prepare(*self._read(index))
+        try:
+            number = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"pairs are read one by one, data[0], not by {index!r}: for a part of "
+                "the set take torch.utils.data.Subset(data, range(8))"
+            ) from None
+        return self._prepare(*self._read(number))
 
     def check(self) -> None:
         """Read every pair once, so that faults show before training starts.
@@ -188,12 +206,18 @@ class FolderDataset(Dataset[Pair]):
         if self.size is not None:
             image = functional.interpolate(
                 image[None], self.size, mode="bilinear", antialias=True
-            )[0]
+            )[0].clamp(max=1)  # white rounds up to 1.0000001
             label = functional.interpolate(
                 label[None, None].float(), self.size, mode="nearest-exact"
             )[0, 0].long()
         if self.transform is not None:
-            image, label = self.transform(image, label)
+            pair = self.transform(image, label)
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise TypeError(
+                    "the transform must return the pair (image, label), and gave "
+                    f"{type(pair).__name__}: wrap it in a function that does"
+                )
+            image, label = pair
         return (normalize_image(image) if self.normalize else image), label
 
     def _is_doubtful(self, label: Tensor) -> bool:
@@ -384,7 +408,7 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         raise FileNotFoundError(f"no folder {folder}. {LAYOUT}")
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.name in LITTER:
+        if file.name.startswith(".") or file.name.lower() in LITTER:
             continue
         if file.is_dir():
             _refuse_pictures_below(file, suffixes)
@@ -409,7 +433,7 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 def _refuse_pictures_below(folder: Path, suffixes: tuple[str, ...]) -> None:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
-            f for f in folders if not f.startswith(".") and f not in LITTER
+            f for f in folders if not f.startswith(".") and f.lower() not in LITTER
         )
         for name in sorted(names):
             if Path(name).suffix.lower() in suffixes and not name.startswith("."):

@@ -214,9 +214,16 @@ class MaskValues:
         """
         unknown = sorted(value for value in counts if value not in self.values)
         if len(unknown) > MANY:
-            return (
+            told = (
                 f"so many usually come from JPEG or from smoothed edges: {REMAKE}. If "
                 "each is a class, say which in mask_values"
+            )
+            if isinstance(unknown[-1], tuple):
+                return told
+            return (
+                f"{told}; if each is an object of one class, name them all at once: "
+                f"mask_values={{0: ..., **dict.fromkeys(range(1, {unknown[-1] + 1}), "
+                "...)}"
             )
         if isinstance(unknown[0], tuple) and not self.by_color:
             return f"say which class each colour is: {self.suggest(counts)}"

@@ -46,9 +46,15 @@ def denormalize(image: Tensor) -> Tensor:
 
 def _constants(image: Tensor) -> tuple[Tensor, Tensor]:
     if image.ndim < 3 or image.shape[-3] != 3 or not image.is_floating_point():
+        remedy = (
+            "normalize is for red, green and blue; repeat a single channel with "
+            "image.expand(3, -1, -1)"
+            if image.is_floating_point()
+            else "convert bytes with image.float() / 255"
+        )
         raise ValueError(
             f"expected float images (..., 3, H, W), got {tuple(image.shape)} of "
-            f"{image.dtype}: convert bytes with image.float() / 255"
+            f"{image.dtype}: {remedy}"
         )
     mean, std = (image.new_tensor(c).view(3, 1, 1) for c in (MEAN, STD))
     return mean, std

@@ -14,11 +14,13 @@ from torch import Tensor
 
 __all__ = [
     "IGNORE_INDEX",
+    "check_channels_first",
     "check_collection",
     "class_names",
     "ignored_label",
     "image_tensor",
     "label_tensor",
+    "plain_array",
     "split_pair",
     "stack_pairs",
 ]
@@ -83,14 +85,20 @@ def image_tensor(image: Any) -> Tensor:
     """
     pixels = _tensor(image, "image")
     if not pixels.is_floating_point():
+        by, adapter = "255 for 0 to 255", f". {_ADAPTER}"
+        if pixels.dtype != torch.uint8:
+            by, adapter = "their greatest value (65535 for 16 bits)", ""
         raise ValueError(
             f"an image holds {pixels.dtype} values, which nobody has scaled: "
-            "image.float() / 255 for 0 to 255, and then simseg_core.data.normalize "
-            f"if the network expects it. {_ADAPTER}"
+            f"image.float() / {by}, and then simseg_core.data.normalize if the network "
+            f"expects it{adapter}"
         )
     if pixels.ndim != 3:
-        alone = ": add the axis of its one channel, image[None]" * (pixels.ndim == 2)
-        raise ValueError(f"an image is (C, H, W), got {tuple(pixels.shape)}{alone}")
+        remedy = {
+            2: ": add the axis of its one channel, image[None]",
+            4: ": give single pairs, and batch_size= to fit and evaluate",
+        }.get(pixels.ndim, "")
+        raise ValueError(f"an image is (C, H, W), got {tuple(pixels.shape)}{remedy}")
     return pixels
 
 
@@ -124,6 +132,28 @@ def label_tensor(label: Any) -> Tensor:
     return numbers.long()
 
 
+def check_channels_first(image: Tensor, label: Tensor) -> None:
+    """Refuse an image ``(H, W, C)`` beside a label ``(H, W)``.
+
+    Raises:
+        ValueError: naming both shapes.
+    """
+    if image.shape[:2] == label.shape != image.shape[1:]:
+        raise ValueError(
+            f"an image of shape {tuple(image.shape)} beside a label of "
+            f"{tuple(label.shape)} has its channels last: image.permute(2, 0, 1)"
+        )
+
+
+def plain_array(values: np.ndarray) -> np.ndarray:
+    """Copy an array into one that torch takes, however it lies in memory.
+
+    Turned arrays, those of other machines' byte order and read-only ones (such as
+    Pillow's) it refuses or warns of.
+    """
+    return np.array(values, dtype=values.dtype.newbyteorder("="), order="C")
+
+
 def stack_pairs(items: Sequence[Any]) -> Pair | Exception:
     """Make a batch: images ``(B, C, H, W)`` and labels ``(B, H, W)``.
 
@@ -151,7 +181,7 @@ def class_names(dataset: Any) -> tuple[str, ...] | None:
     """Return the names that a data set gives its classes, None where it gives none.
 
     Names are looked up in `dataset.classes`; subsets, wrappers and concatenations are
-    asked for what they are made of (`dataset.dataset`, `dataset.datasets`).
+    asked for what they are made of (`dataset.dataset`, `.subset`, `.datasets`).
 
     Raises:
         ValueError: if the parts of a concatenation have other names.
@@ -197,14 +227,21 @@ _ADAPTER = (
     "simseg_core.data.as_tensors() does it all: transforms=as_tensors()"
 )
 
+_FORMS = {
+    "image": "An image is (C, H, W), floats",
+    "label": "A label is (H, W), one class number a pixel",
+}
+
 
 def _said(dataset: Any, name: str) -> list[Any]:
     """List what each part of a data set says under `name`, None where it is silent."""
     own = getattr(dataset, name, None)
     if own is not None:
         return [own]
-    if hasattr(dataset, "dataset"):  # torch.utils.data.Subset, and most wrappers
-        return _said(dataset.dataset, name)
+    # torch.utils.data.Subset and most wrappers; others name it by what they wrap.
+    for held in ("dataset", "subset"):
+        if hasattr(dataset, held):
+            return _said(getattr(dataset, held), name)
     parts = getattr(dataset, "datasets", None)  # torch.utils.data.ConcatDataset
     if isinstance(parts, tuple | list):
         return [one for part in parts for one in _said(part, name)]
@@ -215,19 +252,17 @@ def _tensor(values: Any, what: str) -> Tensor:
     if isinstance(values, Tensor):
         return values.as_subclass(Tensor)  # torchvision's tv_tensors are tensors too
     if isinstance(values, np.ndarray):
-        return torch.as_tensor(values)
-    kind = "PIL image" if isinstance(values, Image.Image) else type(values).__name__
-    raise TypeError(f"the {what} is no tensor and no array, but a {kind}. {_ADAPTER}")
+        return torch.from_numpy(plain_array(values))
+    kind, remedy = type(values).__name__, _FORMS[what]
+    if isinstance(values, Image.Image):
+        kind, remedy = "PIL image", _ADAPTER
+    raise TypeError(f"the {what} is no tensor and no array, but a {kind}. {remedy}")
 
 
 def _checked(item: Any) -> Pair:
     image, label = split_pair(item)
     pixels, numbers = image_tensor(image), label_tensor(label)
-    if pixels.shape[:2] == numbers.shape != pixels.shape[1:]:
-        raise ValueError(
-            f"an image of shape {tuple(pixels.shape)} beside a label of "
-            f"{tuple(numbers.shape)} has its channels last: image.permute(2, 0, 1)"
-        )
+    check_channels_first(pixels, numbers)
     return pixels, numbers
 
 
@@ -237,5 +272,6 @@ def _flatten_by(shape: tuple[int, ...]) -> str:
         return "leave the channel axis out, label[..., 0]"
     return (
         "one-hot labels become numbers by label.argmax(dim=0), with their channels "
-        "first; colours have to be replaced by their classes' numbers"
+        "first; colours have to be replaced by their classes' numbers, which "
+        "simseg_core.data.MaskValues does"
     )

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from simseg_core.data.dice import Dice
 from simseg_core.data.normalization import MEAN, STD
+from simseg_core.data.sizes import sides
 
 SPLITS = ("train", "val", "test")
 Cast = Mapping[str, tuple[str, ...]]  # role -> names of the pictograms that play it
@@ -64,7 +65,7 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
         for name, value in (("split", split), ("pictograms", pictograms or split)):
             if value not in SPLITS:
                 raise ValueError(f"{name}={value!r} is not one of {SPLITS}")
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = sides(size)
         if min(height, width) < 32:
             raise ValueError(
                 f"size={size} is too small for a scene: give 32 pixels or more a side"

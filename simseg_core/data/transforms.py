@@ -18,7 +18,13 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from simseg_core.data.normalization import MEAN, STD, denormalize, normalize
-from simseg_core.data.pairs import image_tensor, label_tensor
+from simseg_core.data.pairs import (
+    check_channels_first,
+    image_tensor,
+    label_tensor,
+    plain_array,
+)
+from simseg_core.data.sizes import sides
 
 __all__ = [
     "MEAN",
@@ -30,12 +36,16 @@ __all__ = [
     "normalize",
 ]
 
+ROUNDING = 1e-4  # of resizing, beyond 0 and 1
+
 
 class PairTransform:
     """Apply torchvision v2 transforms to an image and its label together.
 
     Args:
-        *steps: transforms of ``torchvision.transforms.v2``, applied in order.
+        *steps: transforms of ``torchvision.transforms.v2``, applied in order. What
+            they fill is class 0, unless they are told to fill labels with a number
+            that is ignored: ``fill={tv_tensors.Mask: 255, "others": 0}``.
         normalize: whether to normalise the image, last of all. A data set that does
             so itself (`FolderDataset` and the book's own) must not be given this too.
 
@@ -69,15 +79,21 @@ class PairTransform:
         """
         label = label_tensor(np.array(label) if _is_pil(label) else label)
         image = _as_floats(image, label)
+        check_channels_first(image, label)
         if image.shape[-2:] != label.shape[-2:]:
             raise ValueError(
                 f"image {tuple(image.shape)} and label {tuple(label.shape)} differ "
                 "in size: transform them as one pair, from the same file"
             )
-        if image.min() < 0 or image.max() > 1:
+        if image.min() < -ROUNDING or image.max() > 1 + ROUNDING:
+            remedy = (
+                "transform first, normalize last (data set: normalize=False)"
+                if image.min() < 0
+                else "divide by the greatest value that it may hold (255 for 8 bits)"
+            )
             raise ValueError(
                 f"image values run from {image.min():.2f} to {image.max():.2f}, not 0 "
-                "to 1: transform first, normalize last (data set: normalize=False)"
+                f"to 1: {remedy}"
             )
         if self.steps is not None:
             pair = self.steps(tv_tensors.Image(image), tv_tensors.Mask(label))
@@ -111,7 +127,7 @@ def augment(
     (torch.Size([3, 32, 32]), torch.Size([32, 32]), [1])
     """
     return PairTransform(
-        v2.RandomResizedCrop(_sides(size), scale=scale, antialias=True),
+        v2.RandomResizedCrop(sides(size), scale=scale, antialias=True),
         v2.RandomHorizontalFlip(flip),
         v2.ColorJitter(jitter, jitter, jitter, jitter / 10),
         normalize=normalize,
@@ -139,12 +155,19 @@ def as_tensors(
     >>> image.shape, image.dtype, label.dtype, label.unique().tolist()
     (torch.Size([3, 4, 6]), torch.float32, torch.int64, [2])
     """
-    steps = [] if size is None else [v2.Resize(_sides(size), antialias=True)]
+    steps = [] if size is None else [v2.Resize(sides(size), antialias=True)]
     return PairTransform(*steps, normalize=normalize)
 
 
-def _sides(size: int | tuple[int, int]) -> list[int]:
-    return [size, size] if isinstance(size, int) else list(size)
+def as_pair_transform(transform: Any) -> Any:
+    """Wrap a transform of torchvision's v2; leave any other as it is.
+
+    Alone it takes the first of two tensors for an image and leaves the second, so that
+    the label would stay where the image was moved.
+    """
+    return (
+        PairTransform(transform) if isinstance(transform, v2.Transform) else transform
+    )
 
 
 def _is_pil(image: Any) -> bool:
@@ -161,8 +184,9 @@ def _as_floats(image: Any, label: Tensor) -> Tensor:
             )
         image = np.array(image.convert("RGB"))
     if isinstance(image, np.ndarray):
+        image = plain_array(image)
         channels_last = image.shape[:2] == label.shape
         image = v2.functional.to_image(image) if channels_last else torch.tensor(image)
     if isinstance(image, Tensor) and image.dtype == torch.uint8:
         image = v2.functional.to_dtype(image, torch.float32, scale=True)
-    return image_tensor(image)
+    return image_tensor(image).float()

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader
+from torchvision.transforms import v2
 
 from simseg_core.data import FolderDataset, MaskValues, augment, denormalize
 
@@ -55,6 +56,7 @@ def test_masks_without_image_and_litter_are_left_out(folder):
     save_mask(folder, "zebra", [0])
     (folder / "images" / ".DS_Store").write_bytes(b"x")
     (folder / "images" / "Thumbs.db").write_bytes(b"x")
+    (folder / "masks" / "Desktop.ini").write_bytes(b"x")
     assert len(FolderDataset(folder, classes=CLASSES)) == 2
 
 
@@ -85,6 +87,50 @@ def test_a_transform_comes_before_normalising(folder):
     torch.testing.assert_close(denormalize(image), plain.flip(-1))
     assert torch.equal(label, plain_label.flip(-1))
     assert read(folder, transform=augment(6))[0].shape == (3, 6, 6)
+
+
+def test_white_stays_white_when_it_is_resized(folder):
+    """A resize rounds 1 up to 1.0000001, which is no image from 0 to 1."""
+    Image.new("RGB", (47, 61), "white").save(folder / "images" / "a.png")
+    save_mask(folder, "a", [0, 1], size=(61, 47))
+    for size in (20, 26, 33):
+        image, _ = read(folder, size=size)
+        assert image.max() == 1
+        read(folder, size=size, transform=augment(size))
+
+
+def test_a_transform_of_torchvision_moves_the_label_too(folder):
+    (image, label), (moved, moved_label) = (
+        read(folder, transform=transform)
+        for transform in (None, v2.RandomHorizontalFlip(1.0))
+    )
+    assert torch.equal(moved, image.flip(-1))
+    assert torch.equal(moved_label, label.flip(-1))
+
+
+def test_images_are_not_normalised_twice(folder):
+    twice = augment(8, normalize=True)
+    with pytest.raises(ValueError, match=r"normalised twice.*normalize=False"):
+        read(folder, transform=twice, normalize=True)
+    read(folder, transform=twice, normalize=False)
+    read(folder, transform=augment(8), normalize=True)
+
+
+@pytest.mark.parametrize(
+    "gives", [lambda image, _: image, lambda *pair: dict(zip(("image", "mask"), pair))]
+)
+def test_a_transform_that_gives_no_pair_is_named(folder, gives):
+    with pytest.raises(TypeError, match=r"transform must return the pair .*label"):
+        read(folder, transform=gives)
+
+
+def test_parts_and_sizes_are_asked_for_as_they_can_be_given(folder):
+    data = FolderDataset(folder, classes=CLASSES)
+    with pytest.raises(TypeError, match=r"Subset\(data, range\(8\)\)"):
+        data[:1]
+    with pytest.raises(ValueError, match="size=0 must be 1 pixel or more"):
+        read(folder, size=0)
+    assert data[np.int64(1)][1].equal(data[-1][1])
 
 
 def test_palette_masks_are_read_as_indices(folder):
@@ -337,6 +383,19 @@ def test_the_line_to_write_holds_the_values_of_all_masks(folder):
         FolderDataset(folder, classes=CLASSES).check()
     line = "mask_values={0: 'background', 128: 'cat', 255: 'dog'}"
     assert str(caught.value).count(line) == 1
+
+
+def test_numbered_objects_can_be_made_one_class(folder):
+    """The remedy that the error prints, its dots filled in."""
+    for stem in "ab":
+        save_mask(folder, stem, range(96), dtype=np.uint16)
+    with pytest.raises(ValueError, match="object of one class") as error:
+        FolderDataset(folder, classes=["background", "cell"]).check()
+    table = str(error.value).split("mask_values=")[-1]
+    table = table.replace("0: ...", "0: 'background'").replace("...)", "'cell')")
+    data = FolderDataset(folder, mask_values=eval(table))
+    data.check()
+    assert data[0][1].flatten().tolist() == [0] + [1] * 95
 
 
 def test_classes_and_masks_without_use_are_told_once(folder):

@@ -40,6 +40,27 @@ class Wrapper(Dataset):
         self.dataset = dataset
 
 
+class SubsetWrapper(Dataset):
+    """The same, as it is written to give the parts of a split other transforms."""
+
+    def __init__(self, subset: Dataset) -> None:
+        self.subset = subset
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "values",
+    [
+        LABEL.numpy()[:, ::-1].copy()[:, ::-1],
+        LABEL.numpy().astype(">u2"),
+        np.asarray(Image.fromarray(LABEL.byte().numpy())),  # read-only
+        np.asfortranarray(LABEL.numpy()),
+    ],
+)
+def test_arrays_are_taken_however_they_lie_in_memory(values) -> None:
+    assert label_tensor(values).equal(LABEL)
+
+
 @pytest.mark.parametrize(
     "label",
     [LABEL.byte(), LABEL.int(), LABEL.to(torch.uint16), LABEL.numpy().astype("uint16")],
@@ -61,6 +82,9 @@ def test_whole_numbers_of_every_type_are_class_numbers(label) -> None:
         ((IMAGE.permute(1, 2, 0), LABEL), r"channels last: image.permute\(2, 0, 1\)"),
         ((IMAGE.permute(1, 2, 0).numpy(), LABEL), "channels last"),
         (((255 * IMAGE).byte(), LABEL), r"torch.uint8 .*image.float\(\) / 255"),
+        ((IMAGE.to(torch.int16), LABEL), "greatest value .65535 for 16 bits"),
+        ((IMAGE[None], LABEL[None]), r"\(1, 3, 4, 6\): give single pairs"),
+        ((IMAGE, 1), "but a int. A label is .H, W., one class number a pixel"),
         ((IMAGE[0], LABEL), r"\(4, 6\): add the axis .*image\[None\]"),
         ((Image.new("RGB", (6, 4)), LABEL), r"PIL image.*transforms=as_tensors\(\)"),
         ((IMAGE, Image.new("L", (6, 4))), "the label is no tensor.*as_tensors"),
@@ -107,6 +131,7 @@ def test_parts_and_wrappers_say_what_their_data_set_says() -> None:
         part,
         Subset(rest, [0]),
         Wrapper(part),
+        SubsetWrapper(part),
         ConcatDataset([part, Subset(rest, [1]), whole]),
     ):
         assert class_names(dataset) == ("road", "sky")

@@ -87,10 +87,15 @@ def test_normalising_by_hand():
     torch.testing.assert_close(denormalize(normalize(batch)), batch)
 
 
-@pytest.mark.parametrize("image", [torch.rand(1, 4, 4), torch.ones(3, 4, 4).byte()])
-def test_normalising_names_what_it_expects(image):
+def test_normalising_names_what_it_expects():
     with pytest.raises(ValueError, match=r"expected float images .*image\.float"):
-        normalize(image)
+        normalize(torch.ones(3, 4, 4).byte())
+    grey = torch.rand(1, 4, 4)
+    with pytest.raises(
+        ValueError, match=r"expected float images .*expand\(3, -1, -1\)"
+    ):
+        normalize(grey)
+    assert normalize(grey.expand(3, -1, -1)).shape == (3, 4, 4)
 
 
 def pil_pair():
@@ -153,6 +158,41 @@ def test_pairs_that_cannot_be_read_are_refused(transform):
         transform(photo, Image.new("L", (6, 7)))
     with pytest.raises(TypeError, match=r"the label is no tensor .* dict"):
         transform(photo, {"mask": mask})
+
+
+def test_the_remedy_for_values_and_axes_is_the_one_that_helps():
+    image, label = torch.rand(3, 8, 6), torch.zeros(8, 6).long()
+    with pytest.raises(ValueError, match=r"not 0 to 1: divide by .*255 for 8 bits"):
+        as_tensors()(255 * image, label)
+    with pytest.raises(ValueError, match=r"channels last: image\.permute\(2, 0, 1\)"):
+        as_tensors()(image.permute(1, 2, 0), label)
+    with pytest.raises(ValueError, match=r"uint16 .*65535 for 16 bits"):
+        as_tensors()((65535 * image).to(torch.uint16), label)
+    rounded = image.clamp(max=1) + 1e-6  # what a resize makes of white
+    assert as_tensors()(rounded, label)[0].equal(rounded)
+    assert as_tensors()(image.double(), label)[0].dtype == torch.float32
+
+
+def test_arrays_are_read_however_they_lie_in_memory():
+    photo, mask, _ = pil_pair()
+    pixels, numbers = np.asarray(photo), np.asarray(mask)  # read-only
+    right = as_tensors()(photo, mask)
+    for image, label in (
+        (pixels[:, ::-1].copy()[:, ::-1], numbers[::-1].copy()[::-1]),
+        (pixels, numbers),
+        ((pixels / 255).astype(">f4"), numbers.astype(">i4")),
+    ):
+        found = as_tensors()(image, label)
+        torch.testing.assert_close(found[0], right[0])
+        assert found[1].equal(right[1])
+
+
+@pytest.mark.parametrize("size", [0, (8, -1), 8.0, (8, 8, 8), "8"])
+def test_sizes_that_are_none_are_named(size):
+    for build in (as_tensors, augment, lambda size: Street(size=size)):
+        with pytest.raises((TypeError, ValueError), match=r"^size="):
+            build(size)
+    assert as_tensors(np.int64(5))(*pil_pair()[:2])[1].shape == (5, 5)
 
 
 def put(root, path, image):
