@@ -9,7 +9,16 @@ from torch import Tensor, nn
 from simseg_core.data.pairs import Pair
 from simseg_core.metrics import check_class_count, check_labels
 
-__all__ = ["Agreement", "centre_crop", "check_loss", "check_weights", "match_names"]
+__all__ = [
+    "Agreement",
+    "centre_crop",
+    "check_loss",
+    "check_model",
+    "check_trains",
+    "check_weights",
+    "match_names",
+    "weight_tensor",
+]
 
 # A multiple of every usual stride, so that it changes no remainder on the way.
 _ADDED = 192
@@ -67,6 +76,12 @@ class Agreement:
     def _check_crop(self, images: Tensor, labels: Tensor, logits: Tensor) -> None:
         (H, W), (h, w) = labels.shape[-2:], logits.shape[-2:]
         covered = h <= H and w <= W
+        if not covered and images.shape[-2:] == (H, W):
+            raise ValueError(
+                f"the logits are {h}x{w}, larger than the images and labels, {H}x{W}: "
+                "end the model's forward with "
+                'F.interpolate(logits, size=images.shape[-2:], mode="bilinear")'
+            )
         if not covered or images.shape[-2:] != (H, W):
             raise ValueError(
                 f"labels of shape {tuple(labels.shape)} do not cover logits of shape "
@@ -123,6 +138,12 @@ def _run(model: nn.Module, images: Tensor) -> Tensor:
             f"the model must return logits (B, num_classes, h, w), got {got}: wrap it "
             "in a module whose forward returns that tensor alone"
         )
+    size = images.shape[-2:]
+    if logits.shape[1:3] == size != logits.shape[-2:]:
+        raise ValueError(
+            f"the logits are {tuple(logits.shape)}, with the classes last: end the "
+            "model's forward with logits.permute(0, 3, 1, 2)"
+        )
     return logits
 
 
@@ -146,7 +167,9 @@ def match_names(classes: Sequence[str] | None, logits: Tensor) -> Sequence[str]:
         ValueError: if there are more or fewer names than classes.
     """
     num_classes = logits.shape[1]
-    names = classes or [str(number) for number in range(num_classes)]
+    names = tuple(classes) if classes is not None else ()
+    if not names:
+        return [str(number) for number in range(num_classes)]
     if len(names) != num_classes:
         raise ValueError(
             f"the model gives {num_classes} classes, but the data set names "
@@ -167,6 +190,57 @@ def centre_crop(label: Tensor, size: tuple[int, int]) -> Tensor:
     return label[..., top : top + h, left : left + w]
 
 
+def check_model(model: object) -> None:
+    """Refuse what is no module: it could be neither moved nor trained.
+
+    Raises:
+        TypeError: saying what to make of it.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"the model must be a torch.nn.Module, not {type(model).__name__}: wrap it "
+            "in one whose forward calls it"
+        )
+
+
+def check_trains(loss: Tensor) -> None:
+    """Refuse a loss that reaches no parameter.
+
+    Raises:
+        RuntimeError: naming what may have cut it off.
+    """
+    if not loss.requires_grad:
+        raise RuntimeError(
+            "the loss reaches no parameter of the model, so that nothing would be "
+            "trained: all are frozen (model.requires_grad_(True) frees them), forward "
+            "detaches its logits, or fit was called under torch.no_grad()"
+        )
+
+
+def weight_tensor(weights: object) -> Tensor | None:
+    """Return class weights as float32; Apple's GPUs have no float64.
+
+    Raises:
+        TypeError: if they are no numbers.
+        ValueError: if one is negative or not finite.
+    """
+    if weights is None:
+        return None
+    try:
+        tensor = torch.as_tensor(weights, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"class_weights={weights!r} must be one number a class, such as "
+            "inverse_sqrt_frequency(dataset) gives"
+        ) from error
+    if not (tensor.isfinite().all() and (tensor >= 0).all()):
+        raise ValueError(
+            f"class_weights={tensor.tolist()} must be finite and 0 or more: an absent "
+            "class may have any weight, such as 1"
+        )
+    return tensor
+
+
 def check_weights(weights: Tensor | None, num_classes: int) -> None:
     """Refuse class weights that are more or fewer than the model's classes.
 
@@ -181,7 +255,13 @@ def check_weights(weights: Tensor | None, num_classes: int) -> None:
         )
 
 
-def check_loss(loss: float, step: int, labels: Tensor, ignore_index: int) -> None:
+def check_loss(
+    loss: float,
+    step: int,
+    labels: Tensor,
+    ignore_index: int,
+    class_weights: Tensor | None = None,
+) -> None:
     """Stop at the first loss that is not finite, before it reaches the weights.
 
     Raises:
@@ -194,10 +274,19 @@ def check_loss(loss: float, step: int, labels: Tensor, ignore_index: int) -> Non
             f"every pixel of this batch is labelled {ignore_index} and ignored: leave "
             "such images out of the data set, or take larger batches"
         )
+    elif (
+        class_weights is not None
+        and not class_weights[labels[labels != ignore_index].cpu()].any()
+    ):
+        cause = (
+            "every pixel of this batch has the class weight 0: give its class more, or "
+            "take larger batches"
+        )
     else:
         cause = (
             "the model's output is not finite: lower max_lr, look for NaN in the "
-            "images, or switch mixed precision off"
+            "images, or switch mixed precision off (a model of 16-bit weights: train "
+            "model.float() with amp=True)"
         )
     raise FloatingPointError(f"the loss is {loss} at step {step}: {cause}")
 

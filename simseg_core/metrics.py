@@ -80,7 +80,7 @@ class ScoreMeter:
         boundary: whether to score boundary IoU too.
 
     Raises:
-        ValueError: if there are fewer than two classes.
+        ValueError: if there are fewer than two classes, or two of one name.
 
     >>> meter = ScoreMeter(["sky", "pole"], dilation_ratio=0.02)
     >>> label = torch.tensor([[[0, 0, 1, 255]]])
@@ -99,6 +99,11 @@ class ScoreMeter:
     ) -> None:
         self.classes = tuple(classes)
         check_class_count(len(self.classes))
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError(
+                f"classes={list(self.classes)} name two classes alike, so that scores "
+                "by name would be lost: give each a name of its own"
+            )
         self.ignore_index = ignore_index
         self._confusion = MulticlassConfusionMatrix(
             len(self.classes),
@@ -314,10 +319,13 @@ def check_labels(
         return
     value, pixels = int(values[wrong][0]), int(wrong.sum())
     ignored = "" if ignore_index is None else f", or {ignore_index} to ignore a pixel"
+    other = ", or give the model more classes (num_classes)" * (value >= 0)
+    if ignore_index is not None:
+        other += f", or say ignore_index={value} if its pixels do not count"
     raise ValueError(
         f"{what} {value} in {pixels} pixel{'s' * (pixels > 1)}, but there are "
         f"{num_classes} classes: 0 to {num_classes - 1}{ignored}. "
-        "Map the value to one of these, or give the model more classes (num_classes)"
+        f"Map the value to one of these{other}"
     )
 
 

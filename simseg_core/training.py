@@ -10,12 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler
 from tqdm.auto import tqdm
 
-from simseg_core.agreement import Agreement, check_loss, check_weights, match_names
+from simseg_core.agreement import (
+    Agreement,
+    check_loss,
+    check_model,
+    check_trains,
+    check_weights,
+    match_names,
+    weight_tensor,
+)
 from simseg_core.data.pairs import (
     Pair,
     check_collection,
@@ -97,7 +106,9 @@ def fit(
         ValueError: if images, labels and logits do not fit each other.
         TypeError: if the data set gives no pairs of tensors, or the model no logits.
         FloatingPointError: if the loss is not finite; the error names the step.
+        RuntimeError: if no parameter of the model can be trained.
     """
+    check_model(model)
     device = pick_device(device)
     batches = _batches(dataset, steps, batch_size, num_workers)
     ignore_index = ignored_label(dataset, ignore_index)
@@ -108,9 +119,7 @@ def fit(
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr, total_steps=steps
         )
-        if class_weights is not None:
-            # Apple's GPUs have no float64.
-            class_weights = torch.as_tensor(class_weights, dtype=torch.float32)
+        class_weights = weight_tensor(class_weights)
         criterion = nn.CrossEntropyLoss(class_weights, ignore_index=ignore_index)
         criterion.to(device)
         dtype = _amp_dtype(amp, device)
@@ -130,7 +139,8 @@ def fit(
                     check_weights(class_weights, logits.shape[1])
                     loss = criterion(logits.float(), labels)
                 value = loss.item()  # the one wait for the device in a step
-                check_loss(value, step, labels, ignore_index)
+                check_loss(value, step, labels, ignore_index, class_weights)
+                check_trains(loss)
 
                 optimizer.zero_grad(set_to_none=True)
                 scaler.scale(loss).backward()
@@ -150,7 +160,7 @@ def fit(
     return history
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode: what the model keeps must still train later
 def evaluate(
     model: nn.Module,
     dataset: Any,
@@ -178,14 +188,18 @@ def evaluate(
     Raises:
         ValueError: if images, labels, logits and names do not fit each other.
         TypeError: if the data set gives no pairs of tensors, or the model no logits.
+        FloatingPointError: if the model gives NaN.
     """
+    check_model(model)
     device = pick_device(device)
     model.to(device).eval()
     check_collection(dataset)
-    classes = classes or class_names(dataset)
+    if classes is None:
+        classes = class_names(dataset)
     ignore_index = ignored_label(dataset, ignore_index)
     agree = Agreement(model, device, ignore_index)
     meter: ScoreMeter | None = None
+    undefined: int | Tensor = 0  # batches; on the device, so that nothing waits for it
     batches = DataLoader(
         dataset, batch_size, num_workers=num_workers, collate_fn=stack_pairs
     )
@@ -195,8 +209,14 @@ def evaluate(
             names = match_names(classes, logits)
             meter = ScoreMeter(names, ignore_index=ignore_index, boundary=boundary)
         meter.count(logits.argmax(dim=1), labels)
+        undefined = undefined + logits.isnan().any()
     if meter is None:
         raise ValueError("the data set is empty: there is nothing to score")
+    if undefined:
+        raise FloatingPointError(
+            f"the model gives NaN in {int(undefined)} of {len(batches)} batches, which "
+            "is no class: look for NaN in the images and in the model's weights"
+        )
     return meter.compute()
 
 
@@ -297,6 +317,9 @@ def _batches(
 ) -> DataLoader[Pair]:
     """Exactly `steps` full batches; the sampler reshuffles after each pass."""
     check_collection(dataset)
+    for name, number in {"steps": steps, "batch_size": batch_size}.items():
+        if not isinstance(number, int | np.integer):
+            raise TypeError(f"{name}={number!r} must be a whole number: int({name})")
     if steps < 1 or batch_size < 1 or len(dataset) < 1:
         raise ValueError(
             f"nothing to train on: steps={steps}, batch_size={batch_size} and a data "

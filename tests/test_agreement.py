@@ -110,6 +110,21 @@ def test_labels_as_large_as_the_logits_are_taken_as_they_are() -> None:
     assert 0 <= evaluate(strided(2), data, **CPU).miou <= 1
 
 
+def test_logits_larger_than_the_image_are_to_be_resized() -> None:
+    """The labels are right here, so that nothing is said of them."""
+    model = Head(lambda x: F.interpolate(x, scale_factor=2))
+    with pytest.raises(ValueError, match=r"64x64, larger than .*F\.interpolate\(log"):
+        evaluate(model, pairs((32, 32)), **CPU)
+    mended = Head(lambda x: F.interpolate(model.then(x), size=x.shape[-2:]))
+    assert 0 <= evaluate(mended, pairs((32, 32)), **CPU).miou <= 1
+
+
+def test_logits_with_the_classes_last_are_told_so() -> None:
+    model = Head(lambda x: x.permute(0, 2, 3, 1))
+    with pytest.raises(ValueError, match=r"classes last: .*permute\(0, 3, 1, 2\)"):
+        evaluate(model, pairs((32, 24)), **CPU)
+
+
 @pytest.mark.parametrize("label_size", [(64, 64), (16, 16), (32, 31)])
 def test_labels_of_another_size_than_the_image_are_never_cropped(
     label_size: Sizes,

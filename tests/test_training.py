@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -248,6 +249,23 @@ def test_class_weights_fit_the_classes() -> None:
         train(toy(), four_images(), class_weights=torch.ones(2))
 
 
+@pytest.mark.parametrize(
+    ("weights", "error", "told"),
+    [
+        ("balanced", TypeError, "'balanced' must be one number a class"),
+        ({0: 1.0, 1: 2.0}, TypeError, "must be one number a class"),
+        ([1.0, math.nan, 1.0], ValueError, "must be finite and 0 or more"),
+        ([1.0, -1.0, 1.0], ValueError, "must be finite and 0 or more"),
+        ([0.0, 0.0, 0.0], FloatingPointError, "every pixel .* class weight 0"),
+    ],
+)
+def test_class_weights_that_cannot_be_are_named(
+    weights: Any, error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error, match=told):
+        train(toy(), four_images(), class_weights=weights)
+
+
 @pytest.mark.parametrize("amp", [True, torch.bfloat16, torch.float16])
 def test_mixed_precision_learns_too(amp: bool | torch.dtype) -> None:
     types = []
@@ -286,6 +304,23 @@ def test_a_label_out_of_range_is_named_with_the_number_of_classes() -> None:
         train(toy(), pairs)
     with pytest.raises(ValueError, match="label 17"):
         evaluate(toy(), pairs, device="cpu")
+
+
+def test_a_label_below_0_may_be_one_to_ignore() -> None:
+    pairs = [(image, label - 1) for image, label in four_images()]
+    with pytest.raises(ValueError, match=r"label -1 .*to ignore.*ignore_index=-1") as e:
+        train(toy(), pairs)
+    assert "more classes" not in str(e.value)
+    assert math.isfinite(train(toy(), pairs, ignore_index=-1)[-1])
+
+
+def test_names_may_be_in_any_sequence_but_not_alike() -> None:
+    model, names = toy(), ("a", "b", "c")
+    for given in (names, np.array(names), (name for name in names)):
+        scores = evaluate(model, four_images(), classes=given, device="cpu")
+        assert tuple(scores.iou) == names
+    with pytest.raises(ValueError, match=r"two classes alike"):
+        evaluate(model, four_images(), classes=["a", "b", "a"], device="cpu")
 
 
 def test_wrong_channels_are_named() -> None:
@@ -333,10 +368,56 @@ def test_a_loss_that_is_not_finite_stops_at_its_step() -> None:
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
+def test_a_model_that_gives_nan_is_not_scored() -> None:
+    model = toy()
+    model[-1].bias.data.fill_(math.nan)
+    with pytest.raises(FloatingPointError, match="NaN in 2 of 2 batches"):
+        evaluate(model, four_images(), device="cpu", batch_size=2)
+
+
+def test_a_model_that_was_scored_can_be_trained() -> None:
+    """What it makes and keeps while it is scored takes part in training."""
+
+    class Remembers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.slope = nn.LazyConv2d(3, 1), None
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.slope is None:
+                self.slope = torch.linspace(1, 2, x.shape[-1])
+            return self.net(x) * self.slope
+
+    model = Remembers()
+    evaluate(model, four_images(), device="cpu")
+    assert math.isfinite(train(model, four_images())[-1])
+
+
+def test_what_cannot_be_trained_is_told_why() -> None:
+    frozen = toy().requires_grad_(False)
+    with pytest.raises(RuntimeError, match=r"no parameter .*requires_grad_\(True\)"):
+        train(frozen, four_images())
+    train(frozen.requires_grad_(True), four_images())
+    with (
+        pytest.raises(RuntimeError, match=r"under torch\.no_grad\(\)"),
+        torch.no_grad(),
+    ):
+        train(toy(), four_images())
+    for run in (train, lambda *given: evaluate(*given, device="cpu")):
+        with pytest.raises(TypeError, match=r"torch\.nn\.Module, not function"):
+            run(lambda image: image, four_images())
+
+
 def test_a_batch_of_nothing_but_void_is_named_as_the_cause() -> None:
     pairs = [(image, torch.full_like(label, VOID)) for image, label in four_images()]
     with pytest.raises(FloatingPointError, match=r"every pixel .* labelled 255"):
         train(toy(), pairs)
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size"])
+def test_halves_of_steps_and_images_are_refused(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"{name}=2\.5 must be a whole number"):
+        train(toy(), four_images(), **{name: 2.5})
 
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"batch_size": 0}])

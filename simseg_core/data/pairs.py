@@ -253,10 +253,10 @@ def _tensor(values: Any, what: str) -> Tensor:
         return values.as_subclass(Tensor)  # torchvision's tv_tensors are tensors too
     if isinstance(values, np.ndarray):
         return torch.from_numpy(plain_array(values))
-    kind, remedy = type(values).__name__, _FORMS[what]
+    kind, remedy = f"of type {type(values).__name__}", _FORMS[what]
     if isinstance(values, Image.Image):
-        kind, remedy = "PIL image", _ADAPTER
-    raise TypeError(f"the {what} is no tensor and no array, but a {kind}. {remedy}")
+        kind, remedy = "a PIL image", _ADAPTER
+    raise TypeError(f"the {what} is no tensor and no array, but {kind}. {remedy}")
 
 
 def _checked(item: Any) -> Pair:

@@ -84,7 +84,7 @@ def test_whole_numbers_of_every_type_are_class_numbers(label) -> None:
         (((255 * IMAGE).byte(), LABEL), r"torch.uint8 .*image.float\(\) / 255"),
         ((IMAGE.to(torch.int16), LABEL), "greatest value .65535 for 16 bits"),
         ((IMAGE[None], LABEL[None]), r"\(1, 3, 4, 6\): give single pairs"),
-        ((IMAGE, 1), "but a int. A label is .H, W., one class number a pixel"),
+        ((IMAGE, 1), "of type int. A label is .H, W., one class number a pixel"),
         ((IMAGE[0], LABEL), r"\(4, 6\): add the axis .*image\[None\]"),
         ((Image.new("RGB", (6, 4)), LABEL), r"PIL image.*transforms=as_tensors\(\)"),
         ((IMAGE, Image.new("L", (6, 4))), "the label is no tensor.*as_tensors"),
