@@ -227,9 +227,12 @@ class MaskValues:
             )
         if isinstance(unknown[0], tuple) and not self.by_color:
             return f"say which class each colour is: {self.suggest(counts)}"
+        # A table gives pixels that do not count a label of their own.
+        is_class = 0 <= self.ignore_index < len(self.classes)
+        instead = " in place of ignore_index" * is_class
         what = (
             "renumber the mask or name more classes, or say what is what, such as "
-            f"{self.suggest(counts)}"
+            f"{self.suggest(counts)}{instead}"
             if self._holds_indices
             else "add them to mask_values with a class, or None for pixels that do not "
             f"count: {_table(dict.fromkeys(unknown, ...))}"

@@ -152,6 +152,15 @@ def test_colours_without_a_table_of_colours_are_told_with_the_line():
         assert "mask_values={(0, 0, 0): ..., (255, 0, 0): ...}" in told
 
 
+def test_a_table_takes_the_place_of_an_ignored_class():
+    """Classes 1 and 2, 0 as void: with both, the first class would not count."""
+    mask = np.uint8([[1, 2]])
+    told = message(MaskValues.indices(["a", "b"], ignore_index=0), mask)
+    assert "mask_values={1: 'a', 2: 'b'} in place of ignore_index;" in told
+    assert MaskValues({1: "a", 2: "b"})(mask).tolist() == [[0, 1]]
+    assert "in place of" not in message(MaskValues.indices(["a", "b"]), mask)
+
+
 def test_traces_of_jpeg_and_smoothing_are_told():
     table = MaskValues({BLACK: "a", RED: "b"})
     mask = np.zeros((4, 4, 3), dtype=np.uint8)
