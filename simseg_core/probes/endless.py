@@ -1,14 +1,19 @@
 """The field on an endless axis: what an output position would see without any edge.
 
 Padding clips the interval of the outputs near the edge, and in a deep network that is
-every output. So each map is also followed on an axis that goes on beyond its edges, by
-a margin, with the very index rules of the layers inside. There the textbook's numbers
-(size, stride, offset) appear, and phases where they alternate.
+every output. So each map is also followed on an axis that goes on beyond its edges,
+with the very index rules of the layers inside. There the textbook's numbers (size,
+stride, offset) appear, and phases where they alternate.
+
+Without edges every layer repeats itself: a convolution of stride 2 reads two positions
+further on at each step, and a resize 33 -> 129 does the same every 43. So one cycle
+tells all positions, however far a deep network sees. Only where resizes of unrelated
+sizes make a cycle too long to hold are positions listed, up to a margin around the map.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import gcd, lcm, prod
 
 import numpy as np
 
@@ -17,6 +22,7 @@ from simseg_core.probes.intervals import EMPTY, NOTHING, IntArray, Window, regro
 __all__ = ["Endless", "MarginTooSmallError", "join_endless", "unite_endless"]
 
 Shape = tuple[int, ...]
+LONGEST_CYCLE = 4096  # positions
 
 
 class MarginTooSmallError(Exception):
@@ -33,6 +39,9 @@ class Endless:
         first: the position of `data[..., 0]`; 0 is the map's first, so this is <= 0.
         size: positions that are on the map.
         dim: the tensor's dimension that counts positions.
+        advance: input positions that `length` positions further on see further on, so
+            that `data` tells them all; None where it lists those that are known.
+        margin: positions to list around the map where they do not repeat.
         packed: the sizes of the dimensions flattened into `dim`, if they were.
         role: which of `packed` is this axis.
         is_shared: whether `packed` may hold the other axis too, as in a list of tokens.
@@ -42,6 +51,8 @@ class Endless:
     first: int
     size: int
     dim: int
+    advance: int | None
+    margin: int
     packed: Shape = ()
     role: int = 0
     is_shared: bool = True
@@ -49,8 +60,18 @@ class Endless:
     @classmethod
     def source(cls, size: int, margin: int, dim: int, rank: int) -> "Endless":
         """Give the endless image: position i sees i."""
-        here = np.arange(-margin, size + margin).reshape(*[1] * rank, -1)
-        return cls(np.stack([here, -here]), -margin, size, dim)
+        data = np.zeros((2, *[1] * rank, 1), dtype=int)
+        return cls(data, 0, size, dim, advance=1, margin=margin)
+
+    def at(self, places: IntArray) -> IntArray:
+        """Give what positions see: `(m,)` -> `(2, *shape, m)`."""
+        if self.advance is None:
+            return self.data[..., places - self.first]
+        turns, rest = np.divmod(places - self.first, self.data.shape[-1])
+        read = self.data[..., rest]
+        shape = (2, *[1] * (read.ndim - 2), len(places))
+        moved = self.advance * np.stack([turns, -turns]).reshape(shape)
+        return np.where(read == EMPTY, EMPTY, read + moved)
 
     def permute(self, order: Sequence[int]) -> "Endless":
         """Reorder the dimensions."""
@@ -81,14 +102,44 @@ class Endless:
         if self.packed:
             spread = self.spread()
             return spread and spread.move(window)
-        first, taps = window.endless(self.first, self.data.shape[-1])
-        if first > 0 or first + len(taps) < window.size_out:
+        advance, cycle = None, self._cycle_after(window)
+        if self.advance is None:
+            first, taps = window.endless(self.first, self.data.shape[-1])
+        elif cycle:
+            period, turns = cycle
+            first, taps = 0, window.taps(np.arange(period))
+            advance = self.advance * turns
+        else:
+            return self._listed().move(window)
+        if advance is None and (first > 0 or first + len(taps) < window.size_out):
             raise MarginTooSmallError
         out = np.full((), EMPTY)
         for column in range(taps.shape[1]):
-            read = self.data[..., taps[:, column].clip(0)]
-            out = np.minimum(out, np.where(taps[:, column] == NOTHING, EMPTY, read))
-        return replace(self, data=out, first=first, size=window.size_out)
+            unread = taps[:, column] == NOTHING
+            read = self.at(np.where(unread, self.first, taps[:, column]))
+            out = np.minimum(out, np.where(unread, EMPTY, read))
+        size = window.size_out
+        return replace(self, data=out, first=first, size=size, advance=advance)
+
+    def _cycle_after(self, window: Window) -> tuple[int, int] | None:
+        """Length of the cycle behind a window, and how many of this one it passes."""
+        if self.advance is None or window.cycle is None:
+            return None
+        made, read = window.cycle
+        length = self.data.shape[-1]
+        times = length // gcd(length, read)
+        return (
+            (made * times, read * times // length)
+            if (made * times <= LONGEST_CYCLE)
+            else None
+        )
+
+    def _listed(self) -> "Endless":
+        """List the positions around the map one by one."""
+        first, stop = -self.margin, self.size + self.margin
+        return replace(
+            self, data=self.at(np.arange(first, stop)), first=first, advance=None
+        )
 
     def spread(self) -> "Endless | None":
         """Count all of `packed`: a position stands there once for each entry within it.
@@ -181,11 +232,11 @@ def unite_endless(parts: Sequence[Endless | None]) -> Endless | None:
     known = _in_step([part for part in parts if part is not None])
     if not known or len(known) < len(parts):
         return None
-    cut, first = _cut(known)
-    data = cut[0]
-    for other in cut[1:]:
-        data = np.minimum(data, other)
-    return replace(known[0], data=data, first=first)
+    known = _cut(known)
+    data = known[0].data
+    for other in known[1:]:
+        data = np.minimum(data, other.data)
+    return replace(known[0], data=data)
 
 
 def join_endless(
@@ -196,7 +247,8 @@ def join_endless(
     lost = any(part is None or part is True for part, _ in parts)
     if not known or lost or known[0].dim == dim:
         return None
-    cut, first = _cut(known)
+    known = _cut(known)
+    cut = [part.data for part in known]
     length = cut[0].shape[-1]
     rest = iter(cut)
     nothing = np.full((2, *[1] * (cut[0].ndim - 2), length), EMPTY)
@@ -209,7 +261,7 @@ def join_endless(
     data = np.concatenate(blocks, axis=dim + 1)
     if (data == data.take([0], axis=dim + 1)).all():
         data = data.take([0], axis=dim + 1)
-    return replace(known[0], data=data, first=first)
+    return replace(known[0], data=data)
 
 
 def _in_step(parts: Sequence[Endless]) -> list[Endless]:
@@ -226,8 +278,19 @@ def _alike(parts: Sequence[Endless]) -> bool:
     return len({(p.size, p.dim, p.packed, p.role, p.is_shared) for p in parts}) == 1
 
 
-def _cut(parts: Sequence[Endless]) -> tuple[list[IntArray], int]:
-    """Keep the positions that all parts hold."""
-    first = max(part.first for part in parts)
-    stop = min(part.first + part.data.shape[-1] for part in parts)
-    return [p.data[..., first - p.first : stop - p.first] for p in parts], first
+def _cut(parts: Sequence[Endless]) -> list[Endless]:
+    """Let all hold the same positions: one cycle, or those that all list."""
+    cycle = lcm(*(part.data.shape[-1] for part in parts))
+    steps = {
+        None if p.advance is None else p.advance * cycle // p.data.shape[-1]
+        for p in parts
+    }
+    first, stop, advance = 0, cycle, None
+    if len(steps) == 1 and cycle <= LONGEST_CYCLE:
+        advance = steps.pop()
+    if advance is None:
+        listed = [p for p in parts if p.advance is None] or [parts[0]._listed()]
+        first = max(part.first for part in listed)
+        stop = min(part.first + part.data.shape[-1] for part in listed)
+    places = np.arange(first, stop)
+    return [replace(p, data=p.at(places), first=first, advance=advance) for p in parts]

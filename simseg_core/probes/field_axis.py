@@ -1,6 +1,6 @@
 """The field along one axis: intervals, size, stride, offset and phases."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -121,13 +121,16 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
     unclipped: tuple[IntArray | None, IntArray | None] = (None, None)
     period, advance, phases = None, 0, None
     if endless is not None:
-        reach = endless.data.reshape(2, -1, endless.data.shape[-1]).min(axis=1)
-        start = -endless.first
-        ends = reach[:, start : start + endless.size]
+        length = endless.data.shape[-1]
+        reach = replace(endless, data=endless.data.reshape(2, -1, length).min(axis=1))
+        ends = reach.at(np.arange(endless.size))
         unclipped = (ends[0], -ends[1])
-        period, advance = _period(reach)
+        steps = reach.data
+        if reach.advance is not None:  # a cycle, and as much more as may be a period
+            steps = reach.at(np.arange(max(length, LONGEST_PERIOD) + LONGEST_PERIOD))
+        period, advance = _period(steps)
         if period:
-            first, minus_last = reach[:, start : start + period]
+            first, minus_last = reach.at(np.arange(period))
             phases = tuple((1 - minus_last - first).clip(0).tolist())
         if endless.packed:
             sizes = (5, *endless.packed)

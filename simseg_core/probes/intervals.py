@@ -9,6 +9,8 @@ relations 5, 6 and 14; Araujo et al. 2019, Distill, "Computing Receptive Fields"
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +35,7 @@ IntArray = NDArray[Any]
 
 EMPTY = 2**30  # the lower end of an interval that holds nothing; larger than any image
 NOTHING = -(2**30)  # a tap that reads nothing
+_NEAR = 4096  # positions beyond a map at which rounding is held against whole numbers
 
 Edge = Literal["drop", "clamp", "reflect", "wrap"]
 
@@ -48,6 +51,8 @@ class Window:
         taps: `(m,)` output positions -> `(m, k)` input positions, or `NOTHING`.
         edge: what a tap outside the map reads: nothing, the nearest position, the
             mirrored one, or the one at the other end.
+        cycle: (m, n) where output i + m reads n positions behind those of i, whatever i
+            is; None where no such pair is known.
     """
 
     size_in: int
@@ -55,6 +60,7 @@ class Window:
     rate: float
     taps: Callable[[IntArray], IntArray]
     edge: Edge = "drop"
+    cycle: tuple[int, int] | None = None
 
     def inside(self) -> IntArray:
         """Taps of every output position within the map: `(size_out, k)`."""
@@ -72,7 +78,7 @@ class Window:
         """Taps of the outputs that read only `first ... first + length - 1`.
 
         Returns:
-            The first of these output positions, and the taps as indices from `first`.
+            The first of these output positions, and the taps.
         """
         reach = self.taps(np.arange(-1, 2))
         shift = np.abs(reach[reach != NOTHING]).max(initial=1)
@@ -86,9 +92,7 @@ class Window:
         missing = np.flatnonzero(~held)
         start = missing[missing < middle].max(initial=-1) + 1
         stop = missing[missing >= middle].min(initial=len(held))
-        kept = slice(start, stop)
-        moved = np.where(nothing, NOTHING, taps - first)[kept]
-        return low + int(start), moved
+        return low + int(start), taps[start:stop]
 
 
 def convolution(
@@ -106,7 +110,7 @@ def convolution(
     def taps(i: IntArray) -> IntArray:
         return stride * i[:, None] + steps
 
-    return Window(size_in, size_out, 1 / stride, taps)
+    return Window(size_in, size_out, 1 / stride, taps, cycle=(1, stride))
 
 
 def transposed(
@@ -125,7 +129,7 @@ def transposed(
         reach = i[:, None] + steps
         return np.where(reach % stride == 0, reach // stride, NOTHING)
 
-    return Window(size_in, size_out, float(stride), taps)
+    return Window(size_in, size_out, float(stride), taps, cycle=(stride, 1))
 
 
 def shift(
@@ -136,7 +140,7 @@ def shift(
     def taps(i: IntArray) -> IntArray:
         return first + step * i[:, None]
 
-    return Window(size_in, size_out, 1 / step, taps, edge)
+    return Window(size_in, size_out, 1 / step, taps, edge, (1, step))
 
 
 def adaptive(size_in: int, size_out: int) -> Window:
@@ -147,7 +151,8 @@ def adaptive(size_in: int, size_out: int) -> Window:
         reach = start[:, None] + np.arange(-(-size_in // size_out) + 1)
         return np.where(reach < stop[:, None], reach, NOTHING)
 
-    return Window(size_in, size_out, size_out / size_in, taps)
+    cycle = _cycle(size_out, size_in)
+    return Window(size_in, size_out, size_out / size_in, taps, cycle=cycle)
 
 
 def nearest(
@@ -163,27 +168,32 @@ def nearest(
         middle = (i.astype(np.float32) + np.float32(0.5 * exact)) * ratio
         return np.floor(middle).astype(np.int64)[:, None]
 
-    return Window(size_in, size_out, float(1 / ratio), taps, "clamp")
+    over, under = _fraction(1 / scale) if scale else (size_in, size_out)
+    near = np.arange(-_NEAR, size_out + _NEAR)
+    whole = (2 * near + exact) * over // (2 * under)
+    cycle = _cycle(under, over) if (taps(near)[:, 0] == whole).all() else None
+    return Window(size_in, size_out, float(1 / ratio), taps, "clamp", cycle)
 
 
 def linear(
     size_in: int, size_out: int, *, align_corners: bool, scale: float | None = None
 ) -> Window:
     """Output i reads the two positions beside it, or one where it falls on it."""
-    place = _place(size_in, size_out, align_corners, scale)
+    place, cycle = _place(size_in, size_out, align_corners, scale)
 
     def taps(i: IntArray) -> IntArray:
         below, fraction = place(i)
         return np.stack([below, np.where(fraction, below + 1, NOTHING)], axis=1)
 
-    return Window(size_in, size_out, _rate(size_in, size_out, scale), taps, "clamp")
+    rate = _rate(size_in, size_out, scale)
+    return Window(size_in, size_out, rate, taps, "clamp", cycle)
 
 
 def cubic(
     size_in: int, size_out: int, *, align_corners: bool, scale: float | None = None
 ) -> Window:
     """Output i reads the four positions around it, or one where it falls on it."""
-    place = _place(size_in, size_out, align_corners, scale)
+    place, cycle = _place(size_in, size_out, align_corners, scale)
 
     def taps(i: IntArray) -> IntArray:
         below, fraction = place(i)
@@ -191,37 +201,48 @@ def cubic(
         unread = (fraction[:, None] == 0) & (np.arange(-1, 3) != 0)
         return np.where(unread, NOTHING, reach)
 
-    return Window(size_in, size_out, _rate(size_in, size_out, scale), taps, "clamp")
+    rate = _rate(size_in, size_out, scale)
+    return Window(size_in, size_out, rate, taps, "clamp", cycle)
 
 
 def _rate(size_in: int, size_out: int, scale: float | None) -> float:
     return scale if scale else size_out / size_in
 
 
+def _cycle(made: int, read: int) -> tuple[int, int]:
+    """Shorten a cycle: (8, 4) -> (2, 1)."""
+    common = gcd(made, read)
+    return made // common, read // common
+
+
 def _place(
     size_in: int, size_out: int, align_corners: bool, scale: float | None
-) -> Callable[[IntArray], tuple[IntArray, IntArray]]:
+) -> tuple[Callable[[IntArray], tuple[IntArray, IntArray]], tuple[int, int]]:
     """Where output i falls on the input axis: the position below, and if it is between.
 
     In whole numbers, so that a weight of exactly zero is seen as no tap at all.
+
+    Returns:
+        A function that tells both, and the cycle in which it repeats itself.
     """
     ratio = (size_in, size_out)
     if scale and not align_corners and scale * size_in != size_out:
         ratio = _fraction(1 / scale)
+    if align_corners:
+        ratio = (size_in - 1, max(size_out - 1, 1))
+    read, made = ratio
 
     def place(i: IntArray) -> tuple[IntArray, IntArray]:
         if align_corners:
-            over, under = i * (size_in - 1), max(size_out - 1, 1)
+            over, under = i * read, made
         else:  # (i + 1/2) * in / out - 1/2
-            over, under = (2 * i + 1) * ratio[0] - ratio[1], 2 * ratio[1]
+            over, under = (2 * i + 1) * read - made, 2 * made
         return over // under, over % under
 
-    return place
+    return place, _cycle(made, read)
 
 
 def _fraction(value: float) -> tuple[int, int]:
-    from fractions import Fraction
-
     whole = Fraction(value).limit_denominator(4096)
     return whole.numerator, whole.denominator
 
