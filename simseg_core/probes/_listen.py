@@ -61,6 +61,7 @@ class Listener:
         self._open: Call | None = None
         self._paused = False
         self._fake = fake
+        self._faked: dict[int, tuple[Tensor, Tensor]] = {}  # weights, by id: and fakes
         self._stack = ExitStack()
 
     def __enter__(self) -> "Listener":
@@ -127,6 +128,8 @@ class Listener:
                 return self.kernel(kernel, args, kwargs)
 
             return self.run(run, args, kwargs, name_of(kernel._overloadpacket))
+        if self._fake is not None:  # torch makes weights anew, and forgets their sizes
+            args = [self._faked_in(value) for value in args]
         out = kernel(*args, **kwargs)
         self._open.macs += kernel_macs(kernel, args, kwargs, out)
         self._open.conv_elements += convolution_elements(kernel, args, out)
@@ -163,11 +166,23 @@ class Listener:
 
     def _memory(self, tensor: Tensor) -> int:
         """Name the memory that views of a tensor share; a weight's is faked first."""
-        if self._fake is not None and not isinstance(tensor, FakeTensor):
+        return memory_of(tensor if self._fake is None else self._faked_in(tensor))
+
+    def _faked_in(self, value: Any) -> Any:
+        """Put its fake in the place of a tensor with numbers, the same at every call.
+
+        A loop calls a cell with the same weights a thousand times.
+        """
+        if isinstance(value, list | tuple):
+            return [self._faked_in(item) for item in value]
+        if not isinstance(value, Tensor) or isinstance(value, FakeTensor):
+            return value
+        if id(value) not in self._faked:
+            assert self._fake is not None
             self._paused = True
-            tensor = self._fake.from_tensor(tensor)
+            self._faked[id(value)] = (value, self._fake.from_tensor(value))
             self._paused = False
-        return memory_of(tensor)
+        return self._faked[id(value)][1]
 
     def _enter_module(self, module: nn.Module, args: Any) -> None:
         parent, kind = self._running[-1], type(module).__name__
