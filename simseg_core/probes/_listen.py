@@ -112,8 +112,8 @@ class Listener:
             out = function(*args, **kwargs)
         finally:
             self._open = None
-        if (known := call_macs(function, args, kwargs)) is not None:
-            call.macs = known
+        if (known := call_macs(function, args, kwargs, out)) is not None:
+            call.macs, call.is_counted = known, True
         written = [t for t, before in zip(given, versions) if t._version != before]
         self._close(call, given, written, list(tensors_in(out)))
         return out
@@ -127,11 +127,15 @@ class Listener:
             def run(*args: Any, **kwargs: Any) -> Any:
                 return self.kernel(kernel, args, kwargs)
 
-            return self.run(run, args, kwargs, name_of(kernel._overloadpacket))
+            return self.run(
+                run, args, kwargs, name_of(getattr(kernel, "_overloadpacket", kernel))
+            )
         if self._fake is not None:  # torch makes weights anew, and forgets their sizes
             args = [self._faked_in(value) for value in args]
         out = kernel(*args, **kwargs)
-        self._open.macs += kernel_macs(kernel, args, kwargs, out)
+        macs = kernel_macs(kernel, args, kwargs, out)
+        self._open.macs += macs or 0
+        self._open.is_counted &= macs is not None
         self._open.conv_elements += convolution_elements(kernel, args, out)
         return out
 
@@ -142,7 +146,8 @@ class Listener:
         own = {id(tensor) for tensor in given}
         made = [tensor for tensor in out if id(tensor) not in own] + written
         builtin = self.frames[call.frame].is_builtin
-        if not made and not (out and builtin):
+        worked = builtin or call.macs or not call.is_counted
+        if not made and not (out and worked):
             return  # it told a size or handed its argument on
         index = len(self.calls)
         known = {self._memory(tensor) for tensor in given}
@@ -174,7 +179,8 @@ class Listener:
         A loop calls a cell with the same weights a thousand times.
         """
         if isinstance(value, list | tuple):
-            return [self._faked_in(item) for item in value]
+            faked = [self._faked_in(item) for item in value]
+            return faked if isinstance(value, list) else tuple(faked)
         if not isinstance(value, Tensor) or isinstance(value, FakeTensor):
             return value
         if id(value) not in self._faked:
@@ -230,7 +236,7 @@ class Listener:
                 own = [self.calls[index] for index in frame.calls]
                 heaviest = max(own, key=lambda call: call.macs)
                 for call in own:
-                    call.macs = 0
+                    call.macs, call.is_counted = 0, True
                 heaviest.macs = int(declared(*args, **kwargs))
         finally:
             self._paused = False
@@ -248,6 +254,8 @@ class _Functions(TorchFunctionMode):
 
 
 class _Kernels(TorchDispatchMode):
+    supports_higher_order_operators = True  # heard as one: `torch.cond`, flex_attention
+
     def __init__(self, listener: Listener) -> None:
         super().__init__()
         self.listener = listener

@@ -33,6 +33,7 @@ class Call:
     output_bytes: int = 0
     parameters: int = 0  # those that no earlier call has used
     macs: int = 0
+    is_counted: bool = True  # False where a kernel that may multiply has no formula
     new_bytes: int = 0  # memory that did not exist before: 0 for a view or in place
     moved_bytes: int = 0
     conv_elements: int = 0
@@ -97,6 +98,7 @@ _RENAMED = {
 
 def name_of(function: Any) -> str:
     """Name a call as the field does: `__iadd__` -> add_, `__getitem__` -> slice."""
+    function = getattr(function, "_overloadpacket", function)  # torch.ops.x.y.default
     name = getattr(function, "__name__", type(function).__name__)
     if name == "__get__":  # a property, such as x.T
         name = getattr(getattr(function, "__self__", None), "__name__", "view")

@@ -1,11 +1,14 @@
 """Fold what was heard into rows: operations, or modules with all that ran in them."""
 
-from dataclasses import dataclass
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import INPUT, Shape
 
-__all__ = ["Edge", "Row", "fold", "module_rows"]
+__all__ = ["Edge", "Row", "fold", "left_out", "module_rows", "not_counted_note"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Row:
         moved_bytes: all tensors and weights read plus all tensors written, each
             operation once; 0 for a view.
         conv_elements: values that convolutions read and write, without weights (CIO).
+        not_counted: operations that may multiply and have no formula, so that `macs`
+            leaves them out, and how often each ran.
     """
 
     stage: str
@@ -38,6 +43,7 @@ class Row:
     output_bytes: int
     moved_bytes: int
     conv_elements: int
+    not_counted: dict[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def output_shape(self) -> Shape:
@@ -128,4 +134,21 @@ def _row(heard: Listener, key: tuple[str, int], members: list[int]) -> Row:
         size,
         sum(call.moved_bytes for call in calls),
         sum(call.conv_elements for call in calls),
+        dict(Counter(call.operation for call in calls if not call.is_counted)),
     )
+
+
+def left_out(parts: Iterable[Row]) -> dict[str, int]:
+    """Add up what the MACs of several rows leave out."""
+    return dict(sum((Counter(part.not_counted) for part in parts), Counter()))
+
+
+def not_counted_note(names: Mapping[str, int]) -> list[str]:
+    """Write what the MACs leave out, for below a table; nothing where that is nothing.
+
+    >>> not_counted_note({"fft_rfft2": 2, "linalg_svd": 1})
+    ['Not counted in the MACs, having no formula: fft_rfft2 (2 times), linalg_svd']
+    """
+    told = [name + (f" ({n} times)" if n > 1 else "") for name, n in names.items()]
+    text = f"Not counted in the MACs, having no formula: {', '.join(told)}"
+    return textwrap.wrap(text, 88) if told else []

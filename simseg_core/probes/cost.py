@@ -14,7 +14,7 @@ Memory traffic comes in the two measures of the field:
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from simseg_core.probes._record import Shape
+from simseg_core.probes._rows import left_out, not_counted_note
 from simseg_core.probes._run import Sizes
 from simseg_core.probes._table import Column, binary, html_table, si, text_table, times
 from simseg_core.probes.shapes import Row, Trace, trace_shapes
@@ -40,6 +41,8 @@ class Stage:
         activation_bytes: memory filled by outputs, all of which training may keep.
         cio: values read and written by convolutions.
         moved_bytes: bytes read and written by all operations.
+        not_counted: operations that may multiply and have no formula, so that `macs`
+            leaves them out, and how often each ran.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Stage:
     activation_bytes: int
     cio: int
     moved_bytes: int
+    not_counted: dict[str, int] = field(hash=False)
 
     @property
     def macs_per_element(self) -> float:
@@ -109,6 +113,7 @@ class Cost(Stage):
         notes = [
             f"Parameters {self.parameters:,} · MACs {self.macs:,} · CIO {self.cio:,}",
             "CIO: values convolutions read and write. Intensity: FLOP per byte moved.",
+            *not_counted_note(self.not_counted),
         ]
         total = replace(self, name="Total")
         title = f"Cost of {self.name} on {given}"
@@ -169,11 +174,10 @@ def cost(
             model, input_size, inputs=inputs, depth=depth, device=device
         )
     rows = [row for row in trace.rows if row.operation != "input"]
-    names = dict.fromkeys(row.stage or row.operation for row in rows)
-    stages = tuple(
-        _sum(name, [row for row in rows if name == (row.stage or row.operation)])
-        for name in names
-    )
+    of_stage: dict[str, list[Row]] = {}
+    for row in rows:
+        of_stage.setdefault(row.stage or row.operation, []).append(row)
+    stages = tuple(_sum(name, members) for name, members in of_stage.items())
     whole = {f.name: getattr(_sum(trace.model, rows), f.name) for f in fields(Stage)}
     return Cost(
         **(whole | {"parameters": trace.parameters}),
@@ -193,4 +197,5 @@ def _sum(name: str, rows: list[Row]) -> Stage:
         sum(row.activation_bytes for row in rows),
         sum(row.conv_elements for row in rows),
         sum(row.moved_bytes for row in rows),
+        left_out(rows),
     )

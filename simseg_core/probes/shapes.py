@@ -16,7 +16,14 @@ from torch import nn
 
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import Shape
-from simseg_core.probes._rows import Edge, Row, fold, module_rows
+from simseg_core.probes._rows import (
+    Edge,
+    Row,
+    fold,
+    left_out,
+    module_rows,
+    not_counted_note,
+)
 from simseg_core.probes._run import Sizes, listen
 from simseg_core.probes._table import Column, binary, html_table, si, text_table, times
 
@@ -77,6 +84,11 @@ class Trace:
         """Multiply-accumulates of one forward pass, for the whole batch."""
         return sum(row.macs for row in self.rows)
 
+    @cached_property
+    def not_counted(self) -> dict[str, int]:
+        """Operations that may multiply and that `macs` leaves out, and how often."""
+        return left_out(self.rows)
+
     @property
     def activation_bytes(self) -> int:
         """Memory newly filled in one forward pass, the inputs not counted."""
@@ -95,6 +107,7 @@ class Trace:
             "parameters": self.parameters,
             "unused_parameters": self.unused_parameters,
             "macs": self.macs,
+            "not_counted": self.not_counted,
             "activation_bytes": self.activation_bytes,
             "moved_bytes": self.moved_bytes,
             "rows": [asdict(row) for row in self.rows],
@@ -123,6 +136,7 @@ class Trace:
             + (f", {unused:,} of them unused here" if unused else ""),
             f"MACs {self.macs:,} · activations {binary(self.activation_bytes)} · "
             f"moved {binary(self.moved_bytes)}",
+            *not_counted_note(self.not_counted),
         ]
 
 

@@ -267,3 +267,194 @@ def test_tables_end_with_the_total_and_the_dictionary_goes_to_json():
     assert f"{found.macs:,}" in str(found)
     assert found._repr_html_().count("<tr>") == len(found.stages) + 2
     assert json.loads(json.dumps(found.to_dict()))["macs"] == found.macs
+
+
+def random(*sizes):
+    return tuple(torch.rand(size) for size in sizes)
+
+
+# Each right value is that of its matrix products, written out: (n, k) by (k, m).
+PRODUCTS = {
+    "query for every picture": (
+        lambda q, k: F.scaled_dot_product_attention(q, k, k),
+        random((1, 8, 16, 32), (4, 8, 16, 32)), 4 * 8 * 16 * 16 * (32 + 32),
+    ),
+    "keys for every picture": (
+        lambda q, k: F.scaled_dot_product_attention(q, k, k),
+        random((4, 8, 16, 32), (8, 10, 32)), 4 * 8 * 16 * 10 * (32 + 32),
+    ),
+    "grouped heads, a mask": (
+        lambda q, k, mask: F.scaled_dot_product_attention(
+            q, key=k, value=k, attn_mask=mask > 0.5, enable_gqa=True
+        ),
+        random((2, 8, 16, 4), (2, 2, 10, 4), (16, 10)), 2 * 8 * 16 * 10 * (4 + 4),
+    ),
+    "addbmm": (torch.addbmm, random((3, 5), (2, 3, 4), (2, 4, 5)), 2 * 3 * 4 * 5),
+    "addbmm_": (
+        lambda x, a, b: x.clone().addbmm_(a, b),
+        random((3, 5), (2, 3, 4), (2, 4, 5)), 2 * 3 * 4 * 5,
+    ),
+    "addmv": (torch.addmv, random((3,), (3, 4), (4,)), 3 * 4),
+    "addr": (torch.addr, random((3, 4), (3,), (4,)), 3 * 4),
+    "outer": (torch.outer, random((3,), (4,)), 3 * 4),
+    "outer by letters": (
+        lambda a, b: torch.einsum("i,j->ij", a, b), random((3,), (4,)), 3 * 4,
+    ),
+    "three factors": (
+        lambda a, b, c: torch.einsum("ij,jk,kl->il", a, b, c),
+        random((3, 4), (4, 5), (5, 6)), 3 * 4 * 5 + 3 * 5 * 6,
+    ),
+    "kron": (torch.kron, random((3, 2), (4, 5)), 3 * 2 * 4 * 5),
+    "vecdot": (torch.linalg.vecdot, random((7, 1, 3), (2, 3)), 7 * 2 * 3),
+    "a power": (lambda a: torch.linalg.matrix_power(a, 3), random((5, 5)), 2 * 5**3),
+    "bilinear": (nn.Bilinear(3, 4, 5), random((2, 3), (2, 4)), 2 * (60 + 20)),
+    "distances": (torch.cdist, random((2, 3, 4), (2, 30, 4)), 2 * 3 * 30 * 4),
+    "distances by a product": (
+        lambda a, b: torch.cdist(a, b, compute_mode="use_mm_for_euclid_dist"),
+        random((2, 3, 4), (2, 30, 4)), 2 * 3 * 30 * 4,
+    ),
+    "time first": (
+        torch.conv_tbc, random((7, 2, 3), (3, 3, 5), (5,)), (7 - 3 + 1) * 2 * 5 * 9,
+    ),
+    "back in three axes": (
+        nn.ConvTranspose3d(4, 6, 3, stride=2, groups=2),
+        random((2, 4, 5, 5, 5)), 2 * 4 * 5**3 * 3 * 3**3,
+    ),
+    "bytes": (
+        lambda a, b: torch._int_mm(a.byte().char(), b.byte().char()),
+        random((32, 16), (16, 8)), 32 * 16 * 8,
+    ),
+    "cells": (nn.GRUCell(8, 16), random((3, 8)), 3 * 3 * 16 * (8 + 16)),
+    "projected": (
+        nn.LSTM(8, 16, proj_size=4), random((5, 3, 8)),
+        5 * 3 * (4 * 16 * (8 + 4) + 16 * 4),
+    ),
+    "a layer of a transformer": (
+        nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), random((2, 10, 16)),
+        2 * (4 * 10 * 16 * 16 + 2 * 10 * 10 * 16 + 2 * 10 * 16 * 32),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_whatever_multiplies_matrices_is_counted(name, device):
+    function, inputs, right = PRODUCTS[name]
+    found = cost(function, inputs=inputs, device=device)
+    assert (found.macs, found.not_counted) == (right, {})
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: torch.einsum("bij,bkj->bik", a, a),
+        lambda a: torch.tensordot(a, a, ([1, 2], [1, 2])),
+        lambda a: torch.baddbmm(a, a, a),
+        lambda a: F.conv_transpose1d(a, a[:, :, :2], stride=3),
+        lambda a: F.conv1d(a, a[:, :3, :2], groups=2, dilation=2),
+        lambda a: F.unfold(a[None], 3).mT @ torch.ones(54, 5),
+    ],
+)
+def test_and_as_torch_counts_it(function):
+    images = torch.rand(6, 6, 6)
+    with FlopCounterMode(display=False) as counter:
+        function(images)
+    found = cost(function, inputs=images)
+    assert 2 * found.macs == counter.get_total_flops() > 0
+    assert found.not_counted == {}
+
+
+@torch.library.custom_op("simseg_test::unknown_product", mutates_args=())
+def unknown_product(x: torch.Tensor) -> torch.Tensor:
+    return x @ x
+
+
+unknown_product.register_fake(torch.empty_like)
+
+
+def by_choice(x):
+    return torch.cond(x.sum() > 0, lambda y: y @ y, lambda y: y + 1, (x,))
+
+
+NOT_COUNTED = {
+    "fft_rfft2": torch.fft.rfft2,
+    "stft": lambda x: torch.stft(x[0], 4, window=x[0, :4], return_complex=True),
+    "linalg_inv": torch.linalg.inv,
+    "linalg_svd": lambda x: torch.linalg.svd(x).S,
+    "cdist": lambda x: torch.cdist(x, x, p=1.0),
+    "grid_sample": lambda x: F.grid_sample(
+        x[None, None], x.new_zeros(1, 2, 2, 2), align_corners=False
+    ),
+    "sparse_mm": lambda x: torch.sparse.mm(torch.eye(6).to_sparse(), x),
+    "embedding_bag": lambda x: F.embedding_bag(torch.ones(2, 3, dtype=torch.int), x),
+    "cond": by_choice,
+    "unknown_product": unknown_product,
+}
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+@pytest.mark.parametrize("name", NOT_COUNTED)
+def test_what_may_multiply_and_has_no_formula_is_named(name, device):
+    found = cost(NOT_COUNTED[name], (6, 6), device=device)
+    assert (found.macs, found.not_counted) == (0, {name: 1})
+
+
+def test_what_is_not_counted_stands_beside_every_total():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x):
+            x = torch.fft.ifft2(torch.fft.fft2(torch.fft.fft2(self.conv(x)))).real
+            return F.grid_sample(x, x[:, :2].movedim(1, -1), align_corners=False)
+
+    right = {"fft_fft2": 2, "fft_ifft2": 1, "grid_sample": 1}
+    note = "no formula: fft_fft2 (2 times), fft_ifft2, grid_sample"
+    trace = trace_shapes(Net(), (1, 3, 8, 8))
+    assert [row.operation for row in trace if row.not_counted] == [
+        "fft_fft2", "fft_fft2", "fft_ifft2", "grid_sample",
+    ]  # fmt: skip
+    for found in (trace, cost(trace), trace.at_depth(1)):
+        assert found.not_counted == right
+        assert json.loads(json.dumps(found.to_dict()))["not_counted"] == right
+        for text in (str(found), found._repr_html_()):
+            assert note in " ".join(text.split()).replace("</p><p>", " ")
+    assert trace.modules[0].not_counted == right
+    assert cost(trace)["fft_fft2"].not_counted == {"fft_fft2": 2}
+    assert cost(trace)["conv"].not_counted == {}
+
+
+def test_a_module_that_declares_its_mathematics_leaves_nothing_out():
+    class Spectrum(nn.Module):
+        def forward(self, x):
+            return torch.fft.fft2(x).abs()
+
+        def mathematical_macs(self, x):
+            return x.numel() * 6
+
+    found = cost(Spectrum(), (1, 1, 8, 8))
+    assert (found.macs, found.not_counted) == (64 * 6, {})
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.max_pool2d(x, 2).flatten(1).softmax(1),
+        lambda x: F.interpolate(x, scale_factor=2, mode="bicubic", antialias=True),
+        lambda x: F.group_norm(F.gelu(x, approximate="tanh"), 3).clamp_(0, 1),
+        lambda x: F.layer_norm(F.pixel_unshuffle(x, 2), (4, 4)).topk(2)[0],
+        lambda x: torch.stack(F.pad(x, (1, 1, 1, 1), "circular").unbind(1)).squeeze_(0),
+        lambda x: F.fold(F.unfold(x, 3), 8, 3).half().to_dense().argmax(1),
+        lambda x: F.cross_entropy(x, torch.zeros(1, 8, 8, dtype=torch.long)),
+        lambda x: x.masked_fill(x > 0.5, 0).index_add(1, torch.tensor([0]), x[:, :1]),
+        lambda x: F.dropout(F.glu(F.hardswish(x, inplace=True), 2)).cumsum(1).var(1),
+        lambda x: torch.rand_like(x).bernoulli_().roll(1, 2).flip(3).sort(2).values,
+        torchvision.models.convnext_tiny(num_classes=2),
+        torchvision.models.swin_t(num_classes=2),
+    ],
+)
+def test_what_is_known_to_multiply_no_matrices_is_not_named(function):
+    for device in (None, "cpu"):
+        size = (1, 3, 32, 32) if isinstance(function, nn.Module) else (1, 3, 8, 8)
+        assert cost(function, size, device=device).not_counted == {}
