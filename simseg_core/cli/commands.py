@@ -16,6 +16,7 @@ from torch import nn
 from simseg_core import probes
 from simseg_core.cli.network import Network, find, size_text, where
 from simseg_core.cli.values import Mistake
+from simseg_core.probes._refusal import layer_of
 from simseg_core.probes.comparison import Comparison
 from simseg_core.probes.receptive_field import ReceptiveField
 
@@ -60,12 +61,14 @@ def _refused(network: Network) -> Iterator[None]:
     except Mistake:
         raise
     except Exception as error:
-        cause = error.__cause__ or error
+        is_told = isinstance(error, NotImplementedError)  # by a probe, with a remedy
+        cause = error if is_told else error.__cause__ or error
         own_words = isinstance(cause, ValueError | NotImplementedError | IndexError)
         kind = "" if own_words else f"{type(cause).__name__}: "
+        layer = "" if own_words else layer_of(cause, network.model)
         raise Mistake(
             f"{network.name} on --input {size_text(network.input_size)}: {kind}{cause}"
-            f"{where(cause)}{_channels(network)}"
+            f"{layer}{where(cause)}{_channels(network)}"
         ) from error
 
 

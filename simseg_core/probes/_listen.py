@@ -31,12 +31,16 @@ from simseg_core.probes._record import (
     bytes_of,
     memory_of,
     name_of,
+    shape_of,
     shapes_of,
     tensors_in,
 )
 from simseg_core.probes.macs import call_macs, convolution_elements, kernel_macs
 
 __all__ = ["Listener"]
+
+
+_LEAVING = {"numpy", "array", "dlpack"}  # `x.numpy()`, `numpy.asarray(x)`
 
 
 class Listener:
@@ -104,9 +108,7 @@ class Listener:
             return function(*args, **kwargs)
         given = list(tensors_in((args, kwargs)))
         versions = [tensor._version for tensor in given]
-        reads = [
-            (s, tuple(t.shape)) for t in given if (s := self.source(t)) is not None
-        ]
+        reads = [(s, shape_of(t)) for t in given if (s := self.source(t)) is not None]
         call = self._open = Call(name, self._running[-1], reads)
         try:
             out = function(*args, **kwargs)
@@ -114,6 +116,8 @@ class Listener:
             self._open = None
         if (known := call_macs(function, args, kwargs, out)) is not None:
             call.macs, call.is_counted = known, True
+        if name in _LEAVING and not isinstance(out, Tensor):
+            call.is_counted = False  # what is done with the numbers is not heard
         written = [t for t, before in zip(given, versions) if t._version != before]
         self._close(call, given, written, list(tensors_in(out)))
         return out
@@ -146,8 +150,8 @@ class Listener:
         own = {id(tensor) for tensor in given}
         made = [tensor for tensor in out if id(tensor) not in own] + written
         builtin = self.frames[call.frame].is_builtin
-        worked = builtin or call.macs or not call.is_counted
-        if not made and not (out and worked):
+        worked = (builtin and out) or call.macs or not call.is_counted
+        if not made and not worked:
             return  # it told a size or handed its argument on
         index = len(self.calls)
         known = {self._memory(tensor) for tensor in given}
@@ -164,7 +168,7 @@ class Listener:
             if isinstance(tensor, nn.Parameter) and id(tensor) not in self._counted:
                 self._counted.add(id(tensor))
                 call.parameters += tensor.numel()
-        shown = out or written
+        shown = out or written or given
         call.output_shapes, call.output_bytes = shapes_of(shown), bytes_of(shown)
         self.frames[call.frame].calls.append(index)
         self.calls.append(call)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-__all__ = ["has_no_products", "reads_a_tensor"]
+__all__ = ["has_no_products", "holds_a_tensor"]
 
 
 @cache
@@ -30,9 +30,9 @@ def has_no_products(kernel: Any) -> bool:
     return name in _NAMES or name.removesuffix("_copy") in _NAMES
 
 
-def reads_a_tensor(args: Any, kwargs: Any) -> bool:
-    """Whether a call is given a tensor; without one there is nothing to multiply."""
-    return any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs)))
+def holds_a_tensor(*values: Any) -> bool:
+    """Whether there is a tensor in nested arguments or results."""
+    return any(isinstance(leaf, Tensor) for leaf in tree_leaves(values))
 
 
 # By what they do; without the underscores in front (inner) and behind (in place).

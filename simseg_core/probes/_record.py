@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "bytes_of",
     "memory_of",
     "name_of",
+    "shape_of",
     "shapes_of",
     "tensors_in",
 ]
@@ -71,7 +73,21 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 def shapes_of(value: Any) -> list[Shape]:
     """List the shapes of the tensors in `value`."""
-    return [tuple(tensor.shape) for tensor in tensors_in(value)]
+    return [shape_of(tensor) for tensor in tensors_in(value)]
+
+
+def shape_of(tensor: Tensor) -> Shape:
+    """Tell a tensor's shape.
+
+    Raises:
+        ValueError: if it is nested in the layout that has none.
+    """
+    if tensor.is_nested and tensor.layout == torch.strided:
+        raise ValueError(
+            "a nested tensor of this layout tells no shape: make it with "
+            "layout=torch.jagged"
+        )
+    return tuple(tensor.shape)
 
 
 def bytes_of(value: Any) -> int:

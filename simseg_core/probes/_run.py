@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from simseg_core.probes._fake import fake_tensors, home, refuse_lazy
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import tensors_in
+from simseg_core.probes._refusal import layer_of, refuse_class, title_of
 from simseg_core.probes._unchanged import unchanged
 from simseg_core.probes._writes import written_back
 
@@ -37,6 +38,7 @@ def listen(
         ValueError: the sizes are wrong, or the model refused the input.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+    refuse_class(model)
     if not callable(model):
         raise TypeError(
             f"model must be an nn.Module or a function, not {type(model).__name__}"
@@ -73,8 +75,10 @@ def listen(
     except Exception as error:
         shapes = sizes or [tuple(tensor.shape) for tensor in tensors_in(inputs)]
         raise ValueError(
-            f"{_title(model)} cannot run on input of shape "
-            f"{', '.join(map(str, shapes))}: {type(error).__name__}: {error}. "
+            f"{title_of(model)} cannot run on input of shape "
+            f"{', '.join(map(str, shapes))}: "
+            + f"{type(error).__name__}: {error}".rstrip(". ")
+            + f"{layer_of(error, model)}. "
             "Sizes are (B, C, H, W) with the batch first; pass real tensors by "
             "inputs=(...) or inputs={...}."
         ) from error
@@ -91,7 +95,7 @@ def _run(
         fakes = stack.enter_context(fake_tensors()) if fake else None
         if not fake:
             stack.enter_context(written_back())
-        listener = Listener(stages, _title(model), fakes)
+        listener = Listener(stages, title_of(model), fakes)
         args, kwargs = make(fakes.from_tensor if fakes else torch.clone)
         names = map(str, range(len(args))) if len(args) > 1 else [""]
         for name, value in chain(zip(names, args), kwargs.items()):
@@ -135,9 +139,3 @@ def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
         return type(value)(_map(function, item) for item in value)
     return value
-
-
-def _title(model: Any) -> str:
-    if isinstance(model, nn.Module):
-        return type(model).__name__
-    return str(getattr(model, "__name__", type(model).__name__))

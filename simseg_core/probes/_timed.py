@@ -14,6 +14,14 @@ from torch.utils._pytree import tree_leaves
 
 from simseg_core.probes import _machine as machine
 from simseg_core.probes._fake import refuse_lazy
+from simseg_core.probes._record import tensors_in
+from simseg_core.probes._refusal import (
+    RefusedInputError,
+    layer_of,
+    no_tensor,
+    refuse_class,
+    title_of,
+)
 from simseg_core.probes._unchanged import unchanged_by_timing
 from simseg_core.probes.measurement import Measurement
 from simseg_core.probes.memory import peak_memory
@@ -44,9 +52,22 @@ class Timed:
         device: torch.device | str | None,
     ) -> "Timed":
         """Run a call until it is warm, see where it runs, and take its peak memory."""
+        refuse_class(fn)
+        if not callable(fn):
+            raise TypeError(
+                f"fn is a {type(fn).__name__}: give a network or a function"
+            )
         before = machine.cuda_allocations()
-        run = _with_gradient(fn, args) if backward else partial(_forward, fn, args)
-        output = run()  # the first run loads, tunes or compiles, and is never timed
+        try:
+            run = _with_gradient(fn, args) if backward else partial(_forward, fn, args)
+            output = run()  # the first run loads, tunes or compiles: never timed
+        except (RuntimeError, ValueError) as error:
+            layer = layer_of(error, fn)
+            if not layer or isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise RefusedInputError(
+                f"{type(error).__name__}: {error}{layer}"
+            ) from error
         parameters = fn.parameters() if isinstance(fn, nn.Module) else ()
         inputs = [*_tensors(args), *parameters]
         tensors = [*inputs, *_tensors(output)]
@@ -58,7 +79,7 @@ class Timed:
         _check_device(found, device)
         if torch.is_autocast_enabled(found.type):
             run = partial(_with_fresh_casts, run)
-        name = label or str(getattr(fn, "__name__", type(fn).__name__))
+        name = label or title_of(fn)
         del output  # or its memory would count as in use before the call
         peak_bytes, counter = peak_memory(run, found)
         description = Measurement(
@@ -136,7 +157,10 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 
 def _differentiable(output: Any) -> list[Tensor]:
-    found = [tensor for tensor in _tensors(output) if tensor.requires_grad]
+    tensors = list(tensors_in(output))
+    found = [tensor for tensor in tensors if tensor.requires_grad]
+    if not tensors:
+        raise ValueError(f"backward=True, but {no_tensor(output)}")
     if not found:
         raise ValueError(
             "backward=True, but the result has no gradient: measure a module whose "

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._ops import HigherOrderOperator
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -59,6 +60,8 @@ class Heard:
 class Fields(TorchDispatchMode):
     """Give every tensor that depends on the image its field."""
 
+    supports_higher_order_operators = True  # they come here, to be refused by name
+
     def __init__(self, names: Mapping[int, str]) -> None:
         super().__init__()
         self.fields: Any = WeakTensorKeyDictionary()
@@ -78,11 +81,19 @@ class Fields(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            raise self.unknown(
+                func,
+                "it runs functions of its own, which are not looked into",
+                "write it with plain operations (a Python `if` or loop, "
+                "F.scaled_dot_product_attention), or probe the part of the network "
+                "before it",
+            )
         if func.namespace == "prim":  # asks for the device and the like
             return func(*args, **kwargs)
         leaves = tree_leaves((args, kwargs))
         known = [leaf for leaf in leaves if self.field(leaf)]
-        name = func._overloadpacket.__name__
+        name = _name(func)
         has_rule = func.namespace == "aten" and (name in RULES or is_pointwise(func))
         if known and not has_rule and func.namespace == "aten":
             with self:
@@ -114,7 +125,7 @@ class Fields(TorchDispatchMode):
         schema = func._schema
         named = {a.name: a.default_value for a in schema.arguments}
         named.update(zip((a.name for a in schema.arguments), args), **kwargs)
-        name = func._overloadpacket.__name__
+        name = _name(func)
         named |= {"is_circular": self.is_circular, "numbers": self.numbers}
         named |= {"pooled": self.pooled, "values": self.values}
         call = Call(name, named, out, self.field)
@@ -151,13 +162,19 @@ class Fields(TorchDispatchMode):
             ):
                 raise self.unknown(func, "it writes into a view of another tensor")
 
-    def unknown(self, func: Any, why: str) -> UnknownOperationError:
+    def unknown(
+        self,
+        func: Any,
+        why: str,
+        remedy: str = "probe the part of the network before it, or use "
+        "gradient_support",
+    ) -> UnknownOperationError:
         """Name the operation, the module and what can be done."""
+        name = func.name() if hasattr(func, "name") else func.__name__
         path = next((name for name, _ in reversed(self.running) if name), "")
         where = f"in module '{path}'" if path else "in the network's own forward"
         return UnknownOperationError(
-            f"{func.name()} {where}: {why}. Its receptive field is not known here: "
-            "probe the part of the network before it, or use gradient_support"
+            f"{name} {where}: {why}. Its receptive field is not known here: {remedy}"
         )
 
     def known(self, tensor: Tensor) -> Tensor | None:
@@ -240,6 +257,12 @@ def told(field: Field) -> Field:
         return term.reduce(dims, shape).whole() if dims else term.whole()
 
     return unite(map(brief, rows)), unite(map(brief, columns))
+
+
+def _name(func: Any) -> str:
+    """Name a kernel; a copy of a view has the view's field."""
+    name = str(func._overloadpacket.__name__)
+    return name if name in RULES else name.removesuffix("_copy")
 
 
 def _is_fake(tensor: Tensor) -> bool:

@@ -5,14 +5,17 @@ and no memory. A dispatch mode hears each ATen kernel; module hooks tell where i
 Above it `torch.func.functionalize` turns writes in place into new tensors.
 """
 
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.autograd.function import Function, FunctionCtx
 from torch.nn.modules.module import (
     register_module_forward_hook,
@@ -21,10 +24,11 @@ from torch.nn.modules.module import (
 from torch.overrides import TorchFunctionMode
 
 from simseg_core.probes._fake import fake_tensors, home
+from simseg_core.probes._refusal import no_tensor, refused_image
 from simseg_core.probes._unchanged import unchanged
-from simseg_core.probes.endless import Endless
+from simseg_core.probes.endless import Endless, MarginTooSmallError
 from simseg_core.probes.field_kernels import Fields, Heard, told
-from simseg_core.probes.field_rules import UnknownOperationError
+from simseg_core.probes.field_rules import Field, UnknownOperationError
 from simseg_core.probes.field_terms import Axis, Term
 
 __all__ = ["Heard", "listen"]
@@ -109,12 +113,23 @@ def _functions_without_gradient() -> Iterator[None]:
 
 
 def listen(
-    model: nn.Module, shape: Shape, margin: int
+    model: nn.Module, shape: Shape, margin: int, title: str
 ) -> tuple[list[Heard], list[Heard]]:
-    """Run `model` on a fake image (1, C, H, W) that goes on for `margin` pixels.
+    """Run `model` on a fake image (1, C, H, W).
+
+    Args:
+        model: takes the image.
+        shape: of the image.
+        margin: positions to list around a map that has no cycle: see `Endless`.
+        title: what errors call the network.
 
     Returns:
         What ran, in the order of completion, and each output with its label.
+
+    Raises:
+        UnknownOperationError: for an operation without a rule.
+        RefusedInputError: if the network cannot run on the image.
+        ValueError: if it returns no tensor.
     """
     names = {id(module): name for name, module in model.named_modules()}
     mode = Fields(names)
@@ -140,16 +155,41 @@ def listen(
         torch.backends.mha.set_fastpath_enabled(False)  # one kernel for a whole layer
         stack.enter_context(mode)
         stack.enter_context(_Padding(mode))
-        outputs: list[Heard] = []
+        returned: Any = None
+        outputs: list[tuple[str, Shape, Field | None]] = []
 
         def run(x: Tensor) -> Tensor:
+            nonlocal returned
+            returned = model(x.clone())
             outputs.extend(
-                Heard(label, "output", tuple(tensor.shape), told(field), 0, True, False)
-                for label, tensor in mode.plain(model(x.clone()))
-                if (field := mode.field(tensor))
+                (label, tuple(tensor.shape), mode.field(tensor))
+                for label, tensor in mode.plain(returned)
             )
             return x
 
-        # A write in place becomes a new tensor, and its views are made again from it.
-        torch.func.functionalize(run)(image)
-    return mode.heard, outputs
+        try:
+            # A write in place becomes a new tensor, its views are made again from it.
+            torch.func.functionalize(run)(image)
+        except (UnknownOperationError, MarginTooSmallError):
+            raise
+        except Exception as error:
+            raise _refused(error, mode, model, title, shape) from error
+    if not outputs:
+        raise ValueError(no_tensor(returned))
+    return mode.heard, [
+        Heard(label, "output", size, told(field), 0, True, False)
+        for label, size, field in outputs
+        if field
+    ]
+
+
+def _refused(
+    error: Exception, mode: Fields, model: nn.Module, title: str, shape: Shape
+) -> Exception:
+    """Tell why a network did not come to its end, by what torch raised."""
+    if isinstance(error, UnsupportedOperatorException):
+        return mode.unknown(error.func, "it cannot run without numbers")
+    frames = traceback.extract_tb(error.__traceback__)
+    if any("nested" in Path(frame.filename).parts for frame in frames):
+        return mode.unknown(torch.nested.nested_tensor, "its parts differ in size")
+    return refused_image(model, title, shape, error)

@@ -5,29 +5,45 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from simseg_core.probes._refusal import title_of
 from simseg_core.probes.endless import MarginTooSmallError
 from simseg_core.probes.field_input import named_tensors
 from simseg_core.probes.field_listen import listen
 from simseg_core.probes.field_report import LayerField
+from simseg_core.probes.field_rules import UnknownOperationError
 
 __all__ = ["chosen_output", "place_of", "told", "trace_fields", "trace_outputs"]
 
-FIRST_MARGIN, LAST_MARGIN = 2048, 65536  # pixels beyond the image's edges
+FIRST_MARGIN, LAST_MARGIN = 2048, 65536  # positions listed beyond a map: `Endless`
 
 
 def trace_fields(
-    model: nn.Module, shape: tuple[int, ...]
+    model: nn.Module, shape: tuple[int, ...], title: str
 ) -> tuple[list[LayerField], dict[str, LayerField]]:
-    """Trace what runs, and the outputs that depend on the image, by their labels."""
+    """Trace what runs, and the outputs that depend on the image, by their labels.
+
+    Args:
+        model: takes one image batch.
+        shape: (1, C, H, W).
+        title: what an error calls the network.
+
+    Raises:
+        UnknownOperationError: for an operation without a rule, or fields that reach
+            ever further and do not repeat.
+    """
     margin = FIRST_MARGIN
     while True:
         try:
-            heard, ends = listen(model, shape, margin)
+            heard, ends = listen(model, shape, margin, title)
             break
         except MarginTooSmallError:
             margin *= 4
             if margin > LAST_MARGIN:
-                raise
+                raise UnknownOperationError(
+                    f"behind its resizes the field reaches {LAST_MARGIN} positions and "
+                    "more beyond the map, and does not repeat: it is not known here; "
+                    "use gradient_support"
+                ) from None
     outputs = {end.name: LayerField(end) for end in ends}
     return [LayerField(one) for one in heard], outputs
 
@@ -35,7 +51,7 @@ def trace_fields(
 def trace_outputs(model: nn.Module, shape: tuple[int, ...]) -> dict[str, LayerField]:
     """Trace the outputs alone; none where the network cannot be traced."""
     try:
-        return trace_fields(model, shape)[1]
+        return trace_fields(model, shape, title_of(model))[1]
     except Exception:  # no rule, or it needs numbers: whoever runs it next will say so
         return {}
 

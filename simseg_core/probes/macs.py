@@ -44,7 +44,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import flop_registry
 
-from simseg_core.probes._no_products import has_no_products, reads_a_tensor
+from simseg_core.probes._no_products import has_no_products, holds_a_tensor
 
 __all__ = ["attention_macs", "call_macs", "convolution_elements", "kernel_macs"]
 
@@ -239,8 +239,7 @@ def kernel_macs(
     packet = getattr(kernel, "_overloadpacket", kernel)
     registered = flop_registry.get(packet)
     if formula is None and registered is None:
-        unseen = not has_no_products(kernel) and reads_a_tensor(args, kwargs)
-        return None if unseen else 0
+        return None if _may_multiply(kernel, args, kwargs, out) else 0
     if any(isinstance(value, Tensor) and _is_sparse(value) for value in args):
         return None  # how many products there are its numbers decide
     try:
@@ -249,6 +248,14 @@ def kernel_macs(
         return int(registered(*args, **kwargs, out_val=out)) // 2
     except Exception:  # made for other arguments than these: lists of tensors, nested
         return None
+
+
+def _may_multiply(kernel: Any, args: Any, kwargs: Any, out: Any) -> bool:
+    """Whether an unknown kernel makes numbers of others; some only ask for a size."""
+    if has_no_products(kernel) or not holds_a_tensor(args, kwargs):
+        return False
+    schema = getattr(kernel, "_schema", None)
+    return holds_a_tensor(out) or (schema is not None and schema.is_mutable)
 
 
 @cache

@@ -23,6 +23,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from simseg_core.probes._refusal import VOLUMES, refuse_class, title_of
 from simseg_core.probes._table import Column, html_table, text_table, times
 from simseg_core.probes.field_axis import AxisField
 from simseg_core.probes.field_input import as_module, image_shape
@@ -231,7 +232,8 @@ def receptive_field(
 
     Raises:
         UnknownOperationError: for an operation without a rule, by its name and module.
-        ValueError: if the size is no image's, or no output depends on the image.
+        ValueError: if the size is no image's, the network cannot run on it, or no
+            output is a tensor that depends on the image.
 
     Source: Dumoulin and Visin 2016, arXiv 1603.07285; Araujo et al. 2019, Distill.
 
@@ -240,9 +242,16 @@ def receptive_field(
     >>> field.size, field.rows.stride, field.box((0, 1))
     ((4, 4), 2, ((0, 2), (1, 4)))
     """
+    refuse_class(model)
+    if isinstance(input_size, Sequence) and len(input_size) == 5:
+        raise ValueError(f"input_size {tuple(input_size)} is a volume's: {VOLUMES}")
+    title = title_of(model)
     model = as_module(model)
     shape = image_shape(model, input_size)
-    layers, outputs = trace_fields(model, shape)
+    layers, outputs = trace_fields(model, shape, title)
     if not outputs:
-        raise ValueError("no output of the network depends on the image")
+        raise ValueError(
+            "no output of the network depends on the image: each is made of weights "
+            "and constants alone"
+        )
     return ReceptiveField(model, shape, layers, outputs)
