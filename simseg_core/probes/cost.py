@@ -15,6 +15,7 @@ Memory traffic comes in the two measures of the field:
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -87,10 +88,13 @@ class Cost(Stage):
         Raises:
             KeyError: no stage has that name; the error lists those there are.
         """
-        for stage in self.stages:
-            if stage.name == name:
-                return stage
-        raise KeyError(f"no stage {name!r}; there are {[s.name for s in self.stages]}")
+        if name not in self._by_name:
+            raise KeyError(f"no stage {name!r}; there are {list(self._by_name)}")
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Stage]:
+        return {stage.name: stage for stage in self.stages}
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain dictionaries, lists and numbers, ready for JSON."""

@@ -128,11 +128,9 @@ class Endless:
         made, read = window.cycle
         length = self.data.shape[-1]
         times = length // gcd(length, read)
-        return (
-            (made * times, read * times // length)
-            if (made * times <= LONGEST_CYCLE)
-            else None
-        )
+        if made * times > LONGEST_CYCLE:
+            return None
+        return made * times, read * times // length
 
     def _listed(self) -> "Endless":
         """List the positions around the map one by one."""
@@ -293,4 +291,11 @@ def _cut(parts: Sequence[Endless]) -> list[Endless]:
         first = max(part.first for part in listed)
         stop = min(part.first + part.data.shape[-1] for part in listed)
     places = np.arange(first, stop)
-    return [replace(p, data=p.at(places), first=first, advance=advance) for p in parts]
+
+    def cut(part: Endless) -> Endless:
+        is_so = (part.first, part.data.shape[-1]) == (first, len(places))
+        if is_so and part.advance == advance:
+            return part
+        return replace(part, data=part.at(places), first=first, advance=advance)
+
+    return [cut(part) for part in parts]

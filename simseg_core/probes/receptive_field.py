@@ -19,6 +19,7 @@ channels alone are local. Global paths are left out of size, stride and offset.
 import copy
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -140,11 +141,14 @@ class ReceptiveField:
 
     def __getitem__(self, name: str) -> LayerField:
         """Find a module's last call by its path in the network."""
-        for layer in reversed(self.layers):
-            if layer.is_module and layer.name == name:
-                return layer
-        names = dict.fromkeys(layer.name for layer in self.layers if layer.is_module)
-        raise KeyError(f"no module '{name}' ran; these did: {', '.join(names)}")
+        if name not in self._last_calls:
+            ran = ", ".join(self._last_calls)
+            raise KeyError(f"no module '{name}' ran; these did: {ran}")
+        return self._last_calls[name]
+
+    @cached_property
+    def _last_calls(self) -> dict[str, LayerField]:
+        return {layer.name: layer for layer in self.layers if layer.is_module}
 
     def _rows(self) -> list[tuple[str, LayerField]]:
         deepest = self.depth or math.inf
