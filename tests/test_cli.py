@@ -43,6 +43,25 @@ class Faulty(nn.Module):
         return x + self.missing
 
 
+class Line(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv1d(3, 4, 3))
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+class Choice(nn.Module):
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y * 2, (x,))
+
+
+class Unready(nn.Module):
+    def forward(self, x):
+        return torch.nested.as_nested_tensor([x, x]).to_padded_tensor(0.0)
+
+
 class Blocks:
     net = build()
 
@@ -90,6 +109,18 @@ def test_list_prints_the_names_and_nothing_else(capsys) -> None:
     assert capsys.readouterr().out.split() == list_models()
     assert main(["list", "--task", "classification", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == list_models("classification")
+
+
+@pytest.mark.parametrize("command", ["trace", "cost"])
+def test_what_the_macs_leave_out_is_named(command: str, folder: Path, capsys) -> None:
+    words = [command, "ownnet:Spectrum", "--input", "3x8x8"]
+    assert main(words) == 0
+    assert "Not counted in the MACs, having no formula: fft_fft2" in (
+        capsys.readouterr().out
+    )
+    assert main([*words, "--json"]) == 0
+    out = capsys.readouterr().out.split("loading\n")[-1]
+    assert json.loads(out)["not_counted"] == {"fft_fft2": 1}
 
 
 @pytest.mark.parametrize(
@@ -334,6 +365,10 @@ MISTAKES = {
     "trace ownnet:build --input 1x8x8": "takes 3 channels: --input 3x8x8",
     "trace ownnet:Faulty": f"'missing' (ownnet.py, line {line_of('missing')})",
     "trace ownnet:build --input 3x2x2": "3x2x2: RuntimeError: ",
+    "trace ownnet:build --input 3x2x1": "in layer '0' (Conv2d), which was given 1×3×2",
+    "cost ownnet:Line --input 3x9x9": "'inner.0' (Conv1d), which was given 1×3×9×9",
+    "receptive-field ownnet:Choice": "cond in the network's own forward: it runs",
+    "receptive-field ownnet:Unready": "_nested_tensor_from_tensor_list in",
     "receptive-field ownnet:Spectrum": "aten::_fft_",
     "receptive-field ownnet:build --pixel 9,7 --input 3x10x9": "has 8 x 7 of them",
     "receptive-field ownnet:build --pixel 9": "write row,column of the output",

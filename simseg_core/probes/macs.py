@@ -87,7 +87,7 @@ def call_macs(
         names, formula = _CALLS[function]
     except (KeyError, TypeError):  # without a formula, or not hashable
         return None
-    given = dict(zip(names, args)) | kwargs
+    given = {**dict(zip(names, args)), **kwargs}
     if any(isinstance(v, Tensor) and v.is_nested for v in given.values()):
         return None
     return formula(given, out)
@@ -237,15 +237,14 @@ def kernel_macs(
     """
     formula = _formula_of(kernel)
     packet = getattr(kernel, "_overloadpacket", kernel)
-    registered = flop_registry.get(packet)
-    if formula is None and registered is None:
+    if formula is None and packet not in flop_registry:
         return None if _may_multiply(kernel, args, kwargs, out) else 0
     if any(isinstance(value, Tensor) and _is_sparse(value) for value in args):
         return None  # how many products there are its numbers decide
     try:
         if formula is not None:
             return int(formula(out, *args))
-        return int(registered(*args, **kwargs, out_val=out)) // 2
+        return int(flop_registry[packet](*args, **kwargs, out_val=out)) // 2
     except Exception:  # made for other arguments than these: lists of tensors, nested
         return None
 
@@ -264,14 +263,19 @@ def _formula_of(kernel: Any) -> Callable[..., int] | None:
     name = str(packet)
     if name == "torchvision.deform_conv2d":  # torchvision need not be there
         return lambda out, x, weight, *_: _convolution(out, x, weight)
+    if name == "flex_attention":  # an operator of its own kind
+        return _FORMULAS[_ATTENTIONS[0]]
     if not name.startswith("aten."):
         return None
     name = name.removeprefix("aten.")
     return _FORMULAS.get(name) or _FORMULAS.get(name.removesuffix("_"))
 
 
+_DENSE = (torch.strided, torch.jagged, getattr(torch, "_mkldnn", torch.strided))
+
+
 def _is_sparse(tensor: Tensor) -> bool:
-    return tensor.layout not in (torch.strided, torch.jagged, torch._mkldnn)
+    return tensor.layout not in _DENSE
 
 
 def convolution_elements(kernel: Any, args: tuple[Any, ...], out: Any) -> int:
