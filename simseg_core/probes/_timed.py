@@ -52,22 +52,9 @@ class Timed:
         device: torch.device | str | None,
     ) -> "Timed":
         """Run a call until it is warm, see where it runs, and take its peak memory."""
-        refuse_class(fn)
-        if not callable(fn):
-            raise TypeError(
-                f"fn is a {type(fn).__name__}: give a network or a function"
-            )
         before = machine.cuda_allocations()
-        try:
-            run = _with_gradient(fn, args) if backward else partial(_forward, fn, args)
-            output = run()  # the first run loads, tunes or compiles: never timed
-        except (RuntimeError, ValueError) as error:
-            layer = layer_of(error, fn)
-            if not layer or isinstance(error, torch.OutOfMemoryError):
-                raise
-            raise RefusedInputError(
-                f"{type(error).__name__}: {error}{layer}"
-            ) from error
+        run = _with_gradient(fn, args) if backward else partial(_forward, fn, args)
+        output = run()  # the first run loads, tunes or compiles, and is never timed
         parameters = fn.parameters() if isinstance(fn, nn.Module) else ()
         inputs = [*_tensors(args), *parameters]
         tensors = [*inputs, *_tensors(output)]
@@ -119,11 +106,25 @@ class Timed:
 def left_as_found(
     fn: Callable[..., Any], args: tuple[Any, ...], backward: bool
 ) -> Iterator[None]:
-    """Time `fn` within: its modules are put back, such as BatchNorm's statistics."""
+    """Time `fn` within: its modules are put back, such as BatchNorm's statistics.
+
+    Raises:
+        TypeError: if `fn` is no network and no function.
+        RefusedInputError: if a layer refuses what it is given; it names the layer.
+    """
+    refuse_class(fn)
+    if not callable(fn):
+        raise TypeError(f"fn is a {type(fn).__name__}: give a network or a function")
     refuse_lazy(fn)
     run = partial(fn, *args) if backward else partial(_forward, fn, args)
-    with unchanged_by_timing(fn, run):
-        yield
+    try:
+        with unchanged_by_timing(fn, run):
+            yield
+    except (RuntimeError, ValueError) as error:
+        layer = layer_of(error, fn)
+        if not layer or isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise RefusedInputError(f"{type(error).__name__}: {error}{layer}") from error
 
 
 def _forward(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
