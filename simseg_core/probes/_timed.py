@@ -122,7 +122,8 @@ def left_as_found(
             yield
     except (RuntimeError, ValueError) as error:
         layer = layer_of(error, fn)
-        if not layer or isinstance(error, torch.OutOfMemoryError):
+        said = isinstance(error, RefusedInputError)  # of a rival that is timed beside
+        if said or not layer or isinstance(error, torch.OutOfMemoryError):
             raise
         raise RefusedInputError(f"{type(error).__name__}: {error}{layer}") from error
 
