@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from simseg_core.exercises.reader import describe, is_untouched, nothing_changed
+from simseg_core.exercises import patience, reader
 from simseg_core.exercises.steps import Exercise, NotYet, Steps
 
 # Chapter number -> the module here that holds its exercises.
@@ -64,29 +64,33 @@ def check(exercise: str, answer: Any) -> Result:
     >>> check("03.1", None)
     03.1 Predict the output's size: not attempted yet.
     """
-    known = list_exercises()
     if not isinstance(exercise, str | int | float):
         raise ValueError(
             'the exercise\'s number comes first, then the answer: check("03.2", answer)'
         )
-    if exercise not in known:
-        near = difflib.get_close_matches(str(exercise), known, n=1, cutoff=0.0)
+    number = str(exercise)
+    walk = _exercises(number[:2]).get(number)
+    if walk is None:
+        known = list_exercises()
+        near = difflib.get_close_matches(number, known, n=1, cutoff=0.0)
         raise ValueError(
             f"no exercise is called {exercise!r}: did you mean {near[0]!r}? "
             f"There are {', '.join(known)}."
         )
-    steps, title = Steps(), f"{exercise} {known[exercise]}"
-    if is_untouched(answer):
+    steps, title = Steps(), f"{number} {_title(walk)}"
+    if reader.is_untouched(answer):
         return Result(title, "not attempted")
+    hint = None
     try:
-        with nothing_changed():
-            _exercises(exercise[:2])[exercise](answer, steps)
+        with reader.nothing_changed():
+            patience.run(lambda: walk(answer, steps), steps.watch, reader.SECONDS)
     except NotYet as missing:
-        return Result(title, "not yet", tuple(steps.right), str(missing))
-    except Exception as error:  # what no step foresaw is told as well
-        hint = f"What came back cannot be compared: {describe(error)}"
-        return Result(title, "not yet", tuple(steps.right), hint)
-    return Result(title, "right", tuple(steps.right))
+        hint = str(missing)
+    except patience.TooLong as late:
+        hint = reader.describe_delay(late)
+    except (Exception, SystemExit) as error:  # what no step foresaw is told as well
+        hint = f"What came back cannot be compared: {reader.describe(error)}"
+    return Result(title, "not yet" if hint else "right", tuple(steps.right), hint)
 
 
 def list_exercises() -> dict[str, str]:
@@ -96,12 +100,19 @@ def list_exercises() -> dict[str, str]:
     'Crop the centre'
     """
     return {
-        number: str(inspect.getdoc(exercise)).splitlines()[0].rstrip(".")
+        number: _title(exercise)
         for chapter in CHAPTERS
         for number, exercise in _exercises(chapter).items()
     }
 
 
 def _exercises(chapter: str) -> dict[str, Exercise]:
+    """Import the exercises of one chapter alone; none if there is no such chapter."""
+    if chapter not in CHAPTERS:
+        return {}
     module = import_module(f"simseg_core.exercises.{CHAPTERS[chapter]}")
     return module.EXERCISES
+
+
+def _title(exercise: Exercise) -> str:
+    return str(inspect.getdoc(exercise)).splitlines()[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""How the reader's code is run: bounded in time, its errors told, nothing left changed.
+"""How the reader's code is met: its errors told by its own lines, nothing left changed.
 
 A check runs code that may be empty, wrong or endless. What happens in it is told to the
 reader with the line of theirs where it happened, never as a stack trace of ours.
@@ -6,13 +6,10 @@ reader with the line of theirs where it happened, never as a stack trace of ours
 
 import dis
 import random
-import signal
 import sysconfig
-import threading
-import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -21,7 +18,10 @@ import numpy as np
 import torch
 from torch import nn
 
-SECONDS = 10.0  # for one call; the slowest right answer takes about 2
+from simseg_core.exercises.patience import WAITING, TooLong
+
+# What one call may compute; the slowest right answer takes about 2.
+SECONDS = 10.0
 
 # Code that is not the reader's, whatever the notebook's folder.
 _NOT_THEIRS = (
@@ -36,10 +36,6 @@ _NOT_THEIRS = (
 _EMPTY_BODY = {"RESUME", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "NOP", "POP_TOP"}
 # And one of `raise NotImplementedError`, with a text or without.
 _RAISING = {"LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "PUSH_NULL", "PRECALL", "CALL"}
-
-
-class TooLong(BaseException):
-    """The reader's code was stopped; no `except Exception` of theirs keeps it going."""
 
 
 def is_untouched(answer: Any) -> bool:
@@ -82,24 +78,17 @@ def _is_empty(function: FunctionType) -> bool:
 
 @contextmanager
 def nothing_changed() -> Iterator[None]:
-    """Run a check on the CPU, in float32, with gradients and seeds of its own.
+    """Run a check in float32, with seeds of its own.
 
     One thread is enough for what checks compute, and on a busy machine faster. What the
-    reader's code sets meanwhile (seeds, default type or device, the gradient mode) is
-    afterwards as it was.
+    reader's code sets meanwhile for the whole program (seeds, default type, number of
+    threads) is afterwards as it was.
     """
-    dtype, device = torch.get_default_dtype(), torch.get_default_device()
-    threads = torch.get_num_threads()
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    on_cpu = nullcontext() if device.type == "cpu" else torch.device("cpu")
     try:
-        with (
-            torch.random.fork_rng(devices=list(cuda)),
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            on_cpu,
-        ):
+        with torch.random.fork_rng(devices=list(cuda)):
             torch.set_default_dtype(torch.float32)
             torch.set_num_threads(1)
             torch.default_generator.manual_seed(0)
@@ -109,45 +98,20 @@ def nothing_changed() -> Iterator[None]:
         torch.set_num_threads(threads)
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
-        if torch.get_default_device() != device:
-            torch.set_default_device(None if device.type == "cpu" else device)
 
 
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise TooLong in the block after some seconds, where the system has alarms."""
-    main = threading.current_thread() is threading.main_thread()
-    if not (main and hasattr(signal, "setitimer")):
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    start, (left, _) = time.monotonic(), signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if left:  # someone else's alarm goes on
-            rest = max(left - (time.monotonic() - start), 1e-3)
-            signal.setitimer(signal.ITIMER_REAL, rest)
-
-
-def line_of_theirs(error: BaseException) -> str:
-    """Name the last line of the reader's own code in an error's trace, if any.
+def line_of_theirs(trace: Iterable[traceback.FrameSummary]) -> str:
+    """Name the last line of the reader's own code in a trace, if any.
 
     >>> def double(x):
     ...     return 2 * y
     >>> try:
     ...     double(1)
     ... except NameError as error:
-    ...     line_of_theirs(error)
+    ...     line_of_theirs(traceback.extract_tb(error.__traceback__))
     ' (line 2 of double: `return 2 * y`)'
     """
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+    for frame in reversed(list(trace)):
         if not frame.filename.startswith(_NOT_THEIRS):
             source = frame.line or ""
             if len(source) > 88:
@@ -163,4 +127,18 @@ def describe(error: BaseException) -> str:
     text = type(error).__name__ + (f": {message[0]}" if message else "")
     if "before Module.__init__() call" in text:
         text += ". Begin __init__ with super().__init__()"
-    return text + line_of_theirs(error)
+    return text + line_of_theirs(traceback.extract_tb(error.__traceback__))
+
+
+def describe_delay(late: TooLong) -> str:
+    """Tell in one line what did not end in time, and where it was."""
+    line = line_of_theirs(late.stack)
+    if late.waited:
+        return (
+            f"{late.doing} did not come back within {WAITING * SECONDS:g} s, though it "
+            f"hardly computed{line}: does it sleep, or wait for something?"
+        )
+    return (
+        f"{late.doing} did not come back within {SECONDS:g} s and was stopped{line}: "
+        "does a loop never end?"
+    )

@@ -1,7 +1,8 @@
 """What every check does, whatever the exercise."""
 
 import random
-import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises import check, list_exercises, reader
+from simseg_core.exercises import check, list_exercises, patience, reader
 from simseg_core.exercises.modules import fill, sees_without_small_maps
+from simseg_core.exercises.patience import Stopwatch, TooLong
 from simseg_core.exercises.reader import is_untouched
 
 
@@ -270,6 +272,15 @@ def test_an_error_inside_a_library_is_told_by_the_readers_line() -> None:
     assert "\n" not in told
 
 
+# --- code that does not end -----------------------------------------------------------
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may compute for 0.1 s, or take 1 s."""
+    monkeypatch.setattr(reader, "SECONDS", 0.1)
+
+
 def endless(layer: int) -> list[int]:
     found: list[int] = []
     while layer:
@@ -280,24 +291,139 @@ def endless(layer: int) -> list[int]:
     return found
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms here")
-def test_an_endless_loop_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "SECONDS", 0.2)
-    before = signal.getsignal(signal.SIGALRM)
-    told = hint("06.1", endless)
-    assert "did not come back within 0.2 s and was stopped (line" in told
-    assert "of endless" in told
-    assert signal.getsignal(signal.SIGALRM) is before
+def endless_and_catches_all(layer: int) -> list[int]:
+    while layer:
+        try:
+            layer += 1
+        except:  # noqa: E722
+            layer -= 1
+    return []
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms here")
-def test_an_alarm_of_someone_else_goes_on() -> None:
-    signal.setitimer(signal.ITIMER_REAL, 500)
-    try:
-        check("01.1", my_positions)
-        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 500
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+def endless_generator(layer: int) -> Iterator[int]:
+    while True:
+        layer += 1
+    yield layer
+
+
+@pytest.mark.parametrize(
+    "answer", [endless, endless_and_catches_all, endless_generator]
+)
+def test_an_endless_loop_is_stopped(answer: Callable[..., Any], short: None) -> None:
+    running = threading.active_count()
+    told = hint("06.1", answer)
+    assert "did not come back within 0.1 s and was stopped (line" in told
+    assert f"of {answer.__name__}: `" in told
+    assert threading.active_count() == running
+
+
+@pytest.mark.parametrize(
+    "lacking", [["pthread_getcpuclockid"], []], ids=["other systems", "here"]
+)
+def test_it_is_stopped_in_any_thread_of_any_system(
+    lacking: list[str], short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in lacking:
+        monkeypatch.delattr(time, name, raising=False)
+    told: list[str] = []
+    asking = threading.Thread(target=lambda: told.append(hint("06.1", endless)))
+    asking.start()
+    asking.join(60)
+    assert "was stopped" in told[0]
+
+
+class Endless(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        while True:
+            x = x + 1
+
+
+def test_it_is_stopped_where_no_step_calls_it(short: None) -> None:
+    """Probes call a network by themselves, not as a step."""
+    with pytest.raises(TooLong) as late:
+        patience.run(lambda: Endless()(torch.zeros(1)), Stopwatch(), 0.1)
+    assert "Your code did not come back" in reader.describe_delay(late.value)
+    assert "of forward: `" in reader.describe_delay(late.value)
+
+
+@pytest.fixture
+def patient(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may compute for 0.1 s as well, and take 100 s."""
+    monkeypatch.setattr(patience, "WAITING", 1000)
+
+
+def test_waiting_is_no_computing(patient: None) -> None:
+    """A busy computer makes an answer wait; a sleep stands for it here."""
+
+    def late_positions(x: Tensor) -> Tensor:
+        time.sleep(0.2)
+        return my_positions(x)
+
+    assert check("01.1", late_positions).status == "right"
+
+
+def sleeps(x: Tensor) -> Tensor:
+    time.sleep(1e6)
+    return x
+
+
+def waits(x: Tensor) -> Tensor:
+    threading.Event().wait()
+    return x
+
+
+@pytest.mark.parametrize("answer", [sleeps, waits])
+def test_an_endless_sleep_is_left_behind(
+    answer: Callable[..., Any], short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "WAITING", 2)
+    monkeypatch.setattr(reader, "WAITING", 2)
+    monkeypatch.setattr(patience, "_LAST", 0.05)
+    before = state()
+    told = hint("01.1", answer)
+    assert "within 0.2 s, though it hardly computed (line" in told
+    assert f"of {answer.__name__}: `" in told
+    assert state() == before
+
+
+def test_each_call_has_its_own_time(patient: None) -> None:
+    """Many right calls together may take longer than one."""
+
+    def slow_links(layer: int) -> list[int]:
+        end = time.thread_time() + 0.04
+        while time.thread_time() < end:
+            pass
+        return links(layer)
+
+    before = time.process_time()
+    assert check("06.1", slow_links).status == "right"
+    assert time.process_time() - before > 0.1
+
+
+def test_an_interruption_stops_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C reaches the thread that watches, and is not turned into a hint."""
+    running = threading.active_count()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Stopwatch, "overdue", interrupted)
+    before = state()
+    with pytest.raises(KeyboardInterrupt):
+        check("06.1", endless)
+    assert threading.active_count() == running
+    assert state() == before
+
+
+def test_a_check_inside_an_answer_is_stopped_with_it(short: None) -> None:
+    running = threading.active_count()
+
+    def asks(layer: int) -> list[int]:
+        while True:
+            check("06.1", endless)
+
+    assert "of endless: `" in hint("06.1", asks)
+    assert threading.active_count() == running
 
 
 class Unlike:
