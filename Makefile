@@ -11,12 +11,23 @@ PYTHON ?=
 NAME ?=
 URL ?=
 PORT ?= 8000
+# A home that is missing or cannot be written to (a container, a service) is replaced.
+ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.ran/home
+export PIP_NO_CACHE_DIR := 1
+$(shell mkdir -p "$$PWD/.ran/home")
+endif
+# What a user's settings of pip may say, and an environment refuses.
+export PIP_USER := 0
 # Test processes; each runs torch on one thread, so that they do not fight for cores.
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # pip's progress, without a line for each package that is already there.
 QUIETER := { grep --line-buffered -v 'already satisfied' || true; }
 
+# By -m, as all tools: a script in bin/ names its Python by a path, which not all shells
+# can read.
+LINT_IMPORTS := $(BIN)/python -c 'import importlinter.cli as c; c.lint_imports_command()' --no-cache
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
@@ -28,20 +39,18 @@ help:  ## list these targets
 	  | awk -F '|' '{printf "%-12s%s\n", $$1, $$2}'
 
 # --- the environment -------------------------------------------------------------
-# A half-made environment has no python in it, so it is made again.
-$(BIN)/python: tools/find-python.sh
-	@python=$$(sh tools/find-python.sh "$(PYTHON)") && \
-	  echo "== environment: $(VENV), from $$python" && \
-	  "$$python" -m venv --clear $(VENV) && touch $@
+# tools/install.sh makes it and says whether it is whole; the stamps are written last.
+AGAIN := $(shell sh tools/install.sh "$(VENV)" --whole || echo again)
+.PHONY: again
 
-$(READY_BOOK): $(BIN)/python requirements.txt pyproject.toml
+$(READY_BOOK): requirements.txt pyproject.toml $(AGAIN)
 	@echo "== installing the book's requirements (a few minutes the first time)"
-	@$(BIN)/python -m pip install -e . -r requirements.txt | $(QUIETER)
+	@sh tools/install.sh "$(VENV)" "$(PYTHON)" -e . -r requirements.txt | $(QUIETER)
 	@touch $@
 
 $(READY_TEST): $(READY_BOOK) requirements-test.txt
 	@echo "== installing the test requirements"
-	@$(BIN)/python -m pip install -r requirements-test.txt | $(QUIETER)
+	@sh tools/install.sh "$(VENV)" "$(PYTHON)" -r requirements-test.txt | $(QUIETER)
 	@touch $@
 
 # --- the book --------------------------------------------------------------------
@@ -52,10 +61,7 @@ chapter: $(READY_BOOK)  ## run one chapter again: make chapter NAME=03_unet
 	@$(BIN)/python tools/run_chapters.py --again "$(NAME)"
 
 book: chapters  ## run what changed and build the book into _build/html
-	@echo "== building the book"
-	@$(BIN)/jupyter-book build . -W --keep-going -q
-	@cp -R book/_static/. _build/html/_static/  # Sphinx leaves these when no page changed
-	@echo "== the book: file://$(CURDIR)/_build/html/index.html   (or: make serve)"
+	@$(BIN)/python tools/build_book.py
 
 serve:  ## read the built book at http://localhost:8000 (PORT=...)
 	@test -f _build/html/index.html || \
@@ -64,7 +70,7 @@ serve:  ## read the built book at http://localhost:8000 (PORT=...)
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 lab: $(READY_BOOK)  ## open the chapters in JupyterLab
-	@$(BIN)/jupyter lab chapters
+	@$(BIN)/python -m jupyter lab chapters
 
 address: $(READY_BOOK)  ## say once where the repository lives: make address URL=https://github.com/OWNER/NAME
 	@$(BIN)/python tools/set_address.py "$(URL)"
@@ -78,19 +84,19 @@ check: $(READY_TEST)  ## the tests alone, on what is built
 
 lint: $(READY_TEST)  ## formatting, lint, import contracts, notebooks without outputs
 	@echo "== lint"
-	@$(BIN)/ruff format --check -q . || { echo "Remedy: make format" >&2; exit 1; }
-	@$(BIN)/ruff check -q .
-	@$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
-	@$(BIN)/nbstripout --keep-id --verify chapters/*.ipynb || { echo "Remedy: make format" >&2; exit 1; }
+	@$(BIN)/python -m ruff format --check -q . || { echo "Remedy: make format" >&2; exit 1; }
+	@$(BIN)/python -m ruff check -q .
+	@$(LINT_IMPORTS) > /dev/null || $(LINT_IMPORTS)
+	@$(BIN)/python -m nbstripout --keep-id --verify chapters/*.ipynb || { echo "Remedy: make format" >&2; exit 1; }
 
 types: $(READY_TEST)  ## type check
 	@echo "== types"
-	@$(BIN)/mypy
+	@$(BIN)/python -m mypy
 
 format: $(READY_TEST)  ## format the code, strip outputs from the chapters
-	@$(BIN)/ruff format -q .
-	@$(BIN)/ruff check -q --fix .
-	@$(BIN)/nbstripout --keep-id chapters/*.ipynb
+	@$(BIN)/python -m ruff format -q .
+	@$(BIN)/python -m ruff check -q --fix .
+	@$(BIN)/python -m nbstripout --keep-id chapters/*.ipynb
 
 bench: $(READY_TEST)  ## run every script in benchmarks/
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

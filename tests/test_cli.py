@@ -443,12 +443,19 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert done.returncode == 141
 
 
+def interruptible() -> None:
+    """Take Ctrl-C, whoever started the tests: a shell's background does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interruption_leaves_no_trace(folder: Path) -> None:
     (folder / "slow.py").write_text(
         "import time\nprint('ready', flush=True)\ntime.sleep(60)\n"
     )
     words = [sys.executable, "-u", "-m", "simseg_core", "trace", "slow:build"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, preexec_fn=interruptible
+    ) as running:
         assert running.stderr
         assert running.stderr.readline() == "ready\n"  # it imports, with torch loaded
         time.sleep(0.05)

@@ -3,7 +3,13 @@
 import importlib.util
 import json
 import logging
+import os
+import shutil
+import signal
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -103,6 +109,91 @@ def test_a_failing_chapter_is_named_and_keeps_the_last_good_run(
     assert (tmp_path / ".ran" / "01_toy.ipynb").read_text() == before
 
 
+FIGURE = """\
+import os, matplotlib.pyplot as plt
+plt.plot([1, 2])
+plt.show()
+print(os.getcwd(), __debug__)"""
+
+
+def test_a_run_does_not_depend_on_its_place_or_the_users_settings(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "Über 'meine' Bücher"
+    monkeypatch.setattr(runner, "RAN", place / ".ran")
+    monkeypatch.setenv(
+        "HOME", "/dev/null"
+    )  # nothing can be made in it, by root neither
+    for name in ("IPYTHONDIR", "MPLCONFIGDIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, "/dev/null/settings")
+    monkeypatch.setenv("MPLBACKEND", "Agg")  # would draw nothing
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")  # would drop the asserts
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
+    assert runner.run("01_toy", notebook(FIGURE))
+    cell = json.loads((place / ".ran" / "01_toy.ipynb").read_text())["cells"][-1]
+    figure, words = sorted(cell["outputs"], key=lambda output: output["output_type"])
+    assert "image/png" in figure["data"]
+    assert "".join(words["text"]) == f"{place / '.ran' / 'work'} True\n"
+
+
+def interruptible() -> None:
+    """Take Ctrl-C, whoever started the tests: a shell's background does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+SLOW = """\
+import os, pathlib, time
+pathlib.Path(os.environ["SIMSEG_ROOT"], "kernel").write_text(str(os.getpid()))
+time.sleep(600)"""
+
+
+def is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{process}/stat").read_text().split()[2]
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="no processes to look up here")
+def test_an_interruption_says_what_is_kept(
+    runner: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = notebook("1")
+    digest = runner.digest(runner.code_cells(done), [])
+    done["metadata"]["simseg_run"] = {"digest": digest, "modules": []}
+    (tmp_path / ".ran").mkdir()
+    (tmp_path / ".ran" / "01_toy.ipynb").write_text(json.dumps(done))
+    for name, book in {"01_toy": done, "02_slow": notebook(SLOW)}.items():
+        (tmp_path / "chapters" / f"{name}.ipynb").write_text(json.dumps(book))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    script = shutil.copy(ROOT / "tools" / "run_chapters.py", tools)
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, preexec_fn=interruptible, start_new_session=True,
+    ) as running:  # fmt: skip
+        wait_for(lambda: (tmp_path / "kernel").exists() or running.poll() is not None)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        out, err = running.communicate()
+    assert running.returncode == 130
+    assert out.splitlines()[-1] == "== running 02_slow ..."
+    assert err == (
+        "\nStopped in 02_slow. Kept are the last good book and the runs of 01_toy; the "
+        "same command goes on from here.\n"
+    )
+    assert (tmp_path / ".ran" / "01_toy.ipynb").exists()
+    kernel = int((tmp_path / "kernel").read_text())
+    wait_for(lambda: not is_there(kernel))
+
+
 def test_an_unknown_chapter_is_one_line(
     runner: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
 ) -> None:
@@ -167,6 +258,156 @@ def test_a_wrong_address_is_refused(
 ) -> None:
     assert load("tools/set_address.py").main([wrong]) == 2
     assert "Remedy: make address URL=" in capsys.readouterr().err
+
+
+# --- the pages ------------------------------------------------------------------------
+
+# Stands for Jupyter Book: reads the pages it has not read, then ends as it is told.
+SPHINX = """\
+import os, pathlib, signal
+read = pathlib.Path("_build/.doctrees/read")
+read.parent.mkdir(parents=True, exist_ok=True)
+with open("log", "a") as log:
+    log.write("some " if read.exists() else "all ")
+read.touch()
+pathlib.Path("_build/html").mkdir(exist_ok=True)
+end = pathlib.Path("end").read_text()
+if end == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+raise SystemExit(end or 0)
+"""
+
+
+def test_what_a_bad_build_left_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or its missing pages, and the warnings it told, would not come again."""
+    builder = load("tools/build_book.py")
+    monkeypatch.setattr(builder, "COMMAND", (SPHINX,))
+    (tmp_path / "book" / "_static").mkdir(parents=True)
+    (tmp_path / "book" / "_static" / "book.css").touch()
+
+    def build(end: str) -> int:
+        (tmp_path / "end").write_text(end)
+        return builder.build(tmp_path)
+
+    assert [build(end) for end in ("killed", "", "", "a warning", "", "")] == [
+        *(1, 0, 0, 1, 0, 0)
+    ]
+    assert "a warning" in capsys.readouterr().err
+    assert (tmp_path / "log").read_text().split() == [
+        *("all", "all", "some", "some", "all", "some")
+    ]
+    assert (tmp_path / "_build" / "html" / "_static" / "book.css").exists()
+
+
+# --- the environment ------------------------------------------------------------------
+
+# Stands for a Python of 3.12: notes what it is asked, and dies where DIES says.
+PYTHON = """\
+#!/bin/sh
+here=$PWD
+die() { if [ "$DIES" = "$1" ]; then kill -KILL ${2:-$$}; sleep 1; fi; }
+case "$*" in
+-c*sys.version*) echo 3.12 ;;
+-c*) ;;
+"-m venv "*)
+    echo venv >>log
+    mkdir "$3/bin"
+    ln -s "$(command -v "$0")" "$3/bin/python"
+    echo "command = $0 -m venv $here/$3" >"$3/pyvenv.cfg"
+    die ensurepip; die make $PPID
+    touch "$3/pip" ;;
+"-m pip --version") test -e .venv/pip ;;
+"-m pip install "*)
+    echo pip >>log
+    die pip; die shell $PPID
+    test -z "$OFFLINE" ;;
+*) echo "$HOME" >home ;;
+esac
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """What `make` needs, in a folder with an awkward name, beside someone's Python."""
+    clone = tmp_path / "Über 'meine' Bücher, $neu"
+    clone.mkdir()
+    shutil.copytree(ROOT / "tools", clone / "tools")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, clone)
+    for name in ("requirements.txt", "requirements-test.txt"):
+        shutil.copy(ROOT / name, clone)
+    python = tmp_path / "a python"
+    python.write_text(PYTHON)
+    python.chmod(0o555)
+    os.utime(python, (1e9, 1e9))
+    return clone
+
+
+def make(clone: Path, **settings: str) -> tuple[int, list[str]]:
+    """`make chapters`: its exit status, and what the stand-in was asked."""
+    log = clone / "log"
+    log.write_text("")
+    python = clone.parent / "a python"
+    done = subprocess.run(
+        ["make", "chapters", f"PYTHON={python}"],
+        cwd=clone, env=os.environ | settings, capture_output=True, text=True,
+    )  # fmt: skip
+    assert python.stat().st_mtime == 1e9, "someone else's Python was touched"
+    return done.returncode, log.read_text().split()
+
+
+def test_an_environment_is_made_once(clone: Path) -> None:
+    assert make(clone) == (0, ["venv", "pip"])
+    assert make(clone) == (0, [])
+    later = time.time() + 10
+    os.utime(clone / "requirements.txt", (later, later))
+    assert make(clone) == (0, ["pip"])
+
+
+@pytest.mark.parametrize("place", ["ensurepip", "make", "pip", "shell"])
+def test_what_was_killed_is_made_again(place: str, clone: Path) -> None:
+    assert make(clone, DIES=place)[0] != 0
+    assert make(clone) == (0, ["venv", "pip"])
+    assert make(clone) == (0, [])
+
+
+def test_without_a_network_an_environment_stays(clone: Path) -> None:
+    assert make(clone, OFFLINE="yes") == (2, ["venv", "pip"])
+    assert make(clone, OFFLINE="yes") == (2, ["pip"])
+    assert make(clone) == (0, ["pip"])
+
+
+def test_a_moved_environment_is_made_again(clone: Path) -> None:
+    assert make(clone)[0] == 0
+    moved = clone.rename(clone.parent / "moved")
+    assert make(moved) == (0, ["venv", "pip"])
+
+
+def test_an_environment_that_lost_its_python_is_made_again(clone: Path) -> None:
+    assert make(clone)[0] == 0
+    link = clone / ".venv" / "bin" / "python"
+    link.unlink()
+    link.symlink_to("/nowhere/python3.12")
+    assert make(clone) == (0, ["venv", "pip"])
+
+
+def test_an_environment_made_by_hand_is_kept(clone: Path) -> None:
+    python = clone.parent / "a python"
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "python").symlink_to(python)
+    (clone / ".venv" / "pip").touch()
+    (clone / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    assert make(clone) == (0, ["pip"])
+
+
+@pytest.mark.parametrize("home", ["/dev/null", "/nowhere", ""])
+def test_a_home_that_cannot_be_written_is_replaced(home: str, clone: Path) -> None:
+    assert make(clone, HOME=home)[0] == 0
+    assert (clone / "home").read_text() == f"{clone}/.ran/home\n"
+    assert make(clone, HOME=str(clone.parent))[0] == 0
+    assert (clone / "home").read_text() == f"{clone.parent}\n"
 
 
 def test_find_python_names_the_remedy(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 A chapter is run as a copy that holds its code cells only, under ``.ran/work/``. When
 every cell is green the copy moves to ``.ran/NAME.ipynb``, from where the book's
-extension (``book/_ext/chapter_outputs.py``) lays the outputs into the page. A failing
-chapter leaves the last good run, and so the last good book, as they were.
+extension (``book/_ext/chapter_outputs.py``) lays the outputs into the page. A chapter
+that fails or is interrupted leaves its last good run, and so the last good book, as
+they were.
 
 What a run depends on is recorded by the run itself: the code of its cells, the files of
 ``simseg_core`` that were imported when it ended, and the versions of the libraries that
@@ -16,12 +17,13 @@ Usage: run_chapters.py [--again NAME]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import hashlib
 import json
 import os
 import platform
-import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -32,8 +34,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 RAN = ROOT / ".ran"
+INTERRUPTED = 130  # as a shell counts: 128 + signal
 # A change of one of these can change a figure or a number in a chapter.
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "torchmetrics", "torchinfo")
+
+# A user's settings that would change what a page shows, or keep nbmake from running.
+NOT_OURS = (
+    *("MATPLOTLIBRC", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONWARNINGS"),
+    *("PYTEST_ADDOPTS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS"),
+)
 
 # Appended to the copy, and taken off again after the run: what did the run import, and
 # on what did it compute?
@@ -80,7 +89,8 @@ def digest(cells: list[dict[str, Any]], modules: list[str]) -> str:
     parts = [source(cell) for cell in cells] + libraries + [platform.python_version()]
     for module in modules:
         path = ROOT / module
-        parts.append(f"{module}\n{path.read_text() if path.exists() else 'gone'}")
+        text = path.read_text(encoding="utf-8") if path.exists() else "gone"
+        parts.append(f"{module}\n{text}")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -89,8 +99,36 @@ def is_current(name: str, cells: list[dict[str, Any]]) -> bool:
     kept = RAN / f"{name}.ipynb"
     if not kept.exists():
         return False
-    record = json.loads(kept.read_text())["metadata"].get("simseg_run", {})
+    record = json.loads(kept.read_text(encoding="utf-8"))["metadata"].get(
+        "simseg_run", {}
+    )
     return record.get("digest") == digest(cells, record.get("modules", []))
+
+
+def settings() -> dict[str, str]:
+    """Return the environment of a run: the user's, but for what would change a page.
+
+    What Jupyter, IPython and matplotlib write or read in a home lies under `.ran/home`:
+    the user's own may be read-only, and settings kept there change nothing.
+    """
+    home = RAN / "home"
+    kept = {name: text for name, text in os.environ.items() if name not in NOT_OURS}
+    return kept | {
+        "SIMSEG_ROOT": str(ROOT),
+        # A kernel of the same name in the user's home must not take the place of ours.
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_RUNTIME_DIR": str(home / "jupyter"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "MPLCONFIGDIR": str(home / "matplotlib"),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        # Threads that wait give their core away: on a shared machine a spinning thread
+        # makes training several times slower.
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+        "PYTHONUTF8": "1",
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
+        ),
+    }
 
 
 def run(name: str, notebook: dict[str, Any]) -> bool:
@@ -106,35 +144,22 @@ def run(name: str, notebook: dict[str, Any]) -> bool:
     }
     work = RAN / "work" / f"{name}.ipynb"
     work.parent.mkdir(parents=True, exist_ok=True)
-    work.write_text(json.dumps(notebook | {"cells": [*cells, probe]}))
+    work.write_text(json.dumps(notebook | {"cells": [*cells, probe]}), "utf-8")
     command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "-q"]
     command += ["--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    environment = os.environ | {
-        "SIMSEG_ROOT": str(ROOT),
-        # A kernel of the same name in the user's home must not take the place of ours.
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        # Threads that wait give their core away: on a shared machine a spinning thread
-        # makes training several times slower.
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
-        ),
-    }
     print(f"== running {name} ...", flush=True)
     began = time.monotonic()
-    result = subprocess.run(
-        [*command, str(work)], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    status, said = run_to_the_end([*command, str(work)])
     seconds = time.monotonic() - began
-    if result.returncode:
-        print(result.stdout + result.stderr, file=sys.stderr)
+    if status:
+        print(said, file=sys.stderr)
         print(
             f"{name} failed after {seconds:.0f} s: the cell is named above. The last "
             "good book is as it was.",
             file=sys.stderr,
         )
         return False
-    ran = json.loads(work.read_text())
+    ran = json.loads(work.read_text(encoding="utf-8"))
     answer = ran["cells"].pop()
     record = json.loads("".join(answer["outputs"][0]["text"]))
     ran["metadata"]["simseg_run"] = record | {
@@ -143,10 +168,41 @@ def run(name: str, notebook: dict[str, Any]) -> bool:
         "date": time.strftime("%Y-%m-%d"),
         "torch": version("torch"),
     }
-    work.write_text(json.dumps(ran, indent=1))
-    shutil.move(work, RAN / f"{name}.ipynb")
+    work.write_text(json.dumps(ran, indent=1), encoding="utf-8")
+    os.replace(work, RAN / f"{name}.ipynb")
     print(f"   {name}: green in {seconds:.0f} s", flush=True)
     return True
+
+
+def run_to_the_end(command: list[str]) -> tuple[int, str]:
+    """Run a command; return its exit status and all that it said.
+
+    Ctrl-C stops it before it goes on to the caller: nbmake is given the time to end its
+    kernel.
+    """
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=settings(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    with child:
+        try:
+            said, _ = child.communicate()
+        except KeyboardInterrupt:
+            stop(child)
+            raise
+    return child.returncode, said
+
+
+def stop(child: subprocess.Popen[str]) -> None:
+    """End a process that Ctrl-C has reached as well, or has not (`kill -INT`)."""
+    can_ask = sys.platform != "win32"
+    ask = (lambda: child.send_signal(signal.SIGINT)) if can_ask else child.terminate
+    for end in (lambda: None, ask, child.kill):
+        end()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.communicate(timeout=5)
+            return
 
 
 def main() -> int:
@@ -163,12 +219,22 @@ def main() -> int:
             return 2
         notebooks = {again: notebooks[again]}
     failed = []
-    for name, path in notebooks.items():
-        notebook = json.loads(path.read_text())
-        if again is None and is_current(name, code_cells(notebook)):
-            print(f"== {name}: its code has not changed since its last run")
-        elif not run(name, notebook):
-            failed.append(name)
+    for number, (name, path) in enumerate(notebooks.items()):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            if again is None and is_current(name, code_cells(notebook)):
+                print(f"== {name}: its code has not changed since its last run")
+            elif not run(name, notebook):
+                failed.append(name)
+        except KeyboardInterrupt:
+            kept = [done for done in list(notebooks)[:number] if done not in failed]
+            print(
+                f"\nStopped in {name}. Kept are the last good book and the runs of "
+                f"{', '.join(kept) or 'the chapters before'}; the same command goes on "
+                "from here.",
+                file=sys.stderr,
+            )
+            return INTERRUPTED
     return 1 if failed else 0
 
 

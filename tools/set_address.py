@@ -54,11 +54,11 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     config = ROOT / "_config.yml"
-    changed = {config: with_address(config.read_text(), url)}
+    changed = {config: with_address(config.read_text(encoding="utf-8"), url)}
     for path in sorted((ROOT / "chapters").glob("*.ipynb")):
-        changed[path] = with_source(path.read_text(), url)
+        changed[path] = with_source(path.read_text(encoding="utf-8"), url)
     for path, text in changed.items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8", newline="\n")
         print(f"{path.relative_to(ROOT)}: {url}")
     return 0
 

@@ -46,7 +46,11 @@ class ChapterFigure(SphinxDirective):
         root = Path(self.env.srcdir)
         path = root / ".ran" / f"{chapter}.ipynb"
         self.env.note_dependency(str(path))
-        ran = json.loads(path.read_text()) if path.exists() else {"cells": []}
+        ran = (
+            json.loads(path.read_text(encoding="utf-8"))
+            if path.exists()
+            else {"cells": []}
+        )
         found = find_figure(ran, name)
         if found is None:
             logger.warning(
@@ -56,7 +60,7 @@ class ChapterFigure(SphinxDirective):
         svg, alt = found
         picture = FOLDER / f"{name}.svg"
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
-        (root / picture).write_text(svg)
+        (root / picture).write_text(svg, encoding="utf-8")
         image = nodes.image(uri=f"/{picture.as_posix()}", alt=alt)
         builder = self.env.app.builder
         link = builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")

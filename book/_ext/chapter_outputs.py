@@ -32,7 +32,9 @@ def lay_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     path = kept_run(app, docname)
     app.env.note_dependency(str(path))
-    ran = json.loads(path.read_text()) if path.exists() else {"cells": []}
+    ran = (
+        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"cells": []}
+    )
     if [text(cell) for cell in cells] != [text(cell) for cell in ran["cells"]]:
         logger.warning(
             "the code of %s has no run to show: run `make chapters` first", docname

@@ -43,7 +43,9 @@ class ClaimsTable(SphinxDirective):
         path = Path(self.env.srcdir) / RESULTS
         self.env.note_dependency(str(path))
         made: list[nodes.Node] = []
-        for name, runs in sorted(json.loads(path.read_text())["chapters"].items()):
+        for name, runs in sorted(
+            json.loads(path.read_text(encoding="utf-8"))["chapters"].items()
+        ):
             link = addnodes.pending_xref(
                 "",
                 refdomain="std",

@@ -23,7 +23,7 @@ EXERCISE = re.compile(r"^\*\*(\d\d\.\d) (.+?)\*\* \((\w+)\)", re.MULTILINE)
 
 def read_exercises(notebook: Path) -> list[tuple[str, str, str]]:
     """Return number, title and kind of each exercise of one chapter."""
-    cells = json.loads(notebook.read_text())["cells"]
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     words = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
     return [found for text in words for found in EXERCISE.findall(text)]
 

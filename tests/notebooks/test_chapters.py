@@ -152,6 +152,11 @@ def test_notebook_is_stored_bare(notebook: Any) -> None:
         assert cell.get("execution_count") is None
 
 
+def test_no_cell_has_a_time_limit(notebook: Any) -> None:
+    """A slow computer takes as long as it takes; nbmake's own limit is 300 s."""
+    assert notebook.raw["metadata"]["execution"] == {"timeout": None}
+
+
 def test_exercises_are_stubs_with_a_check(chapter: Any) -> None:
     number = chapter.name[:2]
     expected = [name for name in list_exercises() if name.startswith(number)]

@@ -13,6 +13,7 @@ import sysconfig
 import venv
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -31,6 +32,13 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*build, "--no-build-isolation", "--wheel-dir", copy / "dist", copy], check=True
     )
     return next((copy / "dist").glob("*.whl"))
+
+
+@pytest.fixture
+def chapter_cell(setup_cells: set[str]) -> str:
+    """The set-up cell, which all chapters share."""
+    (cell,) = setup_cells
+    return cell
 
 
 @pytest.fixture(scope="session")
@@ -79,19 +87,65 @@ def run(python: Path, cell: str, folder: Path, source: str) -> Any:
 
 
 def test_it_says_what_is_missing(
-    chapter: Any, bare_python: Path, tmp_path: Path
+    chapter_cell: str, bare_python: Path, tmp_path: Path
 ) -> None:
     """Without a source and without the package: one line, and no install."""
-    result = run(bare_python, chapter.code[0].text, tmp_path, source="")
+    result = run(bare_python, chapter_cell, tmp_path, source="")
     assert result.returncode == 1
     assert "Set SIMSEG_SOURCE" in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_it_installs_once_and_leaves_torch_alone(
-    chapter: Any, bare_python: Path, wheel: Path, tmp_path: Path, root: Path
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("no/such/folder", "no/such/folder"),
+        ("some.whl", "some.whl"),
+        ("./folder", "pyproject.toml"),
+        ('"git+https://github.com/OWNER/NAME"', "Invalid requirement"),
+        ("file:///nowhere/book.zip", "/nowhere/book.zip"),
+    ],
+)
+def test_a_wrong_source_is_told_with_its_remedy(
+    source: str, words: str, chapter_cell: str, bare_python: Path, tmp_path: Path
 ) -> None:
-    result = run(bare_python, chapter.code[0].text, tmp_path, source=str(wheel))
+    """Pip's own words, then ours."""
+    (tmp_path / "folder").mkdir()
+    result = run(bare_python, chapter_cell, tmp_path, source=source)
+    assert_told(result, words)
+
+
+def test_a_source_of_something_else_is_told(
+    chapter_cell: str, bare_python: Path, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "another-1-py3-none-any.whl"
+    about = "another-1.dist-info"
+    with ZipFile(wheel, "w") as made:
+        made.writestr("another.py", "")
+        made.writestr(
+            f"{about}/METADATA", "Metadata-Version: 2.1\nName: another\nVersion: 1\n"
+        )
+        made.writestr(
+            f"{about}/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        made.writestr(f"{about}/RECORD", "")
+    assert_told(run(bare_python, chapter_cell, tmp_path, source=str(wheel)), "")
+
+
+def assert_told(result: Any, words: str) -> None:
+    assert result.returncode == 1
+    assert words in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("No simseg_core in SIMSEG_SOURCE=")
+    assert "Set it to the book's folder, a wheel or git+https://" in last
+    assert "Traceback" not in result.stderr
+
+
+def test_it_installs_once_and_leaves_torch_alone(
+    chapter_cell: str, bare_python: Path, wheel: Path, tmp_path: Path, root: Path
+) -> None:
+    result = run(bare_python, chapter_cell, tmp_path, source=str(wheel))
     assert result.returncode == 0, result.stdout + result.stderr
     found = Path(result.stdout.split()[-1])
     assert found.is_relative_to(bare_python.parent.parent)
