@@ -22,8 +22,8 @@ export PIP_USER := 0
 # Test processes; each runs torch on one thread, so that they do not fight for cores.
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
-# pip's progress, without a line for each package that is already there.
-QUIETER := { grep --line-buffered -v 'already satisfied' || true; }
+# pip's progress, without a line for each package that is there; after Ctrl-C its end too.
+QUIETER := { trap '' INT; grep --line-buffered -v 'already satisfied' || true; }
 
 # By -m, as all tools: a script in bin/ names its Python by a path, which not all shells
 # can read.

@@ -310,16 +310,16 @@ here=$PWD
 die() { if [ "$DIES" = "$1" ]; then kill -KILL ${2:-$$}; sleep 1; fi; }
 case "$*" in
 -c*sys.version*) echo 3.12 ;;
--c*) ;;
-"-m venv "*)
+"-c import venv"*) ;;
+-c*"venv .venv")
     echo venv >>log
-    mkdir "$3/bin"
-    ln -s "$(command -v "$0")" "$3/bin/python"
-    echo "command = $0 -m venv $here/$3" >"$3/pyvenv.cfg"
+    mkdir .venv/bin
+    ln -s "$(command -v "$0")" .venv/bin/python
+    echo "command = $0 -m venv $here/.venv" >.venv/pyvenv.cfg
     die ensurepip; die make $PPID
-    touch "$3/pip" ;;
+    touch .venv/pip ;;
 "-m pip --version") test -e .venv/pip ;;
-"-m pip install "*)
+-c*"pip install "*)
     echo pip >>log
     die pip; die shell $PPID
     test -z "$OFFLINE" ;;
@@ -400,6 +400,36 @@ def test_an_environment_made_by_hand_is_kept(clone: Path) -> None:
     (clone / ".venv" / "pip").touch()
     (clone / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
     assert make(clone) == (0, ["pip"])
+
+
+@pytest.mark.parametrize("module", ["venv", "pip"])
+def test_an_interrupted_installation_says_so(module: str, tmp_path: Path) -> None:
+    """In one line, without a trace, and with the status of Ctrl-C."""
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\nif [ "$3" = {module} ]; then exec {sys.executable} -c '
+        f'"$2" interrupted; fi\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    (tmp_path / "interrupted.py").write_text(
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getppid(), signal.SIGINT)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    venv = tmp_path / "env"
+    if module == "pip":
+        (venv / "bin").mkdir(parents=True)
+        (venv / "pyvenv.cfg").touch()
+        (venv / "bin" / "python").symlink_to(python)
+    done = subprocess.run(
+        ["sh", "tools/install.sh", venv, python, "no-such-thing"],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, preexec_fn=interruptible,
+    )  # fmt: skip
+    assert done.returncode == 130
+    assert done.stderr == "Stopped while installing: the same command goes on.\n"
+    assert (venv / ".unfinished").exists() == (module == "venv")
 
 
 @pytest.mark.parametrize("home", ["/dev/null", "/nowhere", ""])

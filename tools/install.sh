@@ -17,23 +17,39 @@ was_moved() { # Python writes down where it made an environment; other tools nee
     grep -q '^command = ' "$venv/pyvenv.cfg" &&
         ! grep '^command = ' "$venv/pyvenv.cfg" | grep -qF -- "$(cd "$venv" && pwd -P)"
 }
+run_module() { # PYTHON MODULE ARGUMENTS...: python -m, without a trace after Ctrl-C
+    python=$1
+    shift
+    "$python" -c 'import runpy, sys
+try:
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+except KeyboardInterrupt:
+    sys.exit(130)' "$@"
+}
+end() { # STATUS
+    [ -n "$stopped" ] || exit "$1"
+    echo "Stopped while installing: the same command goes on." >&2
+    exit 130
+}
 
 if [ "$1" = --whole ]; then
     is_whole
     exit
 fi
-trap 'exit 130' INT
+stopped=
+trap 'stopped=yes' INT # Ctrl-C: Python ends first, then this
 if ! is_whole || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(sh tools/find-python.sh "$1") || exit 1
     echo "== environment: $venv, from $python"
     mkdir -p "$venv" && : >"$unfinished" || exit 1
     find -H "$venv" -mindepth 1 ! -name .unfinished -delete
-    "$python" -m venv "$venv" || exit 1
+    run_module "$python" venv "$venv" || end $?
 fi
 shift
 : >"$unfinished"
-"$venv/bin/python" -m pip install "$@"
+run_module "$venv/bin/python" pip install "$@"
 status=$?
-# If pip ended by itself, what it leaves after an error is whole as well.
-[ $status -gt 128 ] || rm -f "$unfinished"
-exit $status
+# If pip ended by itself, what it leaves after an error or Ctrl-C is whole as well.
+if [ $status -le 128 ] || [ -n "$stopped" ]; then rm -f "$unfinished"; fi
+end $status
