@@ -17,8 +17,10 @@ export HOME := $(CURDIR)/.ran/home
 export PIP_NO_CACHE_DIR := 1
 $(shell mkdir -p "$$PWD/.ran/home")
 endif
-# What a user's settings of pip may say, and an environment refuses.
+# Settings of the user's: an environment refuses what pip may be told, and files are UTF-8
+# whatever the terminal's language is.
 export PIP_USER := 0
+export PYTHONUTF8 := 1
 # Test processes; each runs torch on one thread, so that they do not fight for cores.
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
