@@ -97,6 +97,27 @@ def test_a_run_is_kept_until_what_it_depends_on_changes(
     assert not current(*CODE)
 
 
+def test_a_new_stored_result_makes_the_chapters_that_show_it_run_again(
+    runner: ModuleType, tmp_path: Path
+) -> None:
+    reader = next(iter(runner.READ_STORED))
+    for module in runner.READ_STORED:
+        assert "measured" in (ROOT / module).read_text()  # it is still there, and reads
+    cells = runner.code_cells(notebook(*CODE))
+    shows, before = (runner.digest(cells, m) for m in ([reader], ["other.py"]))
+    (tmp_path / "simseg_core" / "measured").mkdir()
+    (tmp_path / "simseg_core" / "measured" / "gpu.json").write_text("{}")
+    assert runner.digest(cells, [reader]) != shows
+    assert runner.digest(cells, ["other.py"]) == before
+
+
+def test_a_run_finds_nothing_of_an_earlier_one(runner: ModuleType) -> None:
+    book = notebook("import pathlib\nfile = pathlib.Path('mine.json')",
+                    "assert not file.exists()\nfile.touch()")  # fmt: skip
+    assert runner.run("01_toy", book)
+    assert runner.run("01_toy", book)
+
+
 def test_a_failing_chapter_is_named_and_keeps_the_last_good_run(
     runner: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,9 @@ RAN = ROOT / ".ran"
 INTERRUPTED = 130  # as a shell counts: 128 + signal
 # A change of one of these can change a figure or a number in a chapter.
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "torchmetrics", "torchinfo")
+
+# What reads stored results: a run that imports one of them shows what it found there.
+READ_STORED = {"simseg_core/measured/__init__.py", "simseg_core/probes/device_times.py"}
 
 # A user's settings that would change what a page shows, or keep nbmake from running.
 NOT_OURS = (
@@ -87,7 +91,10 @@ def digest(cells: list[dict[str, Any]], modules: list[str]) -> str:
         except PackageNotFoundError:
             libraries.append(f"{name} absent")
     parts = [source(cell) for cell in cells] + libraries + [platform.python_version()]
-    for module in modules:
+    stored = ROOT / "simseg_core" / "measured"
+    if READ_STORED & set(modules):
+        modules = [*modules, *(os.path.relpath(p, ROOT) for p in stored.glob("*.json"))]
+    for module in sorted(modules):
         path = ROOT / module
         text = path.read_text(encoding="utf-8") if path.exists() else "gone"
         parts.append(f"{module}\n{text}")
@@ -143,7 +150,8 @@ def run(name: str, notebook: dict[str, Any]) -> bool:
         "execution_count": None,
     }
     work = RAN / "work" / f"{name}.ipynb"
-    work.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(work.parent, ignore_errors=True)  # what an earlier run left there
+    work.parent.mkdir(parents=True)
     work.write_text(json.dumps(notebook | {"cells": [*cells, probe]}), "utf-8")
     command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "-q"]
     command += ["--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
