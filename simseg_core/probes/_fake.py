@@ -41,7 +41,8 @@ def home(
                 return parameter.device, parameter.dtype
     if other is not None and other.is_floating_point():
         return other.device, other.dtype
-    return torch.get_default_device(), torch.get_default_dtype()
+    # Before 2.10 get_default_device fails after set_default_device(None).
+    return torch.empty(0).device, torch.get_default_dtype()
 
 
 def refuse_lazy(model: Any) -> None:

@@ -154,7 +154,7 @@ def state() -> tuple[Any, ...]:
         random.getstate(),
         np.random.get_state()[1].tolist(),  # noqa: NPY002
         torch.get_default_dtype(),
-        torch.get_default_device(),
+        torch.empty(0).device,
         torch.get_num_threads(),
         torch.is_grad_enabled(),
     )
