@@ -20,7 +20,7 @@ from simseg_core.figures.style import SMALLEST, WIDTH, new_figure, style
 
 WRONG, RIGHT = (0, 0, 0), (228, 228, 228)
 _LEGEND_ROW = 0.22  # inches
-_TITLE_ROW = 0.21
+_TITLE_ROW = 0.2
 _TALLEST = 3.2  # of one picture: two fit on a phone's screen
 _SWATCH = 0.65  # a colour in the legend, and what stands between columns
 
