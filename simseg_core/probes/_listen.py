@@ -17,6 +17,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.modules.module import (
+    _global_forward_hooks_with_kwargs,
     register_module_forward_hook,
     register_module_forward_pre_hook,
 )
@@ -71,13 +72,14 @@ class Listener:
     def __enter__(self) -> "Listener":
         self._stack.enter_context(_Kernels(self))
         self._stack.enter_context(_Functions(self))
-        for handle in (
-            register_module_forward_pre_hook(self._enter_module),
-            register_module_forward_hook(
-                self._after_forward, with_kwargs=True, always_call=True
-            ),
-        ):
-            self._stack.callback(handle.remove)
+        entering = register_module_forward_pre_hook(self._enter_module)
+        leaving = register_module_forward_hook(
+            self._after_forward, with_kwargs=True, always_call=True
+        )
+        # What torch forgets to remove: `torch.compile` would warn of it ever after.
+        self._stack.callback(_global_forward_hooks_with_kwargs.pop, leaving.id, None)
+        self._stack.callback(leaving.remove)
+        self._stack.callback(entering.remove)
         return self
 
     def __exit__(

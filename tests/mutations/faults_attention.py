@@ -41,8 +41,8 @@ FAULTS = [
         "name": "map of a non-square image folded back as W x H",
         "seen": "-",
         "module": ATTENTION,
-        "old": ".reshape(B, -1, H, W)",
-        "new": ".reshape(B, -1, W, H).mT",
+        "old": ".reshape(B, value.shape[-1], H, W)",
+        "new": ".reshape(B, value.shape[-1], W, H).mT",
         "caught_by": PEERS + "test_equals_attn_gan_pytorch",
     },
     {

@@ -79,8 +79,8 @@ FAULTS = [
         "name": "checkpoint read as code",
         "seen": "-",
         "module": "simseg_core.convert",
-        "old": 'torch.load(weights, map_location="cpu", weights_only=True)',
-        "new": 'torch.load(weights, map_location="cpu", weights_only=False)',
+        "old": '"weights_only": True',
+        "new": '"weights_only": False',
         "caught_by": "tests/test_convert.py::test_pickled_code_is_not_run",
     },
 ]
