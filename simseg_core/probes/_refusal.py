@@ -1,6 +1,9 @@
 """Say why a network cannot run: which layer refused what, and what it was given."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
@@ -10,12 +13,14 @@ from simseg_core.probes._record import shapes_of, tensors_in
 from simseg_core.probes._table import times
 
 __all__ = [
+    "PLAIN_OPERATIONS",
     "VOLUMES",
     "RefusedInputError",
     "layer_of",
     "no_tensor",
     "refuse_class",
     "refused_image",
+    "refusing",
     "title_of",
 ]
 
@@ -75,8 +80,32 @@ def refused_image(
     )
 
 
+@contextmanager
+def refusing(model: Any, name: str, shape: tuple[int, ...]) -> Iterator[None]:
+    """Tell what a network raises here as its refusal of an image.
+
+    Raises:
+        RefusedInputError: if anything is raised; its cause is what was.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise refused_image(model, name, shape, error) from error
+
+
 def _hint(error: Exception) -> str:
-    if isinstance(error, TypeError):
+    files = [
+        Path(frame.f_code.co_filename) for frame, _ in walk_tb(error.__traceback__)
+    ]
+    operators = [
+        file.stem
+        for file in files
+        if file.parent.name == "_higher_order_ops" and file.stem != "utils"
+    ]
+    if operators:
+        return f". {operators[-1]} runs functions of its own: {PLAIN_OPERATIONS}"
+    missing = any(part in str(error) for part in ("argument", "NoneType"))
+    if isinstance(error, TypeError) and missing:
         return (
             ". A network of several inputs is given as a function of its image: "
             "lambda image: net(image, other)"
@@ -85,11 +114,18 @@ def _hint(error: Exception) -> str:
     kind = type(module).__name__
     if module is None or not any(t.ndim == 4 for t in tensors_in(given)):
         return ""
+    if isinstance(module, nn.RNNBase):
+        turned = ".mT" if module.batch_first else ".permute(2, 0, 1)"
+        return f". {kind}: {SEQUENCES.replace('0])', f'0]{turned})')}"
     return {"1d": f". {kind}: {SEQUENCES}", "3d": f". {kind}: {VOLUMES}"}.get(
         kind[-2:], ""
     )
 
 
+PLAIN_OPERATIONS = (
+    "write it with plain operations (a Python `if` or loop, "
+    "F.scaled_dot_product_attention), or probe the part of the network before it"
+)
 SEQUENCES = (
     "a field is followed through images; make a sequence an image of one row: "
     "receptive_field(lambda image: net(image[:, :, 0]), (C, 1, length)).columns"

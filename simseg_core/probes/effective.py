@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from simseg_core.probes._fake import home
+from simseg_core.probes._refusal import refusing, title_of
 from simseg_core.probes._unchanged import unchanged
 from simseg_core.probes._writes import written_back
 from simseg_core.probes.field_input import as_module, image_shape
@@ -138,6 +139,7 @@ def effective_receptive_field(
 
     Raises:
         KeyError: if there is no such output.
+        RefusedInputError: if the network cannot run on the image.
         ValueError: if the output is no map or has no such position, if `dims` must be
             told, or if no gradient reaches the image.
 
@@ -147,6 +149,7 @@ def effective_receptive_field(
     >>> field.box, int((field.map > 0).sum())
     (((3, 5), (3, 5)), 9)
     """
+    title = title_of(model)
     module = as_module(model)
     generator = torch.Generator().manual_seed(seed)
     if inputs is None:
@@ -165,7 +168,9 @@ def effective_receptive_field(
         for image in inputs:  # one by one: a large network fits in memory
             image = image[None].detach().clone().to(device, dtype).requires_grad_()
             # A copy: a network may begin with an operation in place.
-            label, made = chosen_output(module(image.clone()), output, traced)
+            with refusing(module, title, tuple(image.shape)):
+                returned = module(image.clone())
+            label, made = chosen_output(returned, output, traced)
             if not made.requires_grad:
                 break
             if index is None:

@@ -24,6 +24,7 @@ import simseg_core.probes.field_mixing
 import simseg_core.probes.field_patches
 import simseg_core.probes.field_views
 import simseg_core.probes.field_windows  # noqa: F401
+from simseg_core.probes._refusal import PLAIN_OPERATIONS
 from simseg_core.probes._writes import Writes
 from simseg_core.probes.field_input import named_tensors
 from simseg_core.probes.field_rules import (
@@ -85,9 +86,7 @@ class Fields(TorchDispatchMode):
             raise self.unknown(
                 func,
                 "it runs functions of its own, which are not looked into",
-                "write it with plain operations (a Python `if` or loop, "
-                "F.scaled_dot_product_attention), or probe the part of the network "
-                "before it",
+                PLAIN_OPERATIONS,
             )
         if func.namespace == "prim":  # asks for the device and the like
             return func(*args, **kwargs)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from simseg_core.probes._refusal import title_of
+from simseg_core.probes._refusal import no_tensor, title_of
 from simseg_core.probes.endless import MarginTooSmallError
 from simseg_core.probes.field_input import named_tensors
 from simseg_core.probes.field_listen import listen
@@ -63,15 +63,18 @@ def chosen_output(
 
     Raises:
         KeyError: if there is no such output.
+        ValueError: if there is none at all.
     """
     found = dict(named_tensors(made))
+    if not found:
+        raise ValueError(no_tensor(made))
     if label is None:
         moved = (name for name, tensor in found.items() if tensor.requires_grad)
         label = next(iter(traced), None) or next(moved, None) or next(iter(found), "")
     if str(label) not in found:
         raise KeyError(
             f"the network returns no tensor {str(label)!r}; there are: "
-            f"{', '.join(map(repr, found)) or 'none'}"
+            f"{', '.join(map(repr, found))}"
         )
     return str(label), found[str(label)]
 
@@ -83,10 +86,15 @@ def told(dims: Sequence[int] | None, shape: Sequence[int]) -> Sequence[int]:
         ValueError: if nothing tells.
     """
     if dims is None:
+        layouts = (
+            "dims=(1,) if it is tokens (B, N, C), dims=(2,) if (B, C, N)"
+            if len(shape) == 3
+            else "dims=(2, 3) if it is a map (B, C, h, w), dims=(1, 2) if (B, h, w, C)"
+        )
         raise ValueError(
             f"which dimensions of the output {tuple(shape)} count rows and columns is "
             "not known: its operations cannot be traced, or leave all positions alike. "
-            "Give dims=(2, 3) if it is a map (B, C, h, w), dims=(1, 2) if (B, h, w, C)"
+            f"Give {layouts}"
         )
     if any(not -len(shape) <= d < len(shape) for d in dims):
         raise ValueError(

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from simseg_core.probes._fake import home
 from simseg_core.probes._reach import modules_in
+from simseg_core.probes._refusal import refusing, title_of
 from simseg_core.probes._unchanged import unchanged
 from simseg_core.probes.field_input import as_module, image_shape
 from simseg_core.probes.field_trace import chosen_output, place_of, told, trace_outputs
@@ -61,6 +62,7 @@ def gradient_support(
     Raises:
         KeyError: if there is no such output.
         IndexError: if there is no such output position.
+        RefusedInputError: if the network cannot run on the image.
         ValueError: if the output has no gradient at all, or `dims` must be told.
         FloatingPointError: if the copy overflows, so that nothing can be told.
 
@@ -68,6 +70,7 @@ def gradient_support(
     >>> int(gradient_support(dilated, (1, 9, 9), (4, 4)).sum())
     9
     """
+    title = title_of(model)
     module = as_module(model)
     shape = image_shape(module, input_size)
     modules = modules_in(module)
@@ -88,7 +91,9 @@ def gradient_support(
         stack.enter_context(OpenOperations())
         tensors = stack.enter_context(OpenTensors(modules, generator))
         # A copy: a network may begin with an operation in place.
-        label, made = chosen_output(module(tensors.make(image).clone()), output, traced)
+        with refusing(module, title, shape):
+            returned = module(tensors.make(image).clone())
+        label, made = chosen_output(returned, output, traced)
         if dims is None and label in traced:
             dims = traced[label].position_dims
         if not made.requires_grad:

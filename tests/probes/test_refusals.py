@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from simseg_core.probes import cost, measure, receptive_field, trace_shapes
+from simseg_core.probes import (
+    cost,
+    effective_receptive_field,
+    measure,
+    receptive_field,
+    trace_shapes,
+)
+from simseg_core.probes.gradient_support import gradient_support
 from simseg_core.probes.receptive_field import UnknownOperationError
 
 
@@ -29,6 +36,14 @@ def timed_with_gradient(model, size):
     return measure(model, torch.rand(size), backward=True, **brief)
 
 
+def effective(model, size):
+    return effective_receptive_field(model, size[-3:], samples=1)
+
+
+def support(model, size):
+    return gradient_support(model, size, (1, 1))
+
+
 class Nested(nn.Module):
     """Its second convolution expects other channels than the first makes."""
 
@@ -42,7 +57,16 @@ class Nested(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "probe", [trace_shapes, cost, receptive_field, timed, timed_with_gradient]
+    "probe",
+    [
+        trace_shapes,
+        cost,
+        receptive_field,
+        effective,
+        support,
+        timed,
+        timed_with_gradient,
+    ],
 )
 def test_a_shape_error_names_the_layer_and_what_it_was_given(probe):
     where = "in layer 'heads.seg.0' (Conv2d), which was given 1×8×7×7"
@@ -54,7 +78,7 @@ def test_a_shape_error_names_the_layer_and_what_it_was_given(probe):
 
 def test_an_error_of_the_network_itself_names_no_layer():
     model = partial(lambda by, x: x.view(by), 7)
-    for probe in (trace_shapes, receptive_field):
+    for probe in (trace_shapes, receptive_field, effective, support):
         text = message(probe, model, (1, 3, 9, 9))
         assert text.startswith("<lambda> cannot run on")
         assert "in layer" not in text
@@ -95,6 +119,37 @@ def test_a_higher_order_operator_is_refused_by_its_name(function, name):
     assert (found.macs, bool(found.not_counted)) == (products, not products)
 
 
+def test_a_choice_between_networks_is_refused_by_its_name_on_numbers_too():
+    conv = nn.Conv2d(3, 3, 1)
+
+    def model(x):
+        return torch.cond(x.sum() > 0, conv, lambda y: y * 2, (x,))
+
+    for probe in (effective, support):
+        text = message(probe, model, (1, 3, 8, 8))
+        assert "cond runs functions of its own: write it with plain" in text
+
+
+def test_a_recurrent_network_is_refused_with_a_way_that_works():
+    first, last = nn.LSTM(3, 4, batch_first=True), nn.LSTM(3, 4)
+    assert "net(image[:, :, 0].mT)" in message(receptive_field, first, (3, 1, 9))
+    assert "image[:, :, 0].permute(2, 0, 1))" in message(support, last, (3, 1, 9))
+    for model in (
+        lambda image: first(image[:, :, 0].mT)[0],
+        lambda image: last(image[:, :, 0].permute(2, 0, 1))[0],
+    ):
+        assert receptive_field(model, (3, 1, 9)).columns.is_global
+
+
+def test_several_inputs_are_advised_only_where_one_is_missing():
+    def two(image, depth):
+        return image + depth
+
+    assert "lambda image" in message(receptive_field, two, (3, 8, 8))
+    complex_twice = lambda x: torch.fft.rfft2(torch.fft.rfft2(x))  # noqa: E731
+    assert "lambda image" not in message(effective, complex_twice, (3, 8, 8))
+
+
 def test_networks_of_one_and_three_axes_are_refused_with_a_way_that_works():
     line = nn.Sequential(nn.Conv1d(3, 4, 3), nn.MaxPool1d(2))
     for size in ((3, 100), (1, 3, 100)):
@@ -119,7 +174,9 @@ class Prediction:
         self.logits = logits
 
 
-@pytest.mark.parametrize("probe", [receptive_field, timed_with_gradient])
+@pytest.mark.parametrize(
+    "probe", [receptive_field, effective, support, timed_with_gradient]
+)
 @pytest.mark.parametrize(
     ("returned", "name"),
     [
