@@ -34,11 +34,16 @@ def fake_tensors() -> Iterator[FakeTensorMode]:
 def home(
     model: Any, other: torch.Tensor | None = None
 ) -> tuple[torch.device, torch.dtype]:
-    """Tell device and type of the model's parameters; without any, those of `other`."""
-    for module in modules_in(model):
-        for parameter in module.parameters(recurse=False):
-            if parameter.is_floating_point() or parameter.is_complex():
-                return parameter.device, parameter.dtype
+    """Tell device and type of the model's parameters; without any, those of `other`.
+
+    Complex ones tell only where no other does: most of them weigh a Fourier transform
+    within a network of real images.
+    """
+    parameters = [p for m in modules_in(model) for p in m.parameters(recurse=False)]
+    for kind in (torch.Tensor.is_floating_point, torch.is_complex):
+        first = next(filter(kind, parameters), None)
+        if first is not None:
+            return first.device, first.dtype
     if other is not None and other.is_floating_point():
         return other.device, other.dtype
     # Before 2.10 get_default_device fails after set_default_device(None).

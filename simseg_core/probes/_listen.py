@@ -35,6 +35,7 @@ from simseg_core.probes._record import (
     shape_of,
     shapes_of,
     tensors_in,
+    version_of,
 )
 from simseg_core.probes.macs import call_macs, convolution_elements, kernel_macs
 
@@ -109,7 +110,7 @@ class Listener:
         if self._paused or self._open is not None:  # part of another call
             return function(*args, **kwargs)
         given = list(tensors_in((args, kwargs)))
-        versions = [tensor._version for tensor in given]
+        versions = [version_of(tensor) for tensor in given]
         reads = [(s, shape_of(t)) for t in given if (s := self.source(t)) is not None]
         call = self._open = Call(name, self._running[-1], reads)
         try:
@@ -120,7 +121,7 @@ class Listener:
             call.macs, call.is_counted = known, True
         if name in _LEAVING and not isinstance(out, Tensor):
             call.is_counted = False  # what is done with the numbers is not heard
-        written = [t for t, before in zip(given, versions) if t._version != before]
+        written = [t for t, before in zip(given, versions) if version_of(t) != before]
         self._close(call, given, written, list(tensors_in(out)))
         return out
 

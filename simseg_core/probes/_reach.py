@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
+from weakref import ProxyTypes, ReferenceType
 
 from torch import Tensor, nn
 
@@ -46,12 +47,17 @@ def reach(model: Any) -> Iterator[Any]:
     waiting = deque([model])
     while waiting and len(seen) < MOST_OBJECTS:
         value = waiting.popleft()
+        if type(value) in ProxyTypes:
+            try:
+                value = value.__repr__.__self__  # what the proxy stands for
+            except ReferenceError:  # it is no more
+                continue
         if id(value) in seen:
             continue
         seen[id(value)] = value
         yield value
         held = islice(_held(value), MOST_OBJECTS)
-        waiting.extend(one for one in held if not isinstance(one, _LEAVES))
+        waiting.extend(one for one in held if not _is_leaf(one))
 
 
 def is_foreign(value: Any) -> bool:
@@ -72,6 +78,8 @@ def _held(value: Any) -> Iterator[Any]:
         yield from (value.__self__, value.__func__)
     elif isinstance(value, partial):
         yield from (value.func, value.args, value.keywords)
+    elif isinstance(value, ReferenceType):
+        yield value()
     elif isinstance(value, staticmethod | classmethod):
         yield value.__func__
     elif isinstance(value, nn.Module):
@@ -87,10 +95,14 @@ def _held(value: Any) -> Iterator[Any]:
 
 def _is_plain(value: Any) -> bool:
     """Whether there is nothing to find in an attribute, as in most of them."""
-    if isinstance(value, dict):
+    if issubclass(type(value), dict):
         return not value
-    items = value if isinstance(value, list | tuple | set) else [value]
-    return all(isinstance(item, _LEAVES) for item in items)
+    items = value if issubclass(type(value), list | tuple | set) else [value]
+    return all(map(_is_leaf, items))
+
+
+def _is_leaf(value: Any) -> bool:
+    return issubclass(type(value), _LEAVES)  # a weak proxy may stand for nothing
 
 
 def _held_by_function(function: FunctionType) -> Iterator[Any]:

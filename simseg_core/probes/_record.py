@@ -18,6 +18,7 @@ __all__ = [
     "shape_of",
     "shapes_of",
     "tensors_in",
+    "version_of",
 ]
 
 Shape = tuple[int, ...]
@@ -101,6 +102,11 @@ def memory_of(tensor: Tensor) -> int:
         return int(tensor.untyped_storage()._cdata)
     except NotImplementedError:  # sparse and other tensors without one storage
         return id(tensor)
+
+
+def version_of(tensor: Tensor) -> int:
+    """Tell how often a tensor was written; those of inference mode do not count it."""
+    return 0 if tensor.is_inference() else int(tensor._version)
 
 
 _DUNDERS = {"add", "sub", "mul", "truediv", "floordiv", "matmul", "pow"}

@@ -41,8 +41,8 @@ def unchanged(model: Any) -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(_random_states())
-        # Tensors of inference mode have no gradient and do not tell who wrote to them.
-        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(_without_inference_mode())
+        stack.enter_context(_without_cast_weights())
         stack.enter_context(torch.compiler.set_stance("force_eager"))  # can be heard
         kept = _Kept(evaluates=True)
         stack.callback(kept.put_back)
@@ -158,6 +158,44 @@ def _is_ours(frame: FrameType) -> bool:
 
 
 @contextmanager
+def _without_inference_mode() -> Iterator[None]:
+    """Leave inference mode, and let the network's own do nothing.
+
+    Its tensors have no gradient and do not tell who wrote to them.
+    """
+    mode: Any = torch.inference_mode
+    enter, leave = mode.__enter__, mode.__exit__
+
+    def enter_if_torchs_own(self: Any) -> None:
+        caller = str(sys._getframe(1).f_globals.get("__name__"))
+        self.is_entered = caller.startswith("torch._subclasses")  # makes a fake weight
+        if self.is_entered:
+            enter(self)
+
+    def leave_if_entered(self: Any, *error: Any) -> None:
+        if self.is_entered:
+            leave(self, *error)
+
+    with mode(False):
+        mode.__enter__, mode.__exit__ = enter_if_torchs_own, leave_if_entered
+        try:
+            yield
+        finally:
+            mode.__enter__, mode.__exit__ = enter, leave
+
+
+@contextmanager
+def _without_cast_weights() -> Iterator[None]:
+    """Let autocast keep no weights: a reader's own run would find the fake ones."""
+    before = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(before)
+
+
+@contextmanager
 def _random_states() -> Iterator[None]:
     """Put back the random states of Python, NumPy and torch."""
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
@@ -176,7 +214,7 @@ def _copy_of(attributes: dict[str, Any]) -> dict[str, Any]:
     A network may append to a list on its way: only a copy tells what was there before.
     """
     return {
-        name: copy(value) if isinstance(value, HOLDERS) else value
+        name: copy(value) if issubclass(type(value), HOLDERS) else value
         for name, value in attributes.items()
     }
 
@@ -187,7 +225,7 @@ def _put_back(live: dict[str, Any], kept: dict[str, Any]) -> None:
         del live[key]
     for key, value in kept.items():
         now: Any = live.get(key)
-        if isinstance(value, HOLDERS) and type(now) is type(value):
+        if issubclass(type(value), HOLDERS) and type(now) is type(value):
             _refill(now, value)
         else:
             live[key] = value

@@ -86,11 +86,16 @@ class OpenTensors(TorchFunctionMode):
                 return torch.ones(shape)
             if name == "running_mean" or name.endswith("bias"):
                 return torch.zeros(shape)
-            if isinstance(tensor, nn.Parameter):
-                fan_in = max(tensor.numel() // max(shape[:1].numel(), 1), 1)
-                noise = torch.rand(shape, generator=self.generator, dtype=torch.float64)
-                return (0.5 + noise) / fan_in
+        if isinstance(tensor, nn.Parameter) and not _is_whole(tensor.dtype):
+            fan_in = max(tensor.numel() // max(shape[:1].numel(), 1), 1)
+            kind = _wide(tensor.dtype)
+            noise = torch.rand(shape, generator=self.generator, dtype=kind)
+            return (0.5 + noise) / fan_in
         return tensor.detach().clone()
+
+
+def _is_whole(dtype: torch.dtype) -> bool:
+    return not (dtype.is_floating_point or dtype.is_complex)
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:

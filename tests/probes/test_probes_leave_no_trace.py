@@ -1,6 +1,7 @@
 """However a network is held, a probe evaluates it and leaves it as it found it."""
 
 import random
+import weakref
 from collections import namedtuple
 from functools import partial
 
@@ -288,3 +289,63 @@ def test_the_image_has_the_type_of_a_network_in_a_closure(kind):
     field = effective_receptive_field(lambda x: conv(x), SIZE, samples=1)
     assert int((field.map > 0).sum()) == 9
     assert int(gradient_support(lambda x: conv(x), SIZE, (6, 6)).sum()) == 9
+
+
+def test_a_network_with_complex_weights_takes_real_images():
+    class Filter(nn.Module):
+        """Weigh the frequencies, as Fourier operators and global filters do."""
+
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(3, 12, 7, dtype=torch.complex64))
+            self.mix = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x):
+            seen = torch.fft.irfft2(torch.fft.rfft2(x) * self.weight)
+            return self.mix(seen + x)
+
+    found = trace_shapes(Filter(), (1, *SIZE))
+    assert found.macs == 12 * 12 * 3 * 4
+    mask = gradient_support(Filter(), SIZE, (6, 6), dims=(2, 3))
+    assert bool(mask.all())  # a Fourier transform sees the whole image
+
+
+def test_a_reader_under_autocast_gets_no_fake_weights():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3))
+    image = torch.rand(1, *SIZE)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        right = net(image)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for name in ("trace_shapes", "receptive_field", "effective", "support"):
+            PROBES[name](net)
+            got = net(image)
+            assert type(got) is torch.Tensor, name
+            assert torch.equal(got, right), name
+
+
+def test_a_network_that_infers_by_itself_is_probed_like_any_other():
+    conv = nn.Conv2d(3, 4, 3, padding=1)
+    infer = torch.inference_mode()(lambda x: conv(x))
+    assert trace_shapes(infer, (1, *SIZE)).macs == 12 * 12 * 3 * 4 * 9
+    assert receptive_field(infer, SIZE).size == (3, 3)
+    assert int(gradient_support(infer, SIZE, (6, 6)).sum()) == 9
+    assert infer(torch.rand(1, *SIZE)).is_inference()  # as before
+    with torch.inference_mode():
+        made = nn.Conv2d(3, 4, 3, padding=1)
+    assert trace_shapes(made, (1, *SIZE)).macs == 12 * 12 * 3 * 4 * 9
+    assert receptive_field(made, SIZE).size == (3, 3)
+
+
+def test_a_network_behind_a_weak_reference_is_found():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
+    gone = weakref.proxy(nn.ReLU())
+    proxy, reference = weakref.proxy(net), weakref.ref(net)
+    vars(net).update(owner=proxy, gone=gone, all=[gone])
+    for model in (
+        lambda x: proxy(x),
+        lambda x: reference().forward(x),
+        net,
+    ):
+        assert receptive_field(model, SIZE).size == (3, 3)
+        assert int(gradient_support(model, SIZE, (6, 6)).sum()) == 9
+    assert net.training
