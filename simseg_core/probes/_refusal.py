@@ -14,6 +14,7 @@ from simseg_core.probes._table import times
 
 __all__ = [
     "PLAIN_OPERATIONS",
+    "TENSOR_AS_SIZE",
     "VOLUMES",
     "RefusedInputError",
     "layer_of",
@@ -125,6 +126,10 @@ def _hint(error: Exception) -> str:
 PLAIN_OPERATIONS = (
     "write it with plain operations (a Python `if` or loop, "
     "F.scaled_dot_product_attention), or probe the part of the network before it"
+)
+TENSOR_AS_SIZE = (
+    "input_size is a tensor: give its size, tuple(image.shape), or, where the probe "
+    "takes it, the tensor by inputs=image"
 )
 SEQUENCES = (
     "a field is followed through images; make a sequence an image of one row: "

@@ -8,6 +8,7 @@ looks at numbers (`if x.max() > 0`) cannot run so; it is run with real ones inst
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -16,7 +17,12 @@ from torch import Tensor, nn
 from simseg_core.probes._fake import fake_tensors, home, refuse_lazy
 from simseg_core.probes._listen import Listener
 from simseg_core.probes._record import tensors_in
-from simseg_core.probes._refusal import layer_of, refuse_class, title_of
+from simseg_core.probes._refusal import (
+    TENSOR_AS_SIZE,
+    layer_of,
+    refuse_class,
+    title_of,
+)
 from simseg_core.probes._unchanged import unchanged
 from simseg_core.probes._writes import written_back
 
@@ -118,16 +124,23 @@ def _check(input_size: Sizes | None, inputs: Any) -> None:
 
 
 def _sizes(input_size: Sizes) -> list[tuple[int, ...]]:
+    if isinstance(input_size, Tensor):
+        raise ValueError(TENSOR_AS_SIZE)
     given: Any = input_size if isinstance(input_size, Sequence) else (input_size,)
     nested = len(given) > 0 and all(isinstance(size, Sequence) for size in given)
     sizes = given if nested else [given]
     for size in sizes:
-        if not size or any(type(n) is not int or n < 1 for n in size):
+        if not size or not all(map(_counts, size)):
             raise ValueError(
                 f"input_size {input_size!r} is not a size: give positive whole "
                 "numbers, (B, C, H, W), or several such tuples for several inputs"
             )
-    return [tuple(size) for size in sizes]
+    return [tuple(map(int, size)) for size in sizes]
+
+
+def _counts(n: Any) -> bool:
+    """Whether something is a positive whole number, numpy's too, and no truth value."""
+    return isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0
 
 
 def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:

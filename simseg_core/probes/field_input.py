@@ -2,20 +2,25 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from numbers import Integral
 from typing import Any
 
 from torch import Tensor, nn
 
 from simseg_core.probes._fake import refuse_lazy
 from simseg_core.probes._reach import modules_in
+from simseg_core.probes._refusal import TENSOR_AS_SIZE
 
 __all__ = ["as_module", "image_shape", "named_tensors"]
 
 
 def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int, ...]:
     """Complete an input size to (1, C, H, W)."""
-    given = [input_size] * 2 if isinstance(input_size, int) else list(input_size)
-    whole = all(isinstance(n, int) and n > 0 for n in given)
+    if isinstance(input_size, Tensor):
+        raise ValueError(TENSOR_AS_SIZE)
+    given: Any = input_size
+    given = [given] * 2 if isinstance(given, Integral) else list(given)
+    whole = all(isinstance(n, Integral) and int(n) > 0 for n in given)
     if not whole or len(given) not in (2, 3, 4):
         raise ValueError(
             f"input_size {input_size!r} is not an image's size: give positive whole "
@@ -25,7 +30,7 @@ def image_shape(model: nn.Module, input_size: Sequence[int] | int) -> tuple[int,
         convolutions = (m for m in modules_in(model) if isinstance(m, nn.Conv2d))
         first = next(convolutions, None)
         given = [first.in_channels if first else 3, *given]
-    return (1, *given[-3:])
+    return (1, *map(int, given[-3:]))
 
 
 def as_module(model: nn.Module | Callable[[Tensor], Any]) -> nn.Module:

@@ -68,6 +68,30 @@ class _Padding(TorchFunctionMode):
             self.mode.is_circular = False
 
 
+_LEAVING = {"numpy", "__array__", "tolist", "__dlpack__", "to_dlpack", "_to_dlpack"}
+
+
+class _Leaving(TorchFunctionMode):
+    """Refuse to lose sight of the image: numpy and others are not heard."""
+
+    def __init__(self, mode: Fields) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        leaves = getattr(func, "__name__", "") in _LEAVING
+        if leaves and any(self.mode.field(x) for _, x in self.mode.plain(args)):
+            raise self.mode.unknown(
+                func,
+                "it hands the image's numbers to what is not torch",
+                "write it with torch's operations, or probe the part of the network "
+                "before it",
+            )
+        return func(*args, **(kwargs or {}))
+
+
 _REFUSED = {  # what torch says -> what to do
     "autograd.Function with functorch": (
         "an autograd.Function was reached by a name taken from its `apply` before: "
@@ -155,6 +179,7 @@ def listen(
         torch.backends.mha.set_fastpath_enabled(False)  # one kernel for a whole layer
         stack.enter_context(mode)
         stack.enter_context(_Padding(mode))
+        stack.enter_context(_Leaving(mode))
         returned: Any = None
         outputs: list[tuple[str, Shape, Field | None]] = []
 

@@ -3,6 +3,7 @@
 from collections import namedtuple
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -37,7 +38,7 @@ def timed_with_gradient(model, size):
 
 
 def effective(model, size):
-    return effective_receptive_field(model, size[-3:], samples=1)
+    return effective_receptive_field(model, size, samples=1)
 
 
 def support(model, size):
@@ -224,3 +225,40 @@ def test_nested_tensors_are_refused_by_their_name():
 def test_several_inputs_are_told_how_to_be_given():
     text = message(receptive_field, lambda image, depth: image + depth, (3, 9, 9))
     assert "lambda image: net(image, other)" in text
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda x: torch.from_numpy(x.numpy().copy()),
+        lambda x: torch.tensor(np.asarray(x)),
+        lambda x: torch.tensor(x.tolist()),
+        lambda x: torch.from_dlpack(x),
+    ],
+    ids=["numpy", "asarray", "tolist", "dlpack"],
+)
+def test_a_network_whose_image_leaves_torch_has_no_known_field(leave):
+    conv = nn.Conv2d(3, 4, 3)
+
+    def model(x):
+        return conv(x) + leave(x).mean()  # the mean sees all, and is not heard
+
+    text = message(receptive_field, model, (3, 9, 9), error=UnknownOperationError)
+    assert "hands the image's numbers to what is not torch" in text
+    assert "write it with torch's operations" in text
+    constant = torch.ones(1)  # no part of the image
+    assert receptive_field(lambda x: conv(x) + leave(constant), (3, 9, 9)).size == (
+        3,
+        3,
+    )
+
+
+def test_a_size_may_be_of_any_whole_numbers():
+    conv = nn.Conv2d(3, 4, 3)
+    size = tuple(np.array([1, 3, 9, 9]))
+    assert cost(conv, size).macs == 7 * 7 * 4 * 3 * 9
+    assert receptive_field(conv, size).size == (3, 3)
+    assert receptive_field(conv, np.int64(9)).input_shape == (1, 3, 9, 9)
+    for probe in (cost, trace_shapes, receptive_field, effective, support):
+        text = message(probe, conv, torch.rand(1, 3, 9, 9))
+        assert text.startswith("input_size is a tensor: give its size")
