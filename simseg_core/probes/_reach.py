@@ -8,11 +8,12 @@ names in its code. (A module that none of these leads to is met when it runs: se
 """
 
 import sys
+from argparse import Namespace
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 from weakref import ProxyTypes, ReferenceType
 
@@ -64,7 +65,8 @@ def is_foreign(value: Any) -> bool:
     """Whether an object is a library's own, such as a logger: no part of a network."""
     kind = value if isinstance(value, type) else type(value)
     root = str(kind.__module__).partition(".")[0]
-    return root in _LIBRARIES and not isinstance(value, nn.Module)
+    own = issubclass(kind, nn.Module | SimpleNamespace | Namespace)
+    return root in _LIBRARIES and not own
 
 
 def _held(value: Any) -> Iterator[Any]:

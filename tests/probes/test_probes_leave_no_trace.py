@@ -2,8 +2,10 @@
 
 import random
 import weakref
+from argparse import Namespace
 from collections import namedtuple
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -349,3 +351,30 @@ def test_a_network_behind_a_weak_reference_is_found():
         assert receptive_field(model, SIZE).size == (3, 3)
         assert int(gradient_support(model, SIZE, (6, 6)).sum()) == 9
     assert net.training
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_what_a_network_notes_in_nested_places_is_put_back(probe):
+    class Noting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+            self.scores = {"all": []}
+            self.state = SimpleNamespace(step=0, seen=[])
+
+        def forward(self, x):
+            self.scores["all"].append(1)
+            self.state.step += 1
+            self.state.seen.append(x)
+            return self.conv(x)
+
+    net = Noting()
+    PROBES[probe](net)
+    assert (net.scores, vars(net.state)) == ({"all": []}, {"step": 0, "seen": []})
+
+
+@pytest.mark.parametrize("holder", [SimpleNamespace, Namespace])
+def test_a_network_in_a_namespace_is_found(holder):
+    held = holder(net=nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train())
+    field = receptive_field(lambda x: held.net.forward(x), SIZE)
+    assert (field.size, field.is_global) == ((3, 3), False)
