@@ -8,6 +8,7 @@ run is put back if something writes to it in place (`simseg_core.probes._writes`
 
 import random
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -66,7 +67,14 @@ def unchanged_by_timing(model: Any, rehearse: Callable[[], Any]) -> Iterator[Non
         stack.callback(writes.put_back)
         # What a timed function notes beside its modules, such as a count, is meant.
         kept.keep_all(modules_in(model))
-        with torch.compiler.set_stance("force_eager"), kept.hearing(), writes:
+        with (
+            warnings.catch_warnings(),
+            torch.compiler.set_stance("force_eager"),
+            kept.hearing(),
+            writes,
+        ):
+            # That a compiled module would call hooks twice: here it is not compiled.
+            warnings.filterwarnings("ignore", message="Using `torch.compile")
             rehearse()
         yield
 

@@ -1,6 +1,7 @@
 """However a network is held, a probe evaluates it and leaves it as it found it."""
 
 import random
+import warnings
 import weakref
 from argparse import Namespace
 from collections import namedtuple
@@ -378,3 +379,10 @@ def test_a_network_in_a_namespace_is_found(holder):
     held = holder(net=nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train())
     field = receptive_field(lambda x: held.net.forward(x), SIZE)
     assert (field.size, field.is_global) == ((3, 3), False)
+
+
+def test_a_compiled_network_is_timed_without_a_warning():
+    net = torch.compile(nn.Conv2d(3, 4, 3), backend="eager")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        measure(net, torch.rand(1, 3, 8, 8), **BRIEF)
