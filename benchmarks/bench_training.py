@@ -8,12 +8,11 @@ is slow where the processor has no instructions for it.
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from side_by_side import main, side_by_side
+from side_by_side import main, products_in_tf32, side_by_side
 
 from simseg_core import create_model
 from simseg_core.data import Street
@@ -22,18 +21,6 @@ from simseg_core.training import fit
 STEPS, BATCH = 5, 8  # of one timed call
 NETWORKS = ("unet_residual", "unet_resnet34")
 LARGE = 128  # pixels a side from which the networks are the papers', for a GPU
-
-
-@contextmanager
-def products(in_tf32: bool) -> Iterator[None]:
-    """Let convolutions and matrix products round float32 to TF32, or forbid it."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if in_tf32 else "highest")
-    try:
-        with torch.backends.cudnn.flags(allow_tf32=in_tf32):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def bench(size: int, rounds: int = 5) -> dict[str, dict[str, Any]]:
@@ -50,7 +37,7 @@ def bench(size: int, rounds: int = 5) -> dict[str, dict[str, Any]]:
         def run() -> None:
             options = {"steps": STEPS, "batch_size": BATCH, "progress": False}
             cpu = torch.device("cpu")  # and its order is drawn there
-            with torch.enable_grad(), products(in_tf32), cpu:
+            with torch.enable_grad(), products_in_tf32(in_tf32), cpu:
                 fit(model, scenes, amp=amp, device=device, **options)
 
         return run

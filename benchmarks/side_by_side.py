@@ -9,7 +9,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,29 @@ class UnequalError(AssertionError):
     """Two implementations that were to be timed do not compute the same."""
 
 
+@contextmanager
+def products_in_tf32(allowed: bool) -> Iterator[None]:
+    """Let a GPU's convolutions and matrix products round float32 to TF32, or forbid it.
+
+    Not by `torch.backends.cudnn.flags`, which switches cuDNN off if nothing is said.
+    """
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = allowed
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[0]
+        torch.set_float32_matmul_precision(before[1])
+
+
 def largest_difference(competitors: Mapping[str, Callable], *args: Any) -> float:
     """Run each competitor once; give the largest difference to the first's output.
 
     It is relative to the largest value of the first's output. A GPU's convolutions are
     not rounded to TF32 here: two orders of summing would differ by that much.
     """
-    with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.no_grad(), products_in_tf32(False):
         outputs = {name: run(*args) for name, run in competitors.items()}
     (_, expected), *others = outputs.items()
     if not isinstance(expected, Tensor):

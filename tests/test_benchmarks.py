@@ -89,6 +89,19 @@ def test_what_does_not_compute_the_same_is_not_timed(load: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_tf32_is_switched_alone_and_back(load: Any, allowed: bool) -> None:
+    def settings() -> tuple[bool, bool, str]:
+        cudnn = torch.backends.cudnn
+        precision = torch.get_float32_matmul_precision()
+        return cudnn.enabled, cudnn.allow_tf32, precision
+
+    before = settings()
+    with load("side_by_side").products_in_tf32(allowed):
+        assert settings() == (True, allowed, "high" if allowed else "highest")
+    assert settings() == before
+
+
 def test_folding_leaves_no_batchnorm_and_changes_nothing(load: Any) -> None:
     model = torch.nn.Sequential(
         torch.nn.Conv2d(2, 3, 3, bias=False), torch.nn.BatchNorm2d(3), torch.nn.ReLU()

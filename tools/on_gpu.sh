@@ -51,7 +51,13 @@ fi
 failed=0
 run() {  # run PART SECOND: run a part that must end by that second
     [[ " ${PARTS:-$1} " == *" $1 "* ]] || return 0
-    timeout -k 5 $(($2 - SECONDS)) "$python" "$root/benchmarks/on_device.py" "$1" "$out" \
+    local left=$(($2 - SECONDS))
+    if [ $left -le 0 ]; then # 0 would be no limit at all
+        echo "== $1: no time left at second $SECONDS"
+        failed=1
+        return
+    fi
+    timeout -k 5 $left "$python" "$root/benchmarks/on_device.py" "$1" "$out" \
         --device "$device" "${options[@]}" >"$site/log" 2>&1
     local ended=$?
     [ $ended -eq 124 ] || [ $ended -eq 137 ] && echo "== $1: cut off at second $SECONDS" >>"$site/log"
