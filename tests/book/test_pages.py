@@ -1,7 +1,7 @@
 """Every built page, as a reader's browser shows it: phone and desk, light and dark."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import axe_playwright_python
 import pytest
@@ -99,7 +99,7 @@ def test_internal_links_resolve(site: Path, browser: Browser, page: str) -> None
     assert links
     for link in sorted(set(links)):
         parts = urlsplit(link)
-        target = Path(parts.path)
+        target = Path(unquote(parts.path))
         assert target.exists(), f"{page} links to {link}"
         if parts.fragment and target.suffix == ".html":
             assert f'id="{parts.fragment}"' in target.read_text(), (
