@@ -6,7 +6,6 @@ neither time alone does. The first competitor is the peer; below 1, ours is fast
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from simseg_core.probes import compare
 from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.measurement import write_json
+from simseg_core.probes.measurement import read_json, write_json
 
 SCHEMA = "simseg benchmarks 1"
 
@@ -125,19 +124,19 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: if it is cut off, of another schema, or lacks a device or result.
     """
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no whole JSON file ({error})") from error
+    return read_json(path, _checked)
+
+
+def _checked(found: Any) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-        raise ValueError(f"{path} is no file of benchmarks: schema is not {SCHEMA!r}")
+        raise ValueError(f"this is no file of benchmarks: schema is not {SCHEMA!r}")
     if not found.get("device_name") or not found.get("results"):
-        raise ValueError(f"{path} lacks the device's name or any result")
+        raise ValueError("the file lacks the device's name or any result")
     for name, entry in found["results"].items():
         try:
             Comparison.from_dict(entry["comparison"])
         except (ValueError, KeyError) as error:
-            raise ValueError(f"{path}: result {name!r}: {error}") from error
+            raise ValueError(f"result {name!r}: {error}") from error
     return found
 
 

@@ -26,7 +26,12 @@ from typing import Any
 from simseg_core.probes._table import binary
 from simseg_core.probes.comparison import Comparison
 from simseg_core.probes.device_times import FOLDER, DeviceTimes, file_stem
-from simseg_core.probes.measurement import Measurement, duration, write_json
+from simseg_core.probes.measurement import (
+    Measurement,
+    duration,
+    read_json,
+    write_json,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -157,20 +162,20 @@ def read_run(path: Path) -> dict[str, Any]:
     """Read the `run.json` of `tools/on_gpu.sh`.
 
     Raises:
-        ValueError: if it is another file, or a rehearsal's.
+        ValueError: if it is another file, or a rehearsal's; the error names it.
     """
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no whole JSON file ({error})") from error
+    return read_json(path, _checked_run)
+
+
+def _checked_run(found: Any) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("schema") != RUN_SCHEMA:
-        raise ValueError(f"{path} is no run of tools/on_gpu.sh")
+        raise ValueError("this is no run of tools/on_gpu.sh")
     names = ("device", "device_name", "driver", "torch", "date", "parts")
     missing = [name for name in names if not found.get(name)]
     if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}")
+        raise ValueError(f"the run lacks {', '.join(missing)}")
     if found.get("rehearsal") is not False:
-        raise ValueError(f"{path} is of a rehearsal, which is no result")
+        raise ValueError("this is of a rehearsal, which is no result")
     return found
 
 
