@@ -47,8 +47,8 @@ SCHEMA = "simseg device run 1"
 REHEARSAL = "a rehearsal at tiny sizes: no result"
 CLAIMS_OF = "01_self_attention"
 REPORT = re.compile(r"^(shown|NOT shown by this run): (.+)$", re.MULTILINE)
-# script -> sizes on a GPU, and in a rehearsal
-SCRIPTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+Sizes = tuple[tuple[int, ...], tuple[int, ...]]  # on a GPU, and in a rehearsal
+SCRIPTS: dict[str, Sizes] = {
     "bench_attention_kernels": ((128, 256), (6,)),
     "bench_deeplabv3": ((512,), (32,)),
     "bench_unet_resnet34": ((512,), (32,)),
@@ -185,7 +185,7 @@ def comparisons(space: Mapping[Any, Any]) -> Iterator[tuple[str, Comparison]]:
                 yield f"{name} {key}", each
 
 
-def scripts(this: Run, chosen: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]):
+def scripts(this: Run, chosen: dict[str, Sizes]) -> tuple[int, dict[str, str]]:
     """Run scripts of `benchmarks/`; one that fails does not stop the others."""
     kept, failed = 0, {}
     for name, (large, tiny) in chosen.items():
