@@ -184,6 +184,7 @@ def test_every_way_to_see_several_scales(way: str) -> None:
 
 
 def test_one_compilation_serves_even_and_odd_sizes() -> None:
+    torch._dynamo.reset()  # what other tests compiled would make this a recompilation
     model = tiny("unet_padded")
     compiled = torch.compile(model, backend="eager", fullgraph=True, dynamic=True)
     with torch.no_grad(), torch._dynamo.config.patch(error_on_recompile=True):
