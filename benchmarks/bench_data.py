@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from simseg_core.data import Signal, Signs, Street
-from simseg_core.data.scenes import SceneDataset
+from simseg_core.data.compose.scenes import SceneDataset
 
 BATCH = 50  # scenes timed together: long enough for the clock, short for the spread
 

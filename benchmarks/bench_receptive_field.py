@@ -15,7 +15,7 @@ from side_by_side import UnequalError, main, side_by_side
 
 from simseg_core import create_model
 from simseg_core.probes import receptive_field
-from simseg_core.probes.gradient_support import gradient_support
+from simseg_core.probes.field.brute_force import gradient_support
 
 
 def bench(size: int, rounds: int = 5) -> dict[str, dict[str, Any]]:

@@ -38,10 +38,10 @@ import torch
 from chapter_cells import ROOT, code_cells, needed, run
 from side_by_side import keep
 
-from simseg_core.probes import _machine as machine
-from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.device_times import DeviceTimes
-from simseg_core.probes.measurement import write_json
+from simseg_core.probes.timing import machine
+from simseg_core.probes.timing.comparison import Comparison
+from simseg_core.probes.timing.device_times import DeviceTimes
+from simseg_core.probes.timing.measurement import write_json
 
 SCHEMA = "simseg device run 1"
 REHEARSAL = "a rehearsal at tiny sizes: no result"

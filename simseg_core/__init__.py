@@ -7,18 +7,8 @@ Importing the package is cheap: a model's module is imported when it is asked fo
 True
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from simseg_core.zoo import create_model, list_models
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = "0.1.0"
-__all__ = ["create_model", "list_models"]
-
-
-def __getattr__(name: str) -> Any:
-    """Import `create_model` and `list_models` on first use (PEP 562)."""
-    if name in __all__:
-        return getattr(import_module("simseg_core.zoo"), name)
-    raise AttributeError(f"module 'simseg_core' has no attribute {name!r}")

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from simseg_core import create_model
-from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.device_times import FOLDER, DeviceTimes
+from simseg_core.probes.timing.comparison import Comparison
+from simseg_core.probes.timing.device_times import FOLDER, DeviceTimes
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = {

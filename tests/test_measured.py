@@ -9,7 +9,7 @@ import pytest
 
 from simseg_core.data import Street
 from simseg_core.measured import origin, stored
-from simseg_core.metrics import Scores
+from simseg_core.training.metrics import Scores
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from simseg_core.models import CBAM
-from simseg_core.probes import _timed, ceilings
-from simseg_core.probes.device_times import FOLDER, DeviceTimes
+from simseg_core.probes.timing import ceilings, turns
+from simseg_core.probes.timing.device_times import FOLDER, DeviceTimes
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -92,7 +92,7 @@ def test_blocks_are_timed_by_the_notebooks_cells_and_kept_after_each_mode(
     monkeypatch.setattr(ceilings, "_CPU_SIZES", (16,))
     monkeypatch.setattr(ceilings, "_COPY_BYTES", 2**16)
     # Collecting garbage around each call takes longer than all that is timed here.
-    monkeypatch.setattr(_timed, "peak_memory", lambda run, device: (None, "nobody"))
+    monkeypatch.setattr(turns, "peak_memory", lambda run, device: (None, "nobody"))
     part, kept = load("on_device"), []
     save = DeviceTimes.save
     monkeypatch.setattr(

@@ -23,15 +23,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simseg_core.probes._table import binary
-from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.device_times import FOLDER, DeviceTimes, file_stem
-from simseg_core.probes.measurement import (
-    Measurement,
-    duration,
-    read_json,
-    write_json,
-)
+from simseg_core.probes.timing.comparison import Comparison
+from simseg_core.probes.timing.device_times import FOLDER, DeviceTimes, file_stem
+from simseg_core.probes.timing.measurement import Measurement, read_json, write_json
+from simseg_core.tables.units import binary, duration
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -40,7 +40,7 @@ INTERRUPTED = 130  # as a shell counts: 128 + signal
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "torchmetrics", "torchinfo")
 
 # What reads stored results: a run that imports one of them shows what it found there.
-READ_STORED = {"simseg_core/measured/__init__.py", "simseg_core/probes/device_times.py"}
+READ_STORED = "simseg_core/measured/__init__.py"
 
 # A user's settings that would change what a page shows, or keep nbmake from running.
 NOT_OURS = (
@@ -92,7 +92,7 @@ def digest(cells: list[dict[str, Any]], modules: list[str]) -> str:
             libraries.append(f"{name} absent")
     parts = [source(cell) for cell in cells] + libraries + [platform.python_version()]
     stored = ROOT / "simseg_core" / "measured"
-    if READ_STORED & set(modules):
+    if READ_STORED in modules:
         modules = [*modules, *(os.path.relpath(p, ROOT) for p in stored.glob("*.json"))]
     for module in sorted(modules):
         path = ROOT / module

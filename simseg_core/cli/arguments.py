@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from simseg_core.cli import values
 from simseg_core.cli.values import Mistake, nearest
-from simseg_core.zoo_table import PRESETS, TABLE, TASKS
+from simseg_core.models.presets import PRESETS, TABLE, TASKS
 
 __all__ = ["list_names", "make_parser"]
 

@@ -16,9 +16,9 @@ from torch import nn
 from simseg_core import probes
 from simseg_core.cli.network import Network, find, size_text, where
 from simseg_core.cli.values import Mistake
-from simseg_core.probes._refusal import layer_of
-from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.receptive_field import ReceptiveField
+from simseg_core.probes.field.field import ReceptiveField
+from simseg_core.probes.running.refusal import layer_of
+from simseg_core.probes.timing.comparison import Comparison
 
 __all__ = ["run"]
 

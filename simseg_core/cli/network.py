@@ -13,8 +13,8 @@ from typing import Any
 from torch import nn
 
 from simseg_core.cli.values import Mistake, nearest
-from simseg_core.zoo import create_model
-from simseg_core.zoo_table import CLASSIFICATION, TABLE
+from simseg_core.models.presets import CLASSIFICATION, TABLE
+from simseg_core.models.zoo import create_model
 
 __all__ = ["Network", "find", "size_text", "where"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from simseg_core.zoo_table import TABLE
+from simseg_core.models.presets import TABLE
 
 __all__ = [
     "Mistake",

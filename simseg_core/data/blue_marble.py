@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from simseg_core.data.dice import Dice
+from simseg_core.data.compose.dice import Dice
+from simseg_core.data.compose.scenes import SPLITS
+from simseg_core.data.files.picture_files import open_picture
 from simseg_core.data.normalization import normalize as normalize_image
-from simseg_core.data.picture_files import open_picture
-from simseg_core.data.scenes import SPLITS
 from simseg_core.data.sizes import sides
 
 SEA, LAND, LAKE = range(3)

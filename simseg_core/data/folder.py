@@ -21,17 +21,17 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from simseg_core.data.faults import Fault
-from simseg_core.data.mask_palettes import MaskPalettes
-from simseg_core.data.mask_values import IGNORE_INDEX, MaskValues, Value
-from simseg_core.data.normalization import normalize as normalize_image
-from simseg_core.data.palettes import Color, default_palette
-from simseg_core.data.picture_files import (
+from simseg_core.data.files.faults import Fault
+from simseg_core.data.files.mask_palettes import MaskPalettes
+from simseg_core.data.files.mask_values import IGNORE_INDEX, MaskValues, Value
+from simseg_core.data.files.picture_files import (
     MaskOrientation,
     match_orientation,
     open_mask,
     open_picture,
 )
+from simseg_core.data.normalization import normalize as normalize_image
+from simseg_core.data.palettes import Color, default_palette
 from simseg_core.data.sizes import sides
 from simseg_core.data.transforms import as_pair_transform
 

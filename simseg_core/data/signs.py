@@ -12,14 +12,14 @@ import torch
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from simseg_core.data.canvas import Canvas
-from simseg_core.data.dice import Dice
+from simseg_core.data.compose.canvas import Canvas
+from simseg_core.data.compose.dice import Dice
+from simseg_core.data.compose.pictograms import pictogram
+from simseg_core.data.compose.scenery import photograph
+from simseg_core.data.compose.scenes import SceneDataset
+from simseg_core.data.compose.textures import texture
 from simseg_core.data.palettes import OKABE_ITO
-from simseg_core.data.pictograms import pictogram
-from simseg_core.data.scenery import photograph
-from simseg_core.data.scenes import SceneDataset
 from simseg_core.data.street import Street
-from simseg_core.data.textures import texture
 
 BACKGROUND = 0
 RIMS = ("yellow", "sky blue", "vermillion")  # classes 1 to 3

@@ -9,10 +9,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from simseg_core.data.canvas import Canvas
-from simseg_core.data.dice import Dice
-from simseg_core.data.scenery import facade, ground, hedge, photograph, poles, sky
-from simseg_core.data.scenes import Cast, SceneDataset
+from simseg_core.data.compose.canvas import Canvas
+from simseg_core.data.compose.dice import Dice
+from simseg_core.data.compose.scenery import (
+    facade,
+    ground,
+    hedge,
+    photograph,
+    poles,
+    sky,
+)
+from simseg_core.data.compose.scenes import Cast, SceneDataset
 
 SKY, GROUND, BUILDING, PLANT, VEHICLE, POLE = range(6)
 

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 from torch import nn
 
-from simseg_core.metrics import Scores
 from simseg_core.probes import cost, receptive_field, trace_shapes
-from simseg_core.probes.comparison import Comparison
-from simseg_core.probes.measurement import Measurement
-from simseg_core.spread import SeedRuns, SeedTable
+from simseg_core.probes.timing.comparison import Comparison
+from simseg_core.probes.timing.measurement import Measurement
+from simseg_core.training.metrics import Scores
+from simseg_core.training.seeds import SeedRuns, SeedTable
 
 pytestmark = pytest.mark.browser
 

@@ -21,8 +21,8 @@ from simseg_core.data.blue_marble import (
     WIDTH,
     earth,
 )
+from simseg_core.data.compose.scenes import SPLITS
 from simseg_core.data.palettes import MIN_DISTANCE, VISIONS, color_distance
-from simseg_core.data.scenes import SPLITS
 
 
 def covered(split, size, length=1500):

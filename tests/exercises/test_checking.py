@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises import check, list_exercises, patience, reader
-from simseg_core.exercises.modules import fill, sees_without_small_maps
-from simseg_core.exercises.patience import Stopwatch, TooLong
-from simseg_core.exercises.reader import is_untouched
+from simseg_core.exercises import check, list_exercises
+from simseg_core.exercises.bench import patience, reader
+from simseg_core.exercises.bench.modules import fill, sees_without_small_maps
+from simseg_core.exercises.bench.patience import Stopwatch, TooLong
+from simseg_core.exercises.bench.reader import is_untouched
 
 
 def stub(x): ...

@@ -19,12 +19,12 @@ from simseg_core.figures import (
     draw_samples,
     draw_seed_spread,
 )
-from simseg_core.figures.field_facts import growth
+from simseg_core.figures.fields.facts import growth
 from simseg_core.figures.style import WIDTH
-from simseg_core.metrics import Scores
 from simseg_core.probes import receptive_field
-from simseg_core.probes.effective import EffectiveField
-from simseg_core.spread import SeedRuns
+from simseg_core.probes.field.effective import EffectiveField
+from simseg_core.training.metrics import Scores
+from simseg_core.training.seeds import SeedRuns
 from tests.figures.legible import assert_legible
 
 LONG = "DeepLabV3+ with Xception-65 and output stride 16"

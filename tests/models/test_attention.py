@@ -18,7 +18,7 @@ from simseg_core.models.attention import (
     explicit_attention,
     fused_attention,
 )
-from simseg_core.probes.cost import cost
+from simseg_core.probes.trace.costs import cost
 
 
 def build(layout: str, channels: int = 16, gamma: float = 0.5) -> SelfAttention2d:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simseg_core import create_model, list_models
-from simseg_core.zoo_table import TABLE
+from simseg_core.models.presets import TABLE
 
 NAMES = list_models()
 SEGMENTATION = list_models("segmentation")

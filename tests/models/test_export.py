@@ -18,7 +18,7 @@ from simseg_core import create_model, list_models
 from simseg_core.models.attention import LAYOUTS, SelfAttention2d
 from simseg_core.models.layers import is_recorded
 from simseg_core.models.multiscale import WAYS, MultiScale
-from simseg_core.zoo_table import TABLE
+from simseg_core.models.presets import TABLE
 
 NAMES = list_models()
 # Names of one class differ in a depth. The slow tests take the first of each.

@@ -1,9 +1,10 @@
 """Known faults of scores and timings; test_faults.py explains a row's keys."""
 
-METRICS = "simseg_core.metrics"
-AGREEMENT = "simseg_core.agreement"
-TRAINING = "simseg_core.training"
-MACHINE = "simseg_core.probes._machine"
+METRICS = "simseg_core.training.metrics"
+AGREEMENT = "simseg_core.training.checks"
+TRAINING = "simseg_core.training.loop"
+MACHINE = "simseg_core.probes.timing.machine"
+LOOP_TESTS = "tests/training/test_loop.py"
 
 FAULTS = [
     {
@@ -13,7 +14,7 @@ FAULTS = [
         "old": "        check_labels(label, len(self.classes), ign",
         "new": "        label = label.where(label != self.ignore_index, 0)\n"
         "        check_labels(label, len(self.classes), ign",
-        "caught_by": "tests/test_metrics.py"
+        "caught_by": "tests/training/test_metrics.py"
         "::test_what_is_predicted_on_void_changes_nothing",
     },
     {
@@ -22,7 +23,7 @@ FAULTS = [
         "module": METRICS,
         "old": " if not math.isnan(value)]",
         "new": "]",
-        "caught_by": "tests/test_metrics.py"
+        "caught_by": "tests/training/test_metrics.py"
         "::test_a_class_that_never_occurs_is_nan_and_left_out_of_the_mean",
     },
     {
@@ -31,7 +32,7 @@ FAULTS = [
         "module": METRICS,
         "old": "self._confusion.compute().cpu().double()",
         "new": "self._confusion.compute().double().cpu()",
-        "caught_by": "tests/test_training.py::test_nothing_on_the_device_is_a_float64",
+        "caught_by": f"{LOOP_TESTS}::test_nothing_on_the_device_is_a_float64",
         "error": "TypeError",
     },
     {
@@ -40,7 +41,7 @@ FAULTS = [
         "module": METRICS,
         "old": "void, torch.iinfo(torch.int32).min",
         "new": "void & False, torch.iinfo(torch.int32).min",
-        "caught_by": "tests/test_metrics.py"
+        "caught_by": "tests/training/test_metrics.py"
         "::test_boundary_iou_of_all_classes_at_once_equals_that_of_each_mask",
     },
     {
@@ -49,7 +50,7 @@ FAULTS = [
         "module": AGREEMENT,
         "old": "if larger.shape[-2:] != (h + _ADDED, w + _ADDED):",
         "new": "if False:",
-        "caught_by": "tests/test_agreement.py"
+        "caught_by": "tests/training/test_checks.py"
         "::test_a_coarser_map_is_refused_with_the_remedy",
         "error": "Failed",
     },
@@ -59,7 +60,7 @@ FAULTS = [
         "module": TRAINING,
         "old": "ignored_label(dataset, ignore_index)\n    history",
         "new": "ignore_index or 255\n    history",
-        "caught_by": "tests/test_training.py"
+        "caught_by": "tests/training/test_loop.py"
         "::test_the_label_that_a_data_set_ignores_is_neither_trained_nor_scored",
     },
     {
@@ -68,7 +69,7 @@ FAULTS = [
         "module": TRAINING,
         "old": "    finally:\n        model.eval()\n",
         "new": "    finally:\n        pass\n    model.eval()\n",
-        "caught_by": "tests/test_training.py"
+        "caught_by": "tests/training/test_loop.py"
         "::test_a_training_that_is_stopped_keeps_its_history",
     },
     {
@@ -77,7 +78,7 @@ FAULTS = [
         "module": MACHINE,
         "old": "        torch.accelerator.synchronize(device)\n",
         "new": "",
-        "caught_by": "tests/probes/test_timing.py"
+        "caught_by": "tests/probes/timing/test_clock.py"
         "::test_an_accelerators_clock_waits_for_it",
     },
     {
@@ -86,7 +87,7 @@ FAULTS = [
         "module": MACHINE,
         "old": "        event.synchronize()\n",
         "new": "",
-        "caught_by": "tests/probes/test_timing.py"
+        "caught_by": "tests/probes/timing/test_clock.py"
         "::test_the_cuda_clock_reads_finished_events",
     },
 ]

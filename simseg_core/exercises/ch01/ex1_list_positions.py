@@ -1,0 +1,44 @@
+"""Exercise 01.1: list the positions of a map."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simseg_core.exercises.bench.steps import Steps
+from simseg_core.models.attention import (
+    positions,
+)
+
+
+def list_positions(answer: Callable[[Tensor], Any], steps: Steps) -> None:
+    """List the positions of a map."""
+    for B, C, H, W, what in (
+        (1, 2, 1, 3, "a map of one row"),
+        (2, 3, 4, 4, "a square map, two images"),
+        (2, 4, 6, 10, "a map of 6x10"),
+    ):
+        x = torch.randn(B, C, H, W)
+        told = f"my_positions(x) with x of {tuple(x.shape)}"
+        got = steps.call(answer, x, told=told)
+        steps.equal(
+            got,
+            positions(x),
+            what,
+            hint=f"{told} should have a row for each of the {H * W} positions, and in "
+            f"it the {C} channels there.",
+            mistakes={
+                "The shape fits, but the numbers are cut anew: reshape alone does not "
+                "move an axis. First bring the channels last.": x.reshape(B, H * W, C),
+                "The channels still come first: a row should be a position.": x.flatten(
+                    2
+                ),
+                "Positions run down the columns: take them row by row.": x.permute(
+                    0, 3, 2, 1
+                ).reshape(B, H * W, C),
+                "The images of the batch are mixed into one list: keep B in front.": (
+                    positions(x).reshape(B * H * W, C)
+                ),
+            },
+        )

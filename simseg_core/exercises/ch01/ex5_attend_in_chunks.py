@@ -1,0 +1,83 @@
+"""Exercise 01.5: attend without the whole map."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from simseg_core.exercises.bench.steps import Steps
+from simseg_core.models.attention import explicit_attention
+
+
+class _Largest(TorchDispatchMode):
+    """Note the size of the largest tensor that any operation returns."""
+
+    size = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run the operation and look at what it returns."""
+        result = func(*args, **(kwargs or {}))
+        found = [t.numel() for t in tree_leaves(result) if isinstance(t, Tensor)]
+        self.size = max([self.size, *found])
+        return result
+
+
+def _own_rows(query: Tensor, key: Tensor, value: Tensor, rows: int) -> Tensor:
+    """Attend with keys and values cut like the queries."""
+    pieces = zip(*(t.split(rows, dim=1) for t in (query, key, value)))
+    return torch.cat([explicit_attention(*piece)[0] for piece in pieces], dim=1)
+
+
+def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:
+    """Attend without the whole map."""
+    for B, N, M, D, E, rows, what in (
+        (1, 12, 12, 2, 3, 4, "12 queries, 4 at a time"),
+        (2, 60, 45, 2, 4, 7, "60 queries, 7 at a time: the last chunk is smaller"),
+        (2, 5, 8, 2, 4, 9, "one chunk larger than all queries"),
+    ):
+        query, key = torch.randn(B, N, D), torch.randn(B, M, D)
+        value = torch.randn(B, M, E)
+        told = f"attend_in_chunks with {N} queries, {M} keys and rows={rows}"
+        with _Largest() as watch:
+            got = steps.call(answer, query, key, value, rows, told=told)
+        wanted, _ = explicit_attention(query, key, value)
+        whole = N // rows * rows
+        pieces = range(0, M, rows)
+        apart = [
+            explicit_attention(query, key[:, i : i + rows], value[:, i : i + rows])[0]
+            for i in pieces
+        ]
+        steps.equal(
+            got,
+            wanted,
+            f"the numbers: {what}",
+            hint=f"{told} should give {tuple(wanted.shape)}, the same numbers as all "
+            "queries at once.",
+            mistakes={
+                "The last chunk is missing: N need not be a multiple of rows.": wanted[
+                    :, :whole
+                ],
+                "The keys are cut, and each piece has a softmax of its own: cut the "
+                "queries, and let each chunk see all keys.": torch.stack(apart).sum(0),
+                "The keys are cut, and pieces are averaged: cut the queries, and let "
+                "each chunk see all keys.": torch.stack(apart).mean(0),
+                "A chunk of queries reads only the keys of its own rows: let it read "
+                "all keys.": _own_rows(query, key, value, rows),
+                "The scores are divided by the root of their width: do not.": (
+                    query @ key.mT / D**0.5
+                ).softmax(-1)
+                @ value,
+            },
+        )
+        allowed = max(B * min(rows, N) * M, B * N * max(D, E), B * M * max(D, E))
+        steps.require(
+            watch.size <= allowed,
+            f"no tensor of more than {allowed} values there",
+            hint=f"{told}: the numbers are right, but a tensor of {watch.size} values "
+            f"was built; {B} x {rows} x {M} scores at a time are enough.",
+        )

@@ -1,0 +1,58 @@
+"""Exercise 03.1: predict the output's size."""
+
+from collections.abc import Callable
+
+from simseg_core.exercises.bench.steps import NotYet, Steps
+
+
+def output_size(answer: Callable[[int], int], steps: Steps) -> None:
+    """Predict the output's size."""
+
+    def walk(side: int, *, up_trims: bool = True) -> int:
+        for _ in range(4):
+            side -= 4
+            if side <= 0 or side % 2:
+                return 0
+            side //= 2
+        side -= 4
+        for _ in range(4):
+            side = 2 * side - (4 if up_trims else 0)
+        return max(side, 0)
+
+    def ask(side: int) -> float:
+        told = f"output_size({side})"
+        should = f"{told} should return one number."
+        got = [steps.call(answer, side, told=told)]
+        return steps.numbers(got, should, whole=False)[0]
+
+    steps.equal(
+        ask(572),
+        walk(572),
+        "the paper's size",
+        hint="Follow 572 down: two convolutions take 4 pixels off, a pooling halves.",
+        mistakes={
+            "The two convolutions of each stage on the way up trim too.": walk(
+                572, up_trims=False
+            ),
+            "Each stage has two 3x3 convolutions, and each takes 2 pixels off.": 480,
+        },
+    )
+    fitting = [side for side in range(188, 800) if walk(side)]
+    for side in fitting:
+        steps_hint = f"{side} fits as well: which part of your sum holds for 572 only?"
+        if ask(side) != walk(side):
+            raise NotYet(steps_hint)
+    steps.right.append("every other size that fits")
+    steps.require(
+        ask(140) == 0,
+        "a size that reaches the bottleneck and not the output",
+        hint="140 survives the four poolings. Follow it up again: what is left?",
+    )
+    for side in (200, 190, 576, 573):
+        steps.require(
+            ask(side) == 0,
+            f"{side} does not fit",
+            hint=f"{side} does not fit: some pooling meets an odd size (or the size "
+            "before a pooling is not what you think). A map is trimmed before it is "
+            "halved.",
+        )

@@ -1,0 +1,110 @@
+"""Exercise 03.3: write one step of the expanding path."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from simseg_core.exercises.bench.modules import count_weights, fill, require_other_sizes
+from simseg_core.exercises.bench.steps import Steps
+from simseg_core.models.unet import ValidDoubleConv, center_crop
+
+
+def up_step(answer: type[nn.Module], steps: Steps) -> None:
+    """Write one step of the expanding path."""
+    c_in, c_out = 8, 4
+    told = f"UpStep({c_in}, {c_out})"
+    mine = fill(steps.build(answer, c_in, c_out, told=told))
+    x, skip = torch.randn(1, c_in, 14, 18), torch.randn(1, c_out, 33, 47)
+    sizes = "x of 14x18 and skip of 33x47"
+    got = steps.call(mine, x, skip, told=f"{told}(x, skip) with {sizes}")
+
+    up = nn.ConvTranspose2d(c_in, c_out, 2, stride=2)
+    convs = ValidDoubleConv(2 * c_out, c_out)
+    reference = fill(nn.ModuleList([up, convs]))
+    count = count_weights(mine)
+    wanted_count = count_weights(reference)
+    with torch.no_grad():
+        rising = up(x)
+        cut = center_crop(skip, rising.shape[-2:])
+        wanted = convs(torch.cat([cut, rising], dim=1))
+        swapped = convs(torch.cat([rising, cut], dim=1))
+        near, smooth = (
+            convs(
+                torch.cat([F.interpolate(skip, cut.shape[-2:], mode=mode), rising], 1)
+            )
+            for mode in ("nearest", "bilinear")
+        )
+        rectified = convs(torch.cat([cut, rising.relu()], dim=1))
+        first_relu_missing = F.relu(convs[2](convs[0](torch.cat([cut, rising], dim=1))))
+        shifted = [
+            convs(torch.cat([skip[..., a : a + 28, b : b + 36], rising], dim=1))
+            for a, b in ((2, 2), (5, 5), (3, 6))
+        ]
+        last_relu_missing = convs[2](F.relu(convs[0](torch.cat([cut, rising], dim=1))))
+        corner = convs(torch.cat([skip[..., :28, :36], rising], dim=1))
+        steps.require(
+            isinstance(got, Tensor) and got.ndim == 4 and got.shape[1] == c_out,
+            "the channels of the result",
+            hint=f"The step returns one map of {c_out} channels.",
+        )
+        steps.require(
+            got.shape == wanted.shape,
+            "the size of the result",
+            hint=f"From 14x18 the step doubles to 28x36 and two valid convolutions "
+            f"leave 24x32; yours is {got.shape[-2]}x{got.shape[-1]}. Is something "
+            "padded, or the up-sampled map cut instead of the skip?",
+        )
+        hints = {
+            wanted_count - c_out: "One convolution has no bias: all three have one.",
+            wanted_count - 2 * c_out: "The 3x3 convolutions have biases here.",
+            wanted_count - 3 * c_out: "The convolutions have biases here.",
+            wanted_count + 4 * c_out: "There is no BatchNorm in this U-Net.",
+            wanted_count - 3 * c_in * c_out: "The map from below rises by a transposed "
+            "convolution, 2x2 with stride 2.",
+            wanted_count + 5 * c_in * c_out: "The transposed convolution is 2x2 here.",
+        }
+        steps.require(
+            count == wanted_count,
+            "the number of weights",
+            hint=hints.get(
+                count,
+                f"Your step has {count} weights. After the concatenation the first "
+                f"3x3 convolution reads {2 * c_out} channels (an addition would leave "
+                f"{c_out}); every convolution has a bias.",
+            ),
+        )
+        steps.equal(
+            got,
+            wanted,
+            "the numbers, on random weights",
+            hint="Sizes and weights fit, the numbers do not: is each 3x3 convolution "
+            "followed by a ReLU, and nothing else by one?",
+            mistakes={
+                "The skip comes first, the up-sampled map second.": swapped,
+                "The skip is resized: cut its centre out instead.": near,
+                "The skip is resized and blended: cut its centre out.": smooth,
+                "The first ReLU is missing.": first_relu_missing,
+                "The transposed convolution has no ReLU behind it.": rectified,
+                "The crop takes the rows' margin for the columns too.": shifted[0],
+                "The crop takes the columns' margin for the rows too.": shifted[1],
+                "An odd margin's larger half stays below and to the right.": shifted[2],
+                "The second ReLU is missing.": last_relu_missing,
+                "The skip is cut at its corner: its centre is what lies over the map "
+                "from below.": corner,
+            },
+        )
+        x, skip = torch.randn(3, 6, 7, 5), torch.randn(3, 5, 14, 16)
+        up, convs = nn.ConvTranspose2d(6, 5, 2, stride=2), ValidDoubleConv(10, 5)
+        reference = fill(nn.ModuleList([up, convs]))
+        rising = up(x)
+        cut = center_crop(skip, rising.shape[-2:])
+        require_other_sizes(
+            steps,
+            answer,
+            reference,
+            convs(torch.cat([cut, rising], dim=1)),
+            x,
+            skip,
+            told="UpStep(6, 5)",
+            sizes=(6, 5),
+        )

@@ -1,0 +1,50 @@
+"""Exercise 03.6: design a lean U-Net."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from simseg_core.exercises.bench.modules import (
+    count_weights,
+    make_network,
+    require_logits,
+    sees_without_small_maps,
+)
+from simseg_core.exercises.bench.steps import Steps
+from simseg_core.probes import receptive_field
+
+
+def lean_unet(answer: Callable[[], nn.Module], steps: Steps) -> None:
+    """Design a lean U-Net."""
+    model = make_network(answer, steps, "lean_unet()")
+    x = torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        logits = steps.call(model, x, told="the network on a 1x3x96x96 image")
+    require_logits(logits, (1, 6, 96, 96), steps)
+    count = count_weights(model)
+    steps.require(
+        count <= 60_000,
+        f"{count:,} parameters, within 60,000",
+        hint=f"{count:,} parameters: more than 60,000. Where do most of them sit, "
+        "and do they need to be that wide?",
+    )
+    steps.require(
+        sees_without_small_maps(model, x, area=96 * 96 // 2 + 1),
+        "a path at full resolution, from the image to the logits",
+        hint="Every path passes a map smaller than 96x96: take it away and the logits "
+        "no longer depend on the image. What then tells the decoder where a 1-pixel "
+        "pole stands?",
+    )
+    field: Any = steps.call(
+        lambda: receptive_field(model, (1, 3, 96, 96)),
+        told="the receptive field's probe",
+    )
+    sizes = field.rows.sizes
+    steps.require(
+        min(sizes) >= 60,
+        f"receptive fields of {min(sizes)} to {max(sizes)} pixels",
+        hint=f"Some output pixel sees only {min(sizes)} of 96 rows; 60 are wanted. "
+        "What widens a field cheaply: one more pooling, or one more convolution?",
+    )

@@ -1,0 +1,60 @@
+"""Exercise 05.5: design a light network that keeps detail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from simseg_core.exercises.bench.modules import (
+    make_network,
+    require_logits,
+    sees_without_small_maps,
+)
+from simseg_core.exercises.bench.steps import Steps
+from simseg_core.probes import cost, receptive_field
+
+WEIGHTS, MACS, SIDE = 40_000, 6_000_000, 64
+
+
+def light_network(answer: Callable[[], nn.Module], steps: Steps) -> None:
+    """Design a light network that keeps detail."""
+    model = make_network(answer, steps, "light_network()")
+    shape = (1, 3, SIDE, SIDE)
+    x = torch.randn(shape)
+    with torch.no_grad():
+        logits = steps.call(model, x, told=f"the network on a 1x3x{SIDE}x{SIDE} image")
+    require_logits(logits, (1, 6, SIDE, SIDE), steps)
+    bill: Any = steps.call(
+        lambda: cost(model, shape), told="counting the network's weights and MACs"
+    )
+    steps.require(
+        bill.parameters <= WEIGHTS,
+        f"{bill.parameters:,} weights, within {WEIGHTS:,}",
+        hint=f"{bill.parameters:,} weights are more than {WEIGHTS:,}: which layers "
+        "have both many inputs and many outputs, and could be separable or narrower?",
+    )
+    steps.require(
+        bill.macs <= MACS,
+        f"{bill.macs:,} MACs, within {MACS:,}",
+        hint=f"{bill.macs:,} MACs are more than {MACS:,}. A weight at full resolution "
+        "is used 256 times as often as one at stride 16: where do yours work?",
+    )
+    steps.require(
+        sees_without_small_maps(model, x, area=(SIDE // 4) ** 2),
+        "a path from image to logits that never goes below stride 4",
+        hint="Take away all maps smaller than a quarter of the image's side, and the "
+        "logits no longer depend on the image: every path goes through the narrow "
+        "place. Which map does DeepLabV3+ hand to its decoder?",
+    )
+    field: Any = steps.call(
+        lambda: receptive_field(model, shape), told="the receptive field's probe"
+    )
+    sizes = field.rows.sizes
+    steps.require(
+        int(min(sizes)) >= 60,
+        f"receptive fields of {int(min(sizes))} pixels and more",
+        hint=f"Some output pixel sees {int(min(sizes))} of {SIDE} rows, and 60 are "
+        "wanted (a global mean does not count). What widens a field without a single "
+        "weight?",
+    )

@@ -1,0 +1,60 @@
+"""Exercise 06.1: name the layers that a layer reads."""
+
+from collections.abc import Callable, Sequence
+
+from simseg_core.exercises.bench.steps import NotYet, Steps
+from simseg_core.models.hardblock import links
+
+
+def name_links(answer: Callable[[int], Sequence[int]], steps: Steps) -> None:
+    """Name the layers that a layer reads."""
+
+    def ask(layer: int, what: str) -> None:
+        told = f"my_links({layer})"
+        got = steps.numbers(
+            steps.call(answer, layer, told=told),
+            f"{told} should return a list of layers' numbers.",
+        )
+        wanted = links(layer)
+        powers = [2**i for i in range(layer.bit_length())]
+        mistakes: dict[str, object] = {
+            "That is every earlier layer: a dense block.": [*range(layer - 1, -1, -1)],
+            "That is every distance 2^i. Here 2^i must also divide the layer's own "
+            "number.": [layer - power for power in powers],
+            "Those are the distances: subtract them from the layer's number.": [
+                power for power in powers if layer % power == 0
+            ],
+            "The distances are the powers of 2 that divide the number, not all of its "
+            "divisors.": [layer - d for d in range(1, layer + 1) if layer % d == 0],
+            "Those are the exponents i: the distance is 2^i.": [
+                i for i, power in enumerate(powers) if layer % power == 0
+            ],
+            "One number too high each: 2^0 = 1 leads to the layer before.": [
+                i + 1 for i in wanted
+            ],
+            "That is the layer before alone: which other powers of 2 divide the "
+            "number?": wanted[:1],
+            "The block's input is missing: it counts as layer 0, and a power of 2 "
+            "reads it.": [i for i in wanted if i > 0],
+            "The layer right before is missing: 2^0 = 1 divides every number.": (
+                wanted[1:]
+            ),
+        }
+        if got == [*range(layer)] != wanted:
+            raise NotYet("That is every earlier layer: a dense block.")
+        if got != wanted and sorted(got) == sorted(wanted):
+            raise NotYet("The layers are right; name the nearest first.")
+        steps.equal(
+            got,
+            wanted,
+            what,
+            hint=f"{told}: for which i does 2^i divide {layer}? Go back 2^i for each.",
+            mistakes=mistakes,
+        )
+
+    ask(7, "an odd number")
+    ask(6, "an even number that is no power of 2")
+    ask(4, "a power of 2")
+    ask(1, "the first layer")
+    for layer in (12, 40, 64, 1536):
+        ask(layer, f"layer {layer}")

@@ -1,0 +1,68 @@
+"""Exercise 06.2: give a layer's width."""
+
+from collections.abc import Callable
+
+from simseg_core.exercises.bench.steps import Steps
+from simseg_core.exercises.ch06.rounding import MULTIPLIER, rounded_by_step
+from simseg_core.models.hardblock import layer_width, links
+
+
+def width_of(answer: Callable[[int, int, float], int], steps: Steps) -> None:
+    """Give a layer's width."""
+
+    def ask(layer: int, growth: int, multiplier: float, what: str) -> None:
+        told = f"my_width({layer}, {growth}, {multiplier})"
+        got = steps.call(answer, layer, growth, multiplier, told=told)
+        times = len(links(layer)) - 1
+        product = growth * multiplier**times
+        by_step = rounded_by_step(layer, growth, multiplier)
+        reads_one_more = growth * multiplier ** (times + 1)
+        mistakes: dict[str, object] = {
+            "You round at every multiplication. Multiply first, all of it, and round "
+            "once at the end.": by_step,
+            "The width is even: round to an even number at the end.": round(product),
+            "Rounded down to an even number: add 1 before you cut off, so that 49.1 "
+            "gives 50.": int(product) // 2 * 2,
+            "Rounded up to an even number: round to the nearest.": (
+                -(-product // 2) * 2
+            ),
+            "Cut off at every multiplication: multiply first, and round once.": (
+                _cut_by_step(layer, growth, multiplier)
+            ),
+            "You multiply once, however many powers of 2 divide the layer's number.": (
+                int(int(growth * multiplier + 1) / 2) * 2 if times else growth
+            ),
+            "The multiplier is an argument: it need not be 1.7.": layer_width(
+                layer, growth=growth, multiplier=MULTIPLIER
+            ),
+            "You multiply once too often. An odd layer, which 2^0 alone divides, has "
+            "the growth itself.": int(int(reads_one_more + 1) / 2) * 2,
+            "That is the width before it is rounded.": product,
+            "The factor multiplies for each further link; it is not added up.": (
+                int(int(growth * (1 + times * (multiplier - 1)) + 1) / 2) * 2
+            ),
+        }
+        steps.equal(
+            got,
+            layer_width(layer, growth=growth, multiplier=multiplier),
+            what,
+            hint=f"{told}: layer {layer} reads {times + 1} "
+            f"map{'s' if times else ''}, and the growth has a factor for each beyond "
+            "the first; then round to an even number.",
+            mistakes=mistakes,
+        )
+
+    ask(1, 10, 1.7, "an odd layer")
+    ask(2, 24, 1.7, "an even layer")
+    ask(8, 10, 1.7, "a layer that 8 divides")
+    ask(12, 24, 1.7, "a layer that 4 divides and 8 does not")
+    for layer, growth, multiplier in ((16, 14, 1.6), (4, 24, 1.7), (8, 18, 1.7)):
+        ask(layer, growth, multiplier, f"layer {layer} of growth {growth}")
+
+
+def _cut_by_step(layer: int, growth: int, multiplier: float) -> int:
+    """Give the width with the fault of cutting off after each factor."""
+    channels = growth
+    for _ in links(layer)[1:]:
+        channels = int(channels * multiplier)
+    return channels

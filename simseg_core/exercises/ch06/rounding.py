@@ -1,0 +1,13 @@
+"""How a growth is rounded, for the exercises of chapter 06."""
+
+from simseg_core.models.hardblock import links
+
+MULTIPLIER = 1.7
+
+
+def rounded_by_step(layer: int, growth: int, multiplier: float) -> int:
+    """Give the width with the fault of rounding after each factor."""
+    channels = growth
+    for _ in links(layer)[1:]:
+        channels = int(int(channels * multiplier + 1) / 2) * 2
+    return channels

@@ -1,0 +1,204 @@
+"""The rates of an ASPP as a picture: which weights still meet the map.
+
+Above, figure 4 of Chen et al. 2017 (arXiv 1706.05587) as areas: the share of output
+pixels that all weights of the filter serve, some, or one alone, as the rate grows.
+Below, the pixels that the live branches read, in the middle and in the corner.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
+from torch import nn
+
+from simseg_core.figures.style import (
+    COLOURS,
+    MARKERS,
+    OKABE_ITO,
+    WIDTH,
+    new_figure,
+    style,
+)
+from simseg_core.probes.rates import (
+    Branch,
+    Pair,
+    RateSweep,
+    rate_sweep,
+)
+from simseg_core.tables.units import percent
+
+__all__ = ["draw_rate_sweep", "middle_of", "rate_sweep_alt_text"]
+
+Window = tuple[tuple[float, float], tuple[float, float]]
+AREAS = (  # from the bottom: label, colour, hatch
+    ("all weights", OKABE_ITO["sky blue"], ""),
+    ("some", OKABE_ITO["yellow"], "//"),
+    ("one alone", "#E3E3E3", ".."),
+)
+
+
+def draw_rate_sweep(module: nn.Module, input_size: Sequence[int]) -> Figure:
+    """Draw how many weights fall on the map at every rate, and where the branches read.
+
+    Args:
+        module: an ASPP, or a network with one; its rates are heard while it runs.
+        input_size: (B, C, H, W) of the module's input.
+
+    Returns:
+        A figure: shares of output pixels over the rate, with the module's own rates
+        marked; below, the pixels read for the middle and for the corner.
+
+    Raises:
+        ValueError: no convolution larger than 1x1 runs in the module.
+
+    >>> figure = draw_rate_sweep(nn.Conv2d(8, 8, 3, padding=6, dilation=6),
+    ...                          (1, 8, 33, 33))
+    >>> figure.axes[-1].get_xlabel()
+    'rate'
+    """
+    sweep = rate_sweep(module, input_size)
+    height, width = sweep.size
+    longer = max(height, width)
+    tall = min(max(height / width, 0.5), 1.6)
+    with style():
+        figure, axes = new_figure(
+            height=3.5 + WIDTH / 2 * tall,
+            nrows=2,
+            ncols=2,
+            height_ratios=(2.4, WIDTH / 2 * tall),
+        )
+        grid = axes[0, 0].get_gridspec()
+        for panel in axes[0]:
+            panel.remove()
+        _areas(figure.add_subplot(grid[0, :]), sweep)
+        handles: list[Any] = []
+        # One scale: padding all round the middle, before and above the corner.
+        m = min(max(max(branch.rate) for branch in sweep.branches), 0.6 * longer) + 1.5
+        about = ((-m / 2, width + m / 2), (-m / 2, height + m / 2))
+        before = ((-m, width), (-m, height))
+        for panel, index, name, window in (
+            (axes[1, 0], middle_of(sweep), "middle", about),
+            (axes[1, 1], (0, 0), "corner", before),
+        ):
+            handles = _taps(panel, sweep, index, window)
+            count = len(sweep.read(index))
+            panel.set_title(f"The {name} pixel reads\n{count} of {height * width}")
+        columns = 2 if len(handles) == 4 else 3
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        engine: Any = figure.get_layout_engine()
+        engine.set(h_pad=0.06)  # inches; above the title too
+    return figure
+
+
+def _areas(axes: Axes, sweep: RateSweep) -> None:
+    """Stack the shares of output pixels that all, some and one of the weights serve."""
+    some = [1 - a - b for a, b in zip(sweep.whole, sweep.centre)]
+    drawn = axes.stackplot(
+        sweep.rates,
+        sweep.whole,
+        some,
+        sweep.centre,
+        colors=[colour for _, colour, _ in AREAS],
+        edgecolor="black",
+        linewidth=0.5,
+    )
+    for area, (_, _, hatch) in zip(drawn, AREAS):
+        area.set_hatch(hatch)
+    axes.plot(sweep.rates, sweep.mean, "-", color="black", linewidth=2)
+    for branch, look in zip(sweep.branches, _looks()):
+        rate = max(branch.rate)
+        axes.plot([rate] * 2, [0, branch.share], ":", color="black", lw=1.4, zorder=3)
+        axes.plot(rate, branch.share, mec="black", zorder=4, clip_on=False, **look)
+    ends = sweep.rates[0], sweep.rates[-1]
+    axes.set(xlim=ends, ylim=(0, 1), xlabel="rate", ylabel="output pixels")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    height, width = sweep.size
+    axes.set_title(f"Weights that meet a map of {height} × {width}")
+    handles: list[Any] = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=name)
+        for name, colour, hatch in AREAS
+    ]
+    (mean,) = axes.plot([], [], color="black", ls="-", lw=2, label="mean share")
+    axes.legend(
+        handles=[*handles, mean],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.22),
+        ncols=4,
+        columnspacing=1.0,
+        handlelength=1.4,
+    )
+
+
+def _looks() -> Iterator[dict[str, Any]]:
+    for colour, marker in zip(cycle(COLOURS), cycle(MARKERS)):
+        yield {"color": colour, "marker": marker, "ls": "none", "ms": 5.5}
+
+
+def _taps(axes: Axes, sweep: RateSweep, index: Pair, window: Window) -> list[Any]:
+    """Mark the pixels read on the map, and hollow those that are padding."""
+    height, width = sweep.size
+    axes.add_patch(
+        Rectangle((-0.5, -0.5), width, height, facecolor="#F2F2F2", edgecolor="black")
+    )
+    (left, right), (top, low) = window
+    handles: list[Any] = []
+    for branch, look in zip(sweep.branches, _looks()):
+        taps = branch.taps(index)
+        seen = [(y, x) for y, x in taps if left < x < right and top < y < low]
+        on_map = [(y, x) for y, x in seen if 0 <= y < height and 0 <= x < width]
+        lost = [tap for tap in seen if tap not in on_map]
+        for some, fill in ((on_map, "full"), (lost, "none")):
+            axes.plot(
+                [x for _, x in some], [y for y, _ in some], fillstyle=fill, **look
+            )
+        told = f"rate {_label(branch)}: {percent(branch.share)}"
+        handles += axes.plot([], [], label=told, **look)
+    hollow: Any = {**look, "color": "black", "marker": "o", "fillstyle": "none"}
+    handles += axes.plot([], [], label="padding", **hollow)
+    axes.set(xlim=(left, right), ylim=(low, top), aspect="equal", xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    return handles
+
+
+def rate_sweep_alt_text(module: nn.Module, input_size: Sequence[int]) -> str:
+    """Say how many weights each rate keeps on the map, and what is read.
+
+    >>> net = nn.Conv2d(8, 8, 3, padding=6, dilation=6)
+    >>> print(rate_sweep_alt_text(net, (1, 8, 33, 33)))
+    Rates of Conv2d on a map of 33 by 33. Of the weights of a filter 77 % at rate 6 fall
+    on the map, not in padding. From rate 33 on only one weight of each filter does. The
+    middle pixel reads 9 of the 1089 pixels, the corner pixel 4.
+    """
+    sweep = rate_sweep(module, input_size)
+    height, width = sweep.size
+    told = [f"Rates of {sweep.model} on a map of {height} by {width}."]
+    shares = ", ".join(
+        f"{percent(branch.share)} at rate {_label(branch)}" for branch in sweep.branches
+    )
+    told.append(f"Of the weights of a filter {shares} fall on the map, not in padding.")
+    alone = [rate for rate, share in zip(sweep.rates, sweep.centre) if share == 1]
+    if alone:
+        told.append(f"From rate {alone[0]} on only one weight of each filter does.")
+    middle, corner = (len(sweep.read(at)) for at in (middle_of(sweep), (0, 0)))
+    told.append(
+        f"The middle pixel reads {middle} of the {height * width} pixels, the corner "
+        f"pixel {corner}."
+    )
+    return " ".join(told)
+
+
+def _label(branch: Branch) -> str:
+    """Write a rate: one number where rows and columns agree."""
+    rows, columns = branch.rate
+    return str(rows) if rows == columns else f"{rows}×{columns}"
+
+
+def middle_of(sweep: RateSweep) -> Pair:
+    """Find the middle output pixel."""
+    rows, columns = sweep.branches[-1].valid.shape
+    return rows // 2, columns // 2

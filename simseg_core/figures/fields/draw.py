@@ -1,0 +1,234 @@
+"""Receptive fields as pictures: on the image, by layer, by phase, with their holes.
+
+Each `draw_*` has a `*_alt_text` with the same arguments (from `field_facts`), so that
+what a caption claims can be asserted on the numbers that are drawn.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from simseg_core.figures.fields.facts import (
+    effective_alt_text,
+    field_on_image_alt_text,
+    gridding,
+    gridding_alt_text,
+    growth_alt_text,
+    phases,
+    phases_alt_text,
+    picture,
+)
+from simseg_core.figures.fields.growth import draw_growth
+from simseg_core.figures.style import HATCHES, OKABE_ITO, WIDTH, new_figure, style
+from simseg_core.figures.text import wrap
+from simseg_core.probes.field.effective import INSIDE, EffectiveField
+from simseg_core.probes.field.field import ReceptiveField
+from simseg_core.probes.field.report import LayerField
+from simseg_core.tables.units import percent
+
+__all__ = [
+    "draw_effective",
+    "draw_field_on_image",
+    "draw_gridding",
+    "draw_growth",
+    "draw_phases",
+    "effective_alt_text",
+    "field_on_image_alt_text",
+    "gridding_alt_text",
+    "growth_alt_text",
+    "phases_alt_text",
+]
+
+Array = NDArray[Any]
+Interval = tuple[int, int]
+TALLEST = 6.5  # inches of a picture: a phone's screen
+TITLE = 10.5  # points
+BAR = "gradient, square root of its share of the peak"
+
+
+def draw_field_on_image(
+    image: Array | Tensor,
+    field: ReceptiveField | LayerField,
+    index: Sequence[int],
+    effective: EffectiveField | None = None,
+) -> Figure:
+    """Outline what one output pixel can see: (H, W[, 3]) or (C, H, W) -> figure."""
+    shown = picture(image)
+    with style():
+        height = min(WIDTH * shown.shape[0] / shown.shape[1], TALLEST)
+        figure, axes = new_figure(height=height + 0.9)
+        axes.imshow(shown, cmap="gray")
+        if effective is not None:
+            _contour(axes, effective)
+        box = field.box(index)
+        if box is not None:
+            _outline(axes, box, "theoretical field")
+            middle = [sum(ends) / 2 for ends in field.unclipped_box(index) or box]
+            axes.plot(
+                middle[1], middle[0], "+", ms=12, mew=2.5, ls="none",
+                color=OKABE_ITO["vermillion"], label="its middle",
+            )  # fmt: skip
+        axes.set(xticks=[], yticks=[])
+        seen = [f"{_size(box)} pixels"] if box is not None else []
+        seen += ["globally the whole image"] if field.is_global else []
+        told = f"Output pixel {tuple(index)}: {', '.join(seen) or 'nothing'}"
+        # Above the whole figure: a tall image is narrower than its title.
+        figure.suptitle(told, x=0.01, ha="left", size=TITLE)
+        if axes.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def draw_gridding(*stacks: Sequence[int]) -> Figure:
+    """Draw which pixels stacks of 3 x 3 convolutions read, for each list of rates."""
+    masks = [gridding(rates) for rates in stacks]
+    titles = [_gridding_title(*pair) for pair in zip(stacks, masks)]
+    lines = sum(title.count("\n") + 1 for title in titles)
+    with style():
+        figure, axes = new_figure(
+            height=0.2 + 2.9 * len(stacks) + 0.2 * lines,
+            nrows=len(stacks),
+            squeeze=False,
+        )
+        for panel, mask, title in zip(axes[:, 0], masks, titles):
+            side = mask.shape[0]
+            panel.pcolormesh(
+                mask,
+                cmap=ListedColormap(["#E3E3E3", OKABE_ITO["blue"]]),
+                vmin=0,
+                vmax=1,
+                edgecolors="white",
+                linewidth=0.6 if side < 40 else 0.0,
+            )
+            panel.set(aspect="equal", xticks=[], yticks=[])
+            panel.invert_yaxis()
+            panel.spines[:].set_visible(False)
+            panel.set_title(title)
+    return figure
+
+
+def _gridding_title(rates: Sequence[int], mask: Array) -> str:
+    told = (
+        f"Rates {', '.join(map(str, rates))}: {int(mask.sum())} of {mask.size} pixels"
+    )
+    side = mask.shape[0]
+    lines = wrap(f"{told}, {percent(mask.mean())}", 3.7, TITLE)
+    return "\n".join([*lines, f"of a field of {side} × {side}"])
+
+
+def draw_phases(field: ReceptiveField) -> Figure:
+    """Colour one period of output pixels by the size of their field."""
+    table, kinds = phases(field)
+    colours = list(OKABE_ITO.values())[: len(kinds)]
+    with style():
+        ratio = min(max(table.shape[0] / table.shape[1], 0.15), 1.0)
+        figure, axes = new_figure(height=1.4 + 4.2 * ratio)
+        engine: Any = figure.get_layout_engine()
+        engine.set(h_pad=0.1)  # inches; a tall map needs them
+        height, width = table.shape
+        for y in range(height):
+            for x in range(width):
+                kind = int(table[y, x])
+                axes.add_patch(
+                    Rectangle(
+                        (x, y),
+                        1,
+                        1,
+                        facecolor=colours[kind],
+                        edgecolor="white",
+                        hatch=HATCHES[kind],
+                        linewidth=0.8,
+                    )
+                )
+        axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+        axes.set_xticks(np.arange(0, width, max(width // 4, 1)) + 0.5)
+        axes.set_xticklabels(range(0, width, max(width // 4, 1)))
+        axes.set_yticks(np.arange(0, height, max(height // 4, 1)) + 0.5)
+        axes.set_yticklabels(range(0, height, max(height // 4, 1)))
+        axes.set(xlabel=f"column modulo {width}", ylabel=f"row modulo {height}")
+        axes.set_title("Size of the field by the output pixel's phase")
+        shares = np.bincount(table.ravel(), minlength=len(kinds)) / table.size
+        handles = [
+            Patch(
+                facecolor=c,
+                hatch=HATCHES[k],
+                edgecolor="white",
+                label=f"{rows} × {columns}: {percent(shares[k])}",
+            )
+            for k, (c, (rows, columns)) in enumerate(zip(colours, kinds))
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
+    """Compare two effective fields, as untrained and trained, on one scale."""
+    height, width = before.map.shape
+    is_tall = height > width  # then side by side
+    room = 4.3 / 2 if is_tall else 4.3
+    panel_height = min(room * height / width, TALLEST)
+    with style():
+        figure, axes = new_figure(
+            height=0.6 + panel_height if is_tall else 0.3 + 2 * (panel_height + 0.25),
+            nrows=1 if is_tall else 2,
+            ncols=2 if is_tall else 1,
+        )
+        for panel, field, when in zip(axes, (before, after), ("Before", "After")):
+            # Each map's square root of the share of its peak: faint pixels show too.
+            shown = (field.map / field.map.max()).sqrt().numpy()
+            drawn = panel.imshow(shown, cmap="cividis", vmin=0, vmax=1)
+            if field.box is not None:
+                _outline(panel, field.box, "theoretical field")
+            panel.contour(
+                field.inside.numpy(),
+                levels=[0.5],
+                colors="white",
+                linewidths=1.2,
+                linestyles="--",
+            )
+            panel.set(xticks=[], yticks=[])
+            told = f"{when}: {field.size:.0f} pixels a side count"
+            panel.set_title("\n".join(wrap(told, 0.85 * room, TITLE)))
+        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
+        is_low = panel_height * (1 if is_tall else 2) < 2.5
+        bar.set_label("gradient, root of share" if is_low else BAR)
+    return figure
+
+
+def _outline(axes: Axes, box: tuple[Interval, Interval], label: str) -> None:
+    (top, bottom), (left, right) = box
+    for colour, width in (("white", 4.5), (OKABE_ITO["vermillion"], 2.2)):
+        axes.add_patch(
+            Rectangle(
+                (left - 0.5, top - 0.5),
+                right - left + 1,
+                bottom - top + 1,
+                fill=False,
+                edgecolor=colour,
+                linewidth=width,
+                label=label if width < 3 else None,
+            )
+        )
+
+
+def _contour(axes: Axes, effective: EffectiveField) -> None:
+    """Outline what counts, on a map blurred enough for the outline to be one line."""
+    width = max(effective.map.shape) // 16 * 2 + 1
+    blurred = avg_pool2d(effective.map[None], width, 1, width // 2)[0]
+    level = INSIDE * float(blurred.max())
+    for colour, line in (("black", 3.6), ("white", 1.8)):
+        axes.contour(blurred.numpy(), levels=[level], colors=[colour], linewidths=line)
+    axes.plot([], [], color="black", lw=2, label="counts above 4.55 % of the peak")
+
+
+def _size(box: tuple[Interval, Interval]) -> str:
+    (top, bottom), (left, right) = box
+    return f"{bottom - top + 1} × {right - left + 1}"

@@ -1,0 +1,155 @@
+"""What the pictures of receptive fields show, as numbers and as alt texts.
+
+Each `draw_*` of `figures.fields` has a `*_alt_text` here with the same arguments, so
+that what a caption claims can be asserted on the numbers that are drawn.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from simseg_core.figures.style import OKABE_ITO
+from simseg_core.probes.field.effective import EffectiveField
+from simseg_core.probes.field.field import ReceptiveField, receptive_field
+from simseg_core.probes.field.report import LayerField
+from simseg_core.tables.units import percent
+
+__all__ = [
+    "effective_alt_text",
+    "field_on_image_alt_text",
+    "gridding",
+    "gridding_alt_text",
+    "growth",
+    "growth_alt_text",
+    "phases",
+    "phases_alt_text",
+    "picture",
+]
+
+Array = NDArray[Any]
+
+
+def growth(field: ReceptiveField) -> list[tuple[str, int, Any]]:
+    """List the operations after which the largest local size is new."""
+    steps: list[tuple[str, int, Any]] = []
+    for layer in field.layers:
+        sizes = layer.rows.phases or tuple(layer.rows.sizes.tolist())
+        largest = max(sizes, default=0)
+        if layer.is_leaf and largest > (steps[-1][1] if steps else 0):
+            steps.append((layer.name, largest, layer.rows.stride))
+    if not steps:
+        raise ValueError("no layer of this network has a local receptive field")
+    return steps
+
+
+def gridding(rates: Sequence[int]) -> Array:
+    """Which pixels of its square the middle of a stack reads: a bool map."""
+    if not rates or min(rates) < 1:
+        raise ValueError(
+            f"rates {tuple(rates)}: give one dilation of at least 1 a layer"
+        )
+    stack = nn.Sequential(*(nn.Conv2d(1, 1, 3, dilation=rate) for rate in rates))
+    side = 1 + 2 * sum(rates)
+    return receptive_field(stack, (1, side, side)).support((0, 0)).numpy()
+
+
+def phases(field: ReceptiveField) -> tuple[Array, list[tuple[int, int]]]:
+    """Number the kinds of field by phase: a map of numbers, and the kinds."""
+    rows, columns = field.rows.phases, field.columns.phases
+    if rows is None or columns is None:
+        raise ValueError("this field has no short period: draw it index by index")
+    kinds = sorted({(r, c) for r in rows for c in columns})
+    table = np.array([[kinds.index((r, c)) for c in columns] for r in rows])
+    if len(kinds) > len(OKABE_ITO):
+        raise ValueError(f"{len(kinds)} sizes are too many to tell apart by colour")
+    return table, kinds
+
+
+def picture(image: Array | Tensor) -> Array:
+    """Lay out an image for imshow: (C, H, W), (H, W, 3) or (H, W) -> (H, W[, 3])."""
+    shown = np.asarray(image)
+    if shown.ndim == 3 and shown.shape[0] in (1, 3):
+        shown = shown.transpose(1, 2, 0)
+    if shown.ndim == 3 and shown.shape[2] == 1:
+        shown = shown[..., 0]
+    if shown.ndim not in (2, 3):
+        raise ValueError(f"image has shape {shown.shape}: give (H, W), (H, W, 3)")
+    return shown
+
+
+def field_on_image_alt_text(
+    image: Array | Tensor,
+    field: ReceptiveField | LayerField,
+    index: Sequence[int],
+    effective: EffectiveField | None = None,
+) -> str:
+    """Say which rows and columns are outlined."""
+    height, width = picture(image).shape[:2]
+    box = field.box(index)
+    told = f"A picture of {height} by {width} pixels. Output pixel {tuple(index)} sees "
+    if box is None:
+        told += "no local part of it"
+    else:
+        (top, bottom), (left, right) = box
+        told += f"rows {top} to {bottom} and columns {left} to {right}"
+    told += ", and by global operations all of it." if field.is_global else "."
+    if effective is not None:
+        told += f" The part that counts is about {effective.size:.0f} pixels wide."
+    return told
+
+
+def growth_alt_text(field: ReceptiveField) -> str:
+    """Say how the size grows and where the stride changes."""
+    steps = growth(field)
+    told, before = [], None
+    for name, size, stride in steps:
+        if stride != before:
+            told.append(f"{size} pixels at stride {stride} ({name})")
+            before = stride
+    return (
+        f"A staircase of {len(steps)} steps, from {steps[0][1]} to {steps[-1][1]} "
+        f"pixels. The stride changes at: {'; '.join(told)}. "
+        f"The image has {max(field.input_shape[2:])} pixels."
+    )
+
+
+def gridding_alt_text(*stacks: Sequence[int]) -> str:
+    """Say how many pixels of its square each stack reads."""
+    told = []
+    for rates in stacks:
+        mask = gridding(rates)
+        told.append(
+            f"rates {', '.join(map(str, rates))} read {int(mask.sum())} of the "
+            f"{mask.shape[0]} by {mask.shape[1]} pixels, {percent(mask.mean())}"
+        )
+    return (
+        "Pixel maps of three-by-three convolutions in a row: " + "; ".join(told) + "."
+    )
+
+
+def phases_alt_text(field: ReceptiveField) -> str:
+    """Say which sizes occur and how often."""
+    table, kinds = phases(field)
+    shares = np.bincount(table.ravel(), minlength=len(kinds)) / table.size
+    told = "; ".join(
+        f"{rows} by {columns} for {percent(share)} of the output pixels"
+        for (rows, columns), share in zip(kinds, shares)
+    )
+    return (
+        f"A map of {table.shape[0]} by {table.shape[1]} output phases, coloured by the "
+        f"size of their receptive field: {told}."
+    )
+
+
+def effective_alt_text(before: EffectiveField, after: EffectiveField) -> str:
+    """Say both sizes and shares."""
+    told = []
+    for field, when in ((before, "Before"), (after, "After")):
+        text = f"{when} training the pixels that count are {field.size:.0f} a side"
+        if field.area_share is not None:
+            text += f", {percent(field.area_share)} of the theoretical field's area"
+        told.append(text)
+    return "Two gradient maps, one above the other. " + ". ".join(told) + "."

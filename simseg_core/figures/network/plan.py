@@ -1,0 +1,123 @@
+"""Choose how much of a trace a picture tells: the most that its width can hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from simseg_core.figures.network.fold import Runs
+from simseg_core.figures.network.graph import Graph, condense
+from simseg_core.figures.network.layout import Layout, arrange, stack
+from simseg_core.figures.network.route import tangle
+from simseg_core.figures.style import WIDTH
+from simseg_core.probes.trace.shapes import Trace
+
+__all__ = ["EDGE", "Page", "Plan", "make_plan", "page"]
+
+DEEPEST = 6  # modules nested deeper are folded in any picture
+ENOUGH = 12  # boxes that tell enough to be drawn large, each with its number
+FEW = 6  # boxes of a chain that tell anything
+EDGE = 0.06  # inches between the picture and the figure's edge
+Page = Literal["phone", "print"]
+PAGES: dict[str, tuple[float, int]] = {  # width in inches, boxes whose key is read
+    "phone": (WIDTH, 26),
+    "print": (7.2, 44),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is drawn, and where."""
+
+    graph: Graph
+    layout: Layout
+    operations: int  # that the boxes stand for, the inputs not counted
+
+    @property
+    def note(self) -> str:
+        """Say how much was folded, and what the numbers are."""
+        drawn = sum(box.kind != "input" for box in self.graph.boxes)
+        told = f"{self.operations} operation{'s' * (self.operations != 1)}"
+        if drawn < self.operations:
+            told += f" in {drawn} box{'es' * (drawn != 1)}"
+        spare = ", where they change" if self.layout.spare else ""
+        return f"{told}; the numbers are channels{spare}"
+
+
+def page(name: str) -> tuple[float, int]:
+    """Give a page's width in inches, and the most boxes drawn on it.
+
+    Raises:
+        ValueError: there is no such page.
+    """
+    if name not in PAGES:
+        raise ValueError(f"width {name!r}: choose {' or '.join(map(repr, PAGES))}")
+    return PAGES[name]
+
+
+def make_plan(trace: Trace, name: str = "phone") -> Plan:
+    """Take the form with the most boxes that fits the page and its key."""
+    width, most = page(name)
+    room = width - 2 * EDGE
+    whole = trace.at_depth(None)
+    operations = sum(row.operation != "input" for row in whole)
+    forms = [graph for graph in _forms(trace) if len(graph.boxes) <= most]
+    best: Plan | None = None
+    for spare in (False, True):
+        for graph in forms:
+            if best and len(graph.boxes) <= len(best.graph.boxes):
+                continue
+            layout = arrange(graph, room, spare=spare)
+            if layout.width <= room:
+                best = Plan(graph, layout, operations)
+        if best and len(best.graph.boxes) >= ENOUGH:
+            break
+    for runs in _runs(len(trace)) if best is None else ():
+        graph = condense(trace.at_depth(1), shared=0, runs=runs)
+        layout = arrange(graph, room, spare=True)
+        fits = len(graph.boxes) <= most and layout.width <= room
+        if fits and (len(graph.boxes) >= FEW or runs.across):
+            best = Plan(graph, layout, operations)
+            break
+    assert best is not None  # a single box fits every page
+    _untangle(best)
+    return best
+
+
+def _untangle(plan: Plan) -> None:
+    """Exchange lanes of a level where links then lead through fewer boxes."""
+    graph, layout = plan.graph, plan.layout
+    least = tangle(layout, graph.links)
+    for level in {spot.level for spot in layout.spots}:
+        here = [spot for spot in layout.spots if spot.level == level]
+        for pair in combinations(sorted({spot.branch for spot in here}), 2):
+            if not least:
+                return
+            other = dict(zip(pair, reversed(pair)))
+            before = [spot.branch for spot in here]
+            for spot in here:
+                spot.branch = other.get(spot.branch, spot.branch)
+            stack(graph, layout)
+            now = tangle(layout, graph.links)
+            if now < least:
+                least = now
+                continue
+            for spot, branch in zip(here, before):
+                spot.branch = branch
+            stack(graph, layout)
+
+
+def _forms(trace: Trace) -> Iterator[Graph]:
+    """Fold by modules: first as given, then ever coarser."""
+    deepest = trace.depth or DEEPEST
+    for depth in range(deepest, 0, -1):
+        folded = trace if depth == deepest else trace.at_depth(depth)
+        for shared in (None, 3, 2, 1, 0):
+            yield condense(folded, shared=shared)
+
+
+def _runs(boxes: int) -> Iterator[Runs]:
+    """Fold what no module holds: ever longer runs of units, then of boxes."""
+    for whole, across in ((True, False), (False, False), (False, True)):
+        for length in range(1, boxes + 1):
+            yield Runs(length, whole, across)

@@ -1,0 +1,237 @@
+"""Pictures of data: samples with their labels, predictions with their errors.
+
+Colours are the data set's palette, which is legible to the colour-blind; ignored
+pixels are striped. Errors are black on pale grey, whatever the palette is.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from torch import Tensor
+
+from simseg_core.data.normalization import denormalize
+from simseg_core.data.palettes import IGNORE, Color, colorize
+from simseg_core.figures.style import SMALLEST, WIDTH, new_figure, style
+from simseg_core.figures.text import fit, width, wrap
+
+WRONG, RIGHT = (0, 0, 0), (228, 228, 228)
+_LEGEND_ROW = 0.22  # inches
+_TITLE_ROW = 0.2
+_TALLEST = 3.2  # of one picture: two fit on a phone's screen
+_SWATCH = 0.65  # a colour in the legend, and what stands between columns
+
+
+class SegmentationDataset(Protocol):
+    """What `draw_samples` asks of a data set; those of `simseg_core.data` have it."""
+
+    classes: Sequence[str]
+    palette: Sequence[Color]
+    ignore_index: int
+    normalize: bool
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
+
+
+def draw_samples(dataset: Any, count: int = 8, *, columns: int = 4) -> Figure:
+    """Draw the first samples of a data set, each image over its label.
+
+    Args:
+        dataset: a `SegmentationDataset`, such as `simseg_core.data.Street`.
+        count: how many samples.
+        columns: samples side by side.
+
+    Returns:
+        A figure with the classes' names and colours below.
+
+    Raises:
+        ValueError: if the data set has fewer samples than `count`, or count or
+            columns is less than 1.
+
+    >>> from simseg_core.data import Street
+    >>> len(draw_samples(Street(size=32, length=3), count=2, columns=2).axes)
+    4
+    """
+    samples: SegmentationDataset = dataset
+    if not 1 <= count <= len(samples) or columns < 1:
+        raise ValueError(
+            f"count={count}, columns={columns}: the data set has {len(samples)} "
+            "samples; draw at least 1 in at least 1 column"
+        )
+    pairs = [samples[i] for i in range(count)]
+    columns = min(columns, count)
+    groups = -(-count // columns)
+    shape = pairs[0][1].shape
+    cell = WIDTH / columns * shape[0] / shape[1]
+    labels = [label for _, label in pairs]
+    legend = _legend_entries(
+        samples.classes, samples.palette, labels, samples.ignore_index
+    )
+    with style():
+        figure, axes = new_figure(
+            height=2 * groups * min(cell, _TALLEST) + _LEGEND_ROW * _rows(legend),
+            nrows=2 * groups,
+            ncols=columns,
+            squeeze=False,
+        )
+        for axis in axes.flat:
+            axis.set_axis_off()
+        for i, (image, label) in enumerate(pairs):
+            row, column = 2 * (i // columns), i % columns
+            axes[row, column].imshow(_pixels(image, samples.normalize))
+            axes[row + 1, column].imshow(
+                colorize(label, samples.palette, ignore_index=samples.ignore_index)
+            )
+        _finish(figure, legend)
+    return figure
+
+
+def draw_predictions(
+    images: Tensor,
+    labels: Tensor,
+    predictions: Mapping[str, Tensor],
+    *,
+    classes: Sequence[str],
+    palette: Sequence[Color],
+    normalized: bool = True,
+    ignore_index: int = 255,
+) -> Figure:
+    """Draw what networks predict for the same images, and below it where they err.
+
+    Args:
+        images: ``(B, 3, H, W)`` float.
+        labels: ``(B, H, W)`` class indices.
+        predictions: a name -> ``(B, H, W)`` class indices.
+        classes: the classes' names.
+        palette: one colour a class.
+        normalized: whether the images are normalised; otherwise they are 0 to 1.
+        ignore_index: label of pixels that do not count: never an error.
+
+    Returns:
+        A figure: two rows an image (image, predictions; label, errors in black with
+        their share of the pixels that count), a column a prediction.
+
+    Raises:
+        ValueError: if there is no prediction or the shapes do not fit.
+
+    >>> import torch
+    >>> image, label = torch.rand(1, 3, 32, 32), torch.zeros(1, 32, 32).long()
+    >>> figure = draw_predictions(image, label, {"guess": label}, classes=["all"],
+    ...                           palette=[(0, 0, 0)], normalized=False)
+    >>> figure.axes[3].get_title()
+    '0.0 % wrong'
+    """
+    _check(images, labels, predictions)
+    count, high, wide = labels.shape
+    columns = 1 + len(predictions)
+    cell = min(WIDTH / columns * high / wide, _TALLEST)
+    room = 0.95 * WIDTH / columns
+    names = {name: wrap(name, room, SMALLEST) for name in ("image", *predictions)}
+    wrong = wrap("100.0 % wrong", room, SMALLEST)
+    lines = max(map(len, names.values())) + count * (len(wrong) + 1)
+    legend = _legend_entries(classes, palette, list(labels), ignore_index)
+    with style():
+        figure, axes = new_figure(
+            height=2 * count * cell + lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend),
+            nrows=2 * count,
+            ncols=columns,
+            squeeze=False,
+        )
+        for i in range(count):
+            upper, lower = axes[2 * i], axes[2 * i + 1]
+            _show(upper[0], _pixels(images[i], normalized), ["image"] if i == 0 else [])
+            truth = colorize(labels[i], palette, ignore_index=ignore_index)
+            _show(lower[0], truth, ["label"])
+            for column, (name, predicted) in enumerate(predictions.items(), start=1):
+                painted = colorize(predicted[i], palette, ignore_index=ignore_index)
+                _show(upper[column], painted, names[name] if i == 0 else [])
+                errors, share = _errors(labels[i], predicted[i], ignore_index)
+                told = wrap(f"{100 * share:.1f} % wrong", room, SMALLEST)
+                _show(lower[column], errors, told)
+        _finish(figure, legend)
+    return figure
+
+
+def _check(images: Tensor, labels: Tensor, predictions: Mapping[str, Tensor]) -> None:
+    if not predictions:
+        raise ValueError('predictions is empty: pass {"a name": class indices}')
+    if images.ndim != 4 or images.shape[-2:] != labels.shape[-2:]:
+        raise ValueError(
+            f"images {tuple(images.shape)} must be (B, 3, H, W) with the labels' "
+            f"B, H, W, here {tuple(labels.shape)}"
+        )
+    for name, predicted in predictions.items():
+        if predicted.shape != labels.shape:
+            raise ValueError(
+                f"prediction {name!r} is {tuple(predicted.shape)}, the labels are "
+                f"{tuple(labels.shape)}: pass class indices, logits.argmax(1)"
+            )
+
+
+def _errors(
+    label: Tensor, predicted: Tensor, ignore_index: int
+) -> tuple[np.ndarray, float]:
+    """Paint wrong pixels black; give their share of the pixels that count."""
+    counted = label != ignore_index
+    wrong = (label != predicted) & counted
+    share = wrong.sum().item() / max(counted.sum().item(), 1)
+    return colorize(wrong.long().masked_fill(~counted, 255), (RIGHT, WRONG)), share
+
+
+def _pixels(image: Tensor, normalized: bool) -> np.ndarray:
+    shown = denormalize(image) if normalized else image.clamp(0, 1)
+    return shown.permute(1, 2, 0).cpu().numpy()
+
+
+def _show(axis: Axes, pixels: np.ndarray, title: list[str]) -> None:
+    axis.imshow(pixels)
+    axis.set_axis_off()
+    axis.set_title("\n".join(title), pad=2, fontsize=SMALLEST, loc="center")
+
+
+def _unit(color: Color) -> tuple[float, float, float]:
+    red, green, blue = color
+    return red / 255, green / 255, blue / 255
+
+
+def _legend_entries(
+    classes: Sequence[str],
+    palette: Sequence[Color],
+    labels: Sequence[Tensor],
+    ignore_index: int,
+) -> list[Patch]:
+    entries = [
+        Patch(facecolor=_unit(color), edgecolor="black", linewidth=0.5, label=name)
+        for name, color in zip((fit(name, WIDTH - 1) for name in classes), palette)
+    ]
+    if any((label == ignore_index).any() for label in labels):
+        dark, light = (_unit(color) for color in IGNORE)
+        entries.append(
+            Patch(facecolor=light, edgecolor=dark, hatch="////", label="ignored")
+        )
+    return entries
+
+
+def _columns(entries: Sequence[Patch]) -> int:
+    """Fit as many columns of the legend as its names allow, three at most."""
+    widths = [width(str(entry.get_label())) + _SWATCH for entry in entries]
+    for columns in (3, 2):
+        rows = -(-len(entries) // columns)
+        starts = range(0, len(entries), rows)
+        if sum(max(widths[at : at + rows]) for at in starts) <= WIDTH:
+            return min(columns, len(entries))
+    return 1
+
+
+def _rows(entries: Sequence[Patch]) -> int:
+    return -(-len(entries) // _columns(entries)) + 1
+
+
+def _finish(figure: Figure, entries: list[Patch]) -> None:
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    figure.legend(handles=entries, loc="outside lower center", ncols=_columns(entries))

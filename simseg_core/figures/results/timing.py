@@ -1,0 +1,210 @@
+"""Measured times with their spread, and blocks under a device's roofline."""
+
+from collections.abc import Iterable
+from itertools import cycle
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from simseg_core.figures.style import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    SMALLEST,
+    new_figure,
+    style,
+)
+from simseg_core.probes.timing.ceilings import Roofline
+from simseg_core.probes.timing.comparison import Comparison
+from simseg_core.probes.timing.measurement import Measurement
+from simseg_core.tables.units import duration, threaded
+
+__all__ = ["draw_roofline", "draw_timings"]
+
+LINE = 60  # characters of the smallest text that fit the figure's width
+
+
+def draw_timings(
+    measurements: Iterable[Measurement] | Comparison,
+    *,
+    stored: Iterable[Measurement] | Comparison = (),
+    title: str = "Time of one run",
+) -> Figure:
+    """Draw the median of each measurement with its middle half, the first on top.
+
+    Args:
+        measurements: of one device, as `measure` or `compare` give them.
+        stored: of one other device, as `load` reads them: drawn in grey, hollow, below
+            those of the same label, and named as another device's. Others are left out.
+        title: what is compared.
+
+    Returns:
+        A figure that names the device, or both.
+
+    Raises:
+        ValueError: if there is nothing to draw, or either comes from several devices,
+            or none of the stored ones is of the same call.
+
+    >>> import torch
+    >>> from simseg_core.probes import measure
+    >>> relu = measure(torch.relu, torch.ones(9), min_run_time=0.1, max_run_time=0.1)
+    >>> figure = draw_timings([relu])
+    >>> figure.axes[0].get_yticklabels()[0].get_text()
+    'relu'
+    """
+    found, before = _listed(measurements), _listed(stored)
+    here = _one_machine(found)
+    beside = {one.label: one for one in before}
+    notes = ["marker: median; thick line: middle half of the repetitions", here]
+    if before:
+        there = _one_machine(before)
+        if not beside.keys() & {one.label for one in found}:
+            raise ValueError(
+                f"the stored times are of {sorted(beside)}, not of "
+                f"{sorted(one.label for one in found)}: give times of the same blocks"
+            )
+        if before[0].backward != found[0].backward:
+            raise ValueError(f"unlike things are not drawn together: {here}; {there}")
+        version, day = before[0].versions["torch"], before[0].date or "date unknown"
+        notes.append(f"grey, stored, not this run: {there}; torch {version}, {day}")
+    with style():
+        figure, axes = new_figure(height=1.4 + 0.55 * len(found) + 0.5 * bool(before))
+        for row, (one, colour, marker) in enumerate(
+            zip(found, cycle(COLOURS), cycle(MARKERS))
+        ):
+            if not before:  # a bar's length says nothing on a logarithmic axis
+                axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
+            _draw_row(axes, one, row, colour, marker, face=colour)
+            if one.label in beside:
+                _draw_row(axes, beside[one.label], row + 0.38, GREY, "D", face="white")
+        labels = [fill(one.label, 18) for one in found]
+        axes.set_yticks(range(len(found)), labels)
+        axes.set_ylim(len(found) - 0.35, -0.6)
+        drawn = [*found, *(beside[o.label] for o in found if o.label in beside)]
+        longest = max(one.quartiles[1] for one in drawn)
+        if before:  # devices differ by orders of magnitude
+            axes.set_xscale("log")
+            axes.set_xlim(0.3 * min(o.quartiles[0] for o in drawn), 6 * longest)
+        else:
+            axes.set_xlim(0, 1.3 * longest)
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(EngFormatter("s"))
+        axes.set_title(title)
+        key = "\n".join(fill(note, LINE) for note in notes)
+        figure.supxlabel(key, fontsize=SMALLEST)
+    return figure
+
+
+def draw_roofline(roofline: Roofline) -> Figure:
+    """Draw blocks under the memory roof and the arithmetic roof of their device.
+
+    Args:
+        roofline: as `simseg_core.probes.roofline` gives it.
+
+    Returns:
+        A figure with logarithmic axes; its legend tells each block's share of what is
+        attainable at its intensity.
+
+    >>> from simseg_core.probes.timing.ceilings import Block, Ceilings
+    >>> peak = Ceilings(1e11, 1e10, "cpu", "an example", "float32", threads=2)
+    >>> figure = draw_roofline(Roofline(peak, (Block("3x3", 1e9, 1e8, 0.04),)))
+    >>> figure.axes[0].get_xscale()
+    'log'
+    """
+    top, blocks = roofline.ceilings, roofline.blocks
+    intensities = [top.ridge, *(block.intensity for block in blocks)]
+    ends = np.array([min(intensities) / 4, max(intensities) * 4])
+    corner = [ends[0], top.ridge, ends[1]]
+    with style():
+        figure, axes = new_figure(height=3.6 + 0.22 * len(blocks))
+        axes.loglog(corner, [top.attainable(x) for x in corner], "-", color="black")
+        axes.axvline(top.ridge, linestyle=":", color=GREY, linewidth=1)
+        for i, (block, colour) in enumerate(zip(blocks, cycle(COLOURS))):
+            # One further with each round of colours: no two blocks look the same.
+            marker = MARKERS[(i + i // len(COLOURS)) % len(MARKERS)]
+            axes.plot(
+                block.intensity,
+                block.flops,
+                marker,
+                color=colour,
+                markeredgecolor="black",
+                markersize=9,
+                linestyle="none",
+                label=f"{block.name}: {roofline.efficiency(block):.0%} of the roof, "
+                f"limited by {roofline.limit(block)}",
+            )
+            roof = top.attainable(block.intensity)
+            axes.vlines(block.intensity, *sorted((block.flops, roof)), colour, ":")
+        axes.set_xlim(*ends)
+        lowest = min([top.flops, *(block.flops for block in blocks)])
+        axes.set_ylim(lowest / 3, top.flops * 3)
+        axes.xaxis.set_major_formatter("{x:g}")  # exponents would be too small
+        axes.yaxis.set_major_formatter(EngFormatter("FLOP/s", places=0))
+        device = (
+            f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}"
+        )
+        key = "arithmetic intensity (FLOP per byte moved)"
+        axes.set_xlabel(f"{key}\n{fill(device, 48)}")
+        axes.set_title(
+            f"Roof: {EngFormatter('FLOP/s', places=0)(top.flops)} matrix product, "
+            f"{EngFormatter('B/s', places=0)(top.bandwidth)} copy"
+        )
+        axes.text(top.ridge, top.flops * 1.2, " arithmetic", color=GREY)
+        axes.text(
+            top.ridge,
+            top.flops * 1.2,
+            "memory ",
+            color=GREY,
+            horizontalalignment="right",
+        )
+        axes.grid(True, which="major")
+        figure.legend(loc="outside lower left")
+    return figure
+
+
+def _listed(given: Iterable[Measurement] | Comparison) -> list[Measurement]:
+    return list(given.measurements.values() if isinstance(given, Comparison) else given)
+
+
+def _one_machine(found: list[Measurement]) -> str:
+    machines = {_machine(one) for one in found}
+    if len(machines) != 1:
+        raise ValueError(
+            "one figure is of one device, thread count and type, got "
+            f"{sorted(machines) or 'no measurement'}: draw a figure for each"
+        )
+    return machines.pop()
+
+
+def _draw_row(
+    axes: Any, one: Measurement, row: float, colour: str, marker: str, *, face: str
+) -> None:
+    low, high = one.quartiles
+    axes.plot([low, high], [row, row], "-", color=colour, linewidth=4)
+    edge = "black" if face == colour else colour
+    axes.plot(
+        one.median,
+        row,
+        marker,
+        color=colour,
+        markeredgecolor=edge,
+        markerfacecolor=face,
+    )
+    axes.annotate(
+        duration(one.median),
+        (max(high, one.median), row),
+        xytext=(8, 0),
+        textcoords="offset points",
+        verticalalignment="center",
+        color="black" if face == colour else GREY,
+    )
+
+
+def _machine(one: Measurement) -> str:
+    what = "forward and backward" if one.backward else "forward"
+    return (
+        f"{one.device}: {one.device_name}, {threaded(one.threads)}, {one.dtype}; {what}"
+    )

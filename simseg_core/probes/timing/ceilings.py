@@ -1,0 +1,238 @@
+"""Roofline: is a block near what this very device can do?
+
+Williams, Waterman, Patterson, "Roofline: An Insightful Visual Performance Model for
+Multicore Architectures", 2009. A block does `2 * macs` FLOP and moves `bytes`; their
+quotient is its arithmetic intensity. A device multiplies matrices at some FLOP/s and
+copies memory at some bytes/s; no block can be faster than the lower of the two allows:
+attainable FLOP/s = min(peak, bandwidth * intensity).
+
+*Differs from the paper*: both ceilings are measured here, not read in a data sheet. A
+block whose tensors stay in the cache moves no memory and may stand above the roof.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from simseg_core.probes.timing import machine
+from simseg_core.probes.timing.measurement import Measurement, write_json
+from simseg_core.probes.timing.turns import Timed
+from simseg_core.tables import Column, html_table, text_table
+from simseg_core.tables.units import duration, si, threaded
+
+__all__ = ["Block", "Ceilings", "Roofline", "measure_ceilings", "roofline"]
+
+_COPY_BYTES = 2**28  # 256 MiB: beyond the caches of most devices
+_CPU_SIZES = (512, 1024)  # sides of the matrices; the best rate counts
+_GPU_SIZES = (2048, 4096, 8192)
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What a device reaches at best, as measured.
+
+    Attributes:
+        flops: FLOP/s of the best matrix product, two FLOP to a multiply-accumulate.
+        bandwidth: bytes/s of a copy, read and written bytes both counted.
+        device: where it was measured, such as ``"cuda:0"``.
+        device_name: the hardware's name.
+        dtype: type of the matrices, and "TF32" where they were rounded to it.
+        threads: CPU threads that PyTorch used.
+    """
+
+    flops: float
+    bandwidth: float
+    device: str
+    device_name: str
+    dtype: str
+    threads: int
+
+    @property
+    def ridge(self) -> float:
+        """FLOP/byte from which on arithmetic, not memory, is the limit."""
+        return self.flops / self.bandwidth
+
+    def attainable(self, intensity: float) -> float:
+        """FLOP/s that a block of this intensity (FLOP/byte) could reach."""
+        return min(self.flops, self.bandwidth * intensity)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block on the roofline.
+
+    Attributes:
+        name: what it is.
+        macs: multiply-accumulates of one run.
+        moved_bytes: bytes that one run reads and writes.
+        seconds: time of one run.
+    """
+
+    name: str
+    macs: float
+    moved_bytes: float
+    seconds: float
+
+    @property
+    def intensity(self) -> float:
+        """FLOP per byte moved."""
+        return 2 * self.macs / self.moved_bytes
+
+    @property
+    def flops(self) -> float:
+        """FLOP/s reached."""
+        return 2 * self.macs / self.seconds
+
+
+@dataclass(frozen=True, repr=False)
+class Roofline:
+    """Blocks under the measured ceilings of one device."""
+
+    ceilings: Ceilings
+    blocks: tuple[Block, ...]
+
+    def efficiency(self, block: Block) -> float:
+        """Share of what is attainable at the block's intensity; 1 is the roof."""
+        return block.flops / self.ceilings.attainable(block.intensity)
+
+    def limit(self, block: Block) -> str:
+        """Name what the roof above the block is made of: memory or arithmetic."""
+        below = block.intensity < self.ceilings.ridge
+        return "memory" if below else "arithmetic"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain values, ready for JSON."""
+        return asdict(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write JSON; the file is whole or not there."""
+        write_json(self.to_dict(), path)
+
+    def __str__(self) -> str:
+        return self._table(text_table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self._table(html_table)
+
+    def _table(self, layout: Any) -> str:
+        columns = [
+            Column("block", lambda block: block.name),
+            Column(
+                "time", lambda b: duration(b.seconds), True, value=lambda b: b.seconds
+            ),
+            Column(
+                "FLOP/byte",
+                lambda b: f"{b.intensity:.1f}",
+                True,
+                value=lambda b: b.intensity,
+            ),
+            Column("FLOP/s", lambda b: si(b.flops), True, value=lambda b: b.flops),
+            Column(
+                "of the roof",
+                lambda b: f"{self.efficiency(b):.0%}",
+                True,
+                value=self.efficiency,
+            ),
+            Column("limit", self.limit),
+        ]
+        top = self.ceilings
+        notes = [
+            f"ceilings measured: {si(top.flops)} FLOP/s, {si(top.bandwidth)} byte/s",
+            f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}",
+        ]
+        return layout("Roofline", columns, self.blocks, notes)
+
+
+def roofline(
+    blocks: Mapping[str, tuple[float, float, Measurement]],
+    *,
+    ceilings: Ceilings | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Roofline:
+    """Place blocks under the ceilings of the device that they were measured on.
+
+    Args:
+        blocks: name -> MACs and bytes moved of one run, as `cost` gives them (`macs`,
+            `moved_bytes`), and the run's time from `measure`.
+        ceilings: of that device; None measures them, which takes a few seconds.
+        dtype: type of the matrices to measure with: the blocks' own.
+
+    Raises:
+        ValueError: if a block's numbers are not all above zero, or the blocks were not
+            all measured on one device.
+
+    >>> from simseg_core.probes import measure
+    >>> relu = measure(torch.relu, torch.ones(9), max_run_time=0.1, min_run_time=0.1)
+    >>> peak = Ceilings(1e11, 1e10, "cpu", relu.device_name, "float32", relu.threads)
+    >>> placed = roofline({"3x3 convolution": (1e9, 1e8, relu)}, ceilings=peak)
+    >>> placed.blocks[0].intensity, placed.limit(placed.blocks[0])
+    (20.0, 'arithmetic')
+    """
+    if not blocks:
+        raise ValueError("no blocks: give name -> (MACs, bytes moved, measurement)")
+    placed = []
+    for name, (macs, moved_bytes, timed) in blocks.items():
+        if min(macs, moved_bytes, timed.median) <= 0:
+            raise ValueError(
+                f"block {name!r} does {macs} MACs and moves {moved_bytes} bytes: only "
+                "one with convolutions or matrix products has a place on a roofline"
+            )
+        placed.append(Block(name, macs, moved_bytes, timed.median))
+    devices = {(timed.device, timed.device_name) for *_, timed in blocks.values()}
+    if ceilings:
+        devices.add((ceilings.device, ceilings.device_name))
+    if len(devices) > 1:
+        raise ValueError(f"one roofline is of one device, got {sorted(devices)}")
+    return Roofline(
+        ceilings or measure_ceilings(devices.pop()[0], dtype), tuple(placed)
+    )
+
+
+def measure_ceilings(
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Ceilings:
+    """Measure the best matrix product and the copy of a device, in a few seconds.
+
+    Where cuDNN's convolutions round float32 to TF32, so do the matrix products here, or
+    a convolution could stand far above the roof.
+    """
+    device = torch.device(device)
+    rounded = dtype == torch.float32 and machine.tf32(device)
+    rates = []
+    with _products_in_tf32(rounded):
+        for n in _CPU_SIZES if device.type == "cpu" else _GPU_SIZES:
+            a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+            rates.append(2 * n**3 / _seconds(torch.matmul, a, b))
+    source = torch.zeros(_COPY_BYTES, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    copied = 2 * _COPY_BYTES / _seconds(target.copy_, source)
+    return Ceilings(
+        flops=max(rates),
+        bandwidth=copied,
+        device=str(source.device),
+        device_name=machine.device_name(source.device),
+        dtype=str(dtype).removeprefix("torch.") + (", TF32" if rounded else ""),
+        threads=torch.get_num_threads(),
+    )
+
+
+@contextmanager
+def _products_in_tf32(rounded: bool) -> Iterator[None]:
+    kept = torch.get_float32_matmul_precision()
+    if rounded:
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(kept)
+
+
+def _seconds(fn: Any, *args: Any) -> float:
+    timed = Timed.prepare(fn, args, None, backward=False, device=None)
+    return min(timed.turn(0.3).times)  # a ceiling is the best, not the usual

@@ -1,0 +1,9 @@
+"""Tables of what was found, and how numbers with units are written in them.
+
+`table.py` lays out text for a terminal and HTML for a notebook; `units.py` writes
+counts, bytes, shapes, times and shares.
+"""
+
+from simseg_core.tables.table import Column, html_table, text_table
+
+__all__ = ["Column", "html_table", "text_table"]

@@ -1,0 +1,97 @@
+"""Figures of timings: what they say, and that it fits the page."""
+
+from dataclasses import replace
+
+import pytest
+from matplotlib.figure import Figure
+
+from simseg_core.figures import draw_roofline, draw_timings
+from simseg_core.figures.style import SMALLEST, WIDTH
+from simseg_core.probes.timing.ceilings import Block, Ceilings, Roofline
+from simseg_core.probes.timing.comparison import Comparison
+from simseg_core.probes.timing.measurement import Measurement
+
+CPU = "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz (176 cores)"
+
+
+def timed(label: str, *times: float, device: str = "cpu") -> Measurement:
+    return Measurement(
+        label, times, 1, False, None, "unknown", device, CPU,
+        "float32", "contiguous", 176, {"torch": "2.6"},
+    )  # fmt: skip
+
+
+def texts(figure: Figure) -> list[str]:
+    found = figure.findobj(lambda artist: hasattr(artist, "get_fontsize"))
+    return [artist.get_text() for artist in found]
+
+
+def check_page(figure: Figure) -> None:
+    """No text is small or cut off, and the figure has the page's width and white."""
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() == WIDTH
+    assert figure.get_facecolor() == (1, 1, 1, 1)
+    drawn = figure.get_tightbbox()  # inches
+    assert -0.01 <= drawn.x0 < drawn.x1 <= WIDTH + 0.01
+    assert -0.01 <= drawn.y0 < drawn.y1 <= figure.get_figheight() + 0.01
+    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):
+        assert text.get_fontsize() >= SMALLEST
+        assert "mathdefault" not in text.get_text()  # exponents are too small
+
+
+def test_timings_show_median_middle_half_and_device() -> None:
+    names = ["scaled dot-product attention with padded queries", "short"]
+    figure = draw_timings(
+        [timed(names[0], 0.1, 0.2, 0.3, 0.4, 0.5), timed(names[1], 0.002)]
+    )
+    check_page(figure)
+    axes = figure.axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.3, 0.002]
+    assert list(axes.lines[0].get_xdata()) == [0.2, 0.4]
+    assert "300 ms" in texts(figure)
+    rows = [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()]
+    assert rows == names
+    below = figure.get_supxlabel().replace("\n", " ")
+    assert CPU in below
+    assert "cpu" in below
+    assert "GPU" not in " ".join(texts(figure))
+
+
+def test_competitors_are_drawn_in_their_order() -> None:
+    pair = Comparison.of_rounds([[timed("B", 0.2), timed("A", 0.1)]])
+    axes = draw_timings(pair).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["B", "A"]
+    assert axes.yaxis_inverted()
+
+
+def test_one_thread_is_told_as_one() -> None:
+    alone = replace(timed("A", 0.1), threads=1)
+    told = " ".join(texts(draw_timings([alone]))).replace("\n", " ")
+    assert ", 1 thread, float32" in told
+
+
+def test_one_figure_is_of_one_device() -> None:
+    with pytest.raises(ValueError, match="one device"):
+        draw_timings([timed("a", 1), timed("b", 1, device="cuda:0")])
+    with pytest.raises(ValueError, match="no measurement"):
+        draw_timings([])
+
+
+def test_the_roofline_stands_where_the_ceilings_say() -> None:
+    top = Ceilings(100e9, 10e9, "cpu", CPU, "float32", threads=176)
+    blocks = (Block("3x3", 1e9, 1e8, 0.04), Block("depthwise", 1e7, 1e8, 0.1))
+    figure = draw_roofline(Roofline(top, blocks))
+    check_page(figure)
+    roof, _, *points = figure.axes[0].lines
+    x, y = roof.get_data()
+    assert list(y) == [10e9 * x[0], 100e9, 100e9]
+    assert x[1] == 10
+    assert [(p.get_xdata()[0], p.get_ydata()[0]) for p in points] == [
+        (20, 50e9),
+        (0.2, 2e8),
+    ]
+    assert len({p.get_marker() for p in points}) == 2
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[0] == "3x3: 50% of the roof, limited by arithmetic"
+    assert legend[1] == "depthwise: 10% of the roof, limited by memory"
+    assert CPU in figure.axes[0].get_xlabel().replace("\n", " ")
