@@ -54,7 +54,7 @@ def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:
         "PaddedUNet",
         "ChannelGate",
         "CBAM",
-        "SpatialAttention",
+        "SpatialSelfAttention",
         "ResNetPath",
         "ResNetUNet",
         "Bottleneck",
@@ -136,7 +136,7 @@ def test_known_faults_of_a_residual_stage_are_seen(defined: dict[str, Any]) -> N
 def test_known_faults_of_the_variants_are_seen(defined: dict[str, Any]) -> None:
     """A softmax over the queries, and a gate that never reads the maximum."""
 
-    class OverQueries(defined["SpatialAttention"]):  # type: ignore[misc]
+    class OverQueries(defined["SpatialSelfAttention"]):  # type: ignore[misc]
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             maps = self.query(x), self.key(x), x
             query, key, value = (m.flatten(2) for m in maps)
