@@ -117,6 +117,29 @@ def test_a_run_finds_nothing_of_an_earlier_one(runner: ModuleType) -> None:
     assert runner.run("01_toy", book)
 
 
+MEETING = """\
+import os, pathlib, time, torch
+assert torch.get_num_threads() == 1
+room = pathlib.Path(os.environ["SIMSEG_ROOT"])
+(room / "{here}").touch()
+end = time.monotonic() + 60
+while not (room / "{there}").exists():
+    assert time.monotonic() < end, "the other chapter does not run"
+    time.sleep(0.05)"""
+
+
+def test_chapters_run_side_by_side_on_one_thread_each(
+    runner: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    books = {
+        "01_here": notebook(MEETING.format(here="one", there="other")),
+        "02_there": notebook(MEETING.format(here="other", there="one")),
+        "03_wrong": notebook("assert 1 + 1 == 3"),
+    }
+    assert runner.run_all(books, 2) == ["03_wrong"]
+
+
 def test_a_failing_chapter_is_named_and_keeps_the_last_good_run(
     runner: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,7 +176,7 @@ def test_a_run_does_not_depend_on_its_place_or_the_users_settings(
     cell = json.loads((place / ".ran" / "01_toy.ipynb").read_text())["cells"][-1]
     figure, words = sorted(cell["outputs"], key=lambda output: output["output_type"])
     assert "image/png" in figure["data"]
-    assert "".join(words["text"]) == f"{place / '.ran' / 'work'} True\n"
+    assert "".join(words["text"]) == f"{place / '.ran' / 'work' / '01_toy'} True\n"
 
 
 def interruptible() -> None:

@@ -1,17 +1,21 @@
 """Run the chapters whose result could have changed, with nbmake, and keep the outputs.
 
-A chapter is run as a copy that holds its code cells only, under ``.ran/work/``. When
-every cell is green the copy moves to ``.ran/NAME.ipynb``, from where the book's
+A chapter is run as a copy that holds its code cells only, under ``.ran/work/NAME/``.
+When every cell is green the copy moves to ``.ran/NAME.ipynb``, from where the book's
 extension (``book/_ext/chapter_outputs.py``) lays the outputs into the page. A chapter
 that fails or is interrupted leaves its last good run, and so the last good book, as
 they were.
+
+Several chapters run side by side, one on each core (at most four: a chapter takes up to
+3 GB). Each computes with one thread, so that what it finds does not depend on how many
+run beside it.
 
 What a run depends on is recorded by the run itself: the code of its cells, the files of
 ``simseg_core`` that were imported when it ended, and the versions of the libraries that
 it computes with. The next call compares digests; a sentence edited in a Markdown cell,
 or a module that the chapter never imports, runs nothing.
 
-Usage: run_chapters.py [--again NAME]
+Usage: run_chapters.py [--again NAME] [--jobs N]
 """
 
 from __future__ import annotations
@@ -27,7 +31,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -131,6 +137,7 @@ def settings() -> dict[str, str]:
         # Threads that wait give their core away: on a shared machine a spinning thread
         # makes training several times slower.
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "PYTHONUTF8": "1",
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -149,7 +156,7 @@ def run(name: str, notebook: dict[str, Any]) -> bool:
         "outputs": [],
         "execution_count": None,
     }
-    work = RAN / "work" / f"{name}.ipynb"
+    work = RAN / "work" / name / f"{name}.ipynb"
     shutil.rmtree(work.parent, ignore_errors=True)  # what an earlier run left there
     work.parent.mkdir(parents=True)
     work.write_text(json.dumps(notebook | {"cells": [*cells, probe]}), "utf-8")
@@ -159,6 +166,8 @@ def run(name: str, notebook: dict[str, Any]) -> bool:
     began = time.monotonic()
     status, said = run_to_the_end([*command, str(work)])
     seconds = time.monotonic() - began
+    if _stopping.is_set():
+        return False
     if status:
         print(said, file=sys.stderr)
         print(
@@ -182,67 +191,109 @@ def run(name: str, notebook: dict[str, Any]) -> bool:
     return True
 
 
-def run_to_the_end(command: list[str]) -> tuple[int, str]:
-    """Run a command; return its exit status and all that it said.
+_running: list[subprocess.Popen[str]] = []
+_stopping = threading.Event()
 
-    Ctrl-C stops it before it goes on to the caller: nbmake is given the time to end its
-    kernel.
-    """
+
+def run_to_the_end(command: list[str]) -> tuple[int, str]:
+    """Run a command; return its exit status and all that it said."""
     child = subprocess.Popen(
         command, cwd=ROOT, env=settings(), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         encoding="utf-8", errors="replace",
     )  # fmt: skip
+    _running.append(child)
     with child:
-        try:
-            said, _ = child.communicate()
-        except KeyboardInterrupt:
-            stop(child)
-            raise
+        said, _ = child.communicate()
+    _running.remove(child)
     return child.returncode, said
 
 
 def stop(child: subprocess.Popen[str]) -> None:
-    """End a process that Ctrl-C has reached as well, or has not (`kill -INT`)."""
+    """End a process that Ctrl-C has reached as well, or has not (`kill -INT`).
+
+    nbmake is given the time to end its kernel.
+    """
     can_ask = sys.platform != "win32"
     ask = (lambda: child.send_signal(signal.SIGINT)) if can_ask else child.terminate
     for end in (lambda: None, ask, child.kill):
         end()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.communicate(timeout=5)
+            child.wait(timeout=5)
             return
+
+
+class Stopped(Exception):
+    """Ctrl-C: which chapters were green by then, and in which it came."""
+
+    def __init__(self, green: list[str], running: list[str]) -> None:
+        super().__init__()
+        self.green, self.running = green, running
+
+
+def run_all(notebooks: dict[str, dict[str, Any]], jobs: int) -> list[str]:
+    """Run chapters side by side; return the names of those that failed.
+
+    Raises:
+        Stopped: at Ctrl-C, when all that ran has ended.
+    """
+    began: list[str] = []
+
+    def start(name: str) -> bool:
+        began.append(name)
+        return run(name, notebooks[name])
+
+    with ThreadPoolExecutor(jobs) as pool:
+        runs = {name: pool.submit(start, name) for name in notebooks}
+        try:
+            return [name for name, one in runs.items() if not one.result()]
+        except KeyboardInterrupt:
+            _stopping.set()
+            ended = [name for name, one in runs.items() if one.done()]
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in list(_running):
+                stop(child)
+            green = [name for name in ended if runs[name].result()]
+            raise Stopped(green, [n for n in began if n not in ended]) from None
 
 
 def main() -> int:
     """Run what is stale, or the one chapter that was named."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--again", metavar="NAME", help="run this one, stale or not")
-    again = parser.parse_args().again
-    notebooks = {path.stem: path for path in sorted(CHAPTERS.glob("*.ipynb"))}
-    if again is not None:
-        if again not in notebooks:
-            near = difflib.get_close_matches(again, notebooks, n=1, cutoff=0.0)
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=min(os.cpu_count() or 1, 4),
+        help="chapters that run at once (default: one a core, at most 4)",
+    )  # fmt: skip
+    given = parser.parse_args()
+    paths = {path.stem: path for path in sorted(CHAPTERS.glob("*.ipynb"))}
+    if given.again is not None:
+        if given.again not in paths:
+            near = difflib.get_close_matches(given.again, paths, n=1, cutoff=0.0)
             hint = f" (nearest: NAME={near[0]})" if near else ""
-            print(f"No chapter is called {again!r}{hint}.", file=sys.stderr)
+            print(f"No chapter is called {given.again!r}{hint}.", file=sys.stderr)
             return 2
-        notebooks = {again: notebooks[again]}
-    failed = []
-    for number, (name, path) in enumerate(notebooks.items()):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        try:
-            if again is None and is_current(name, code_cells(notebook)):
-                print(f"== {name}: its code has not changed since its last run")
-            elif not run(name, notebook):
-                failed.append(name)
-        except KeyboardInterrupt:
-            kept = [done for done in list(notebooks)[:number] if done not in failed]
-            print(
-                f"\nStopped in {name}. Kept are the last good book and the runs of "
-                f"{', '.join(kept) or 'the chapters before'}; the same command goes on "
-                "from here.",
-                file=sys.stderr,
-            )
-            return INTERRUPTED
+        paths = {given.again: paths[given.again]}
+    books = {n: json.loads(p.read_text(encoding="utf-8")) for n, p in paths.items()}
+    current = [
+        name
+        for name, book in books.items()
+        if given.again is None and is_current(name, code_cells(book))
+    ]
+    for name in current:
+        print(f"== {name}: its code has not changed since its last run")
+    stale = {name: book for name, book in books.items() if name not in current}
+    try:
+        failed = run_all(stale, max(given.jobs, 1))
+    except Stopped as stopped:
+        kept = [name for name in books if name in (*current, *stopped.green)]
+        print(
+            f"\nStopped in {' and '.join(stopped.running)}. Kept are the last good "
+            f"book and the runs of {', '.join(kept) or 'the chapters before'}; "
+            "the same command goes on from here.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
     return 1 if failed else 0
 
 
