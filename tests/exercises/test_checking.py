@@ -1,6 +1,8 @@
 """What every check does, whatever the exercise."""
 
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -676,3 +678,37 @@ def test_a_kernel_of_any_name_is_filled_as_a_weight() -> None:
             self.kernel = nn.Parameter(torch.zeros(4, 3, 1, 1))
 
     assert torch.equal(fill(Raw()).kernel, fill(nn.Conv2d(3, 4, 1, bias=False)).weight)
+
+
+PROFILED = """
+import sys, time
+from simseg_core.exercises.bench import patience
+
+def profile():
+    sys.setprofile(lambda *event: None)
+    (lambda: None)()
+    sys.setprofile(None)
+
+def endless():
+    while True:
+        pass
+
+profile()
+patience.run(lambda: None, patience.Stopwatch(), 60)
+profile()
+for work in (endless, lambda: time.sleep(10)):
+    patience.WAITING = 1
+    try:
+        patience.run(work, patience.Stopwatch(), 0.1)
+    except patience.TooLong:
+        profile()
+        print("profiled")
+"""
+
+
+def test_after_a_check_code_can_be_profiled() -> None:
+    """Python 3.11 does not come back where something thrown has never arrived."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROFILED], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == ["profiled"] * 2, done.stderr

@@ -97,6 +97,7 @@ def run(work: Callable[[], object], watch: Stopwatch, seconds: float) -> None:
                     raise TooLong(*late, worker.stack())
     except BaseException:  # Ctrl-C as well
         worker.stop()
+        _arrive()  # the worker may be left behind with what was thrown at it
         raise
     if worker.error is not None:
         raise worker.error
@@ -118,6 +119,7 @@ class _Worker(threading.Thread):
         super().__init__(daemon=True)
         self._work, self._watch, self._context = work, watch, copy_context()
         self._lock = threading.Lock()
+        self._thrown = False
         self.works = False
         self.error: BaseException | None = None
 
@@ -139,7 +141,8 @@ class _Worker(threading.Thread):
     def _finish(self) -> None:
         with self._lock:
             self.works = False
-            self._throw(None)  # what was thrown and has not arrived is taken back
+            if self._thrown:
+                _arrive()
 
     def stop(self) -> None:
         """Stop the work where it next runs Python code, if that is soon.
@@ -150,7 +153,8 @@ class _Worker(threading.Thread):
         while self.is_alive() and time.monotonic() < end:
             with self._lock:
                 if self.works:
-                    self._throw(_Stop)
+                    self._thrown = True
+                    _throw(self.ident or 0)
             self.join(_TICK)
 
     def stack(self) -> list[traceback.FrameSummary]:
@@ -158,7 +162,29 @@ class _Worker(threading.Thread):
         frame = sys._current_frames().get(self.ident or 0)
         return list(traceback.extract_stack(frame)) if frame else []
 
-    def _throw(self, error: type[BaseException] | None) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(self.ident or 0), error and ctypes.py_object(error)
-        )
+
+def _throw(thread: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), ctypes.py_object(_Stop)
+    )
+
+
+def _arrive() -> None:
+    """Let what was thrown at this thread, or at one that cannot take it, have arrived.
+
+    The interpreter keeps one note for all threads that something was thrown, and
+    strikes it out where something arrives. A note that stays slows all Python code that
+    follows; under a profiler, a debugger or coverage Python 3.11 then waits forever.
+    """
+    interrupted = None
+    while True:
+        try:
+            _throw(threading.get_ident())
+            while True:
+                pass
+        except _Stop:
+            break
+        except BaseException as error:  # Ctrl-C: it goes on its way afterwards
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
