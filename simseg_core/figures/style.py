@@ -19,6 +19,19 @@ import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.figure import Figure
 
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "HATCHES",
+    "LINES",
+    "MARKERS",
+    "OKABE_ITO",
+    "SMALLEST",
+    "WIDTH",
+    "new_figure",
+    "style",
+]
+
 WIDTH = 5.2  # inches: the text column of the book, and a phone held upright
 SMALLEST = 9.0  # points: no text of any figure is smaller
 

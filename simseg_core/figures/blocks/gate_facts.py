@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = [
+    "Gates",
     "channel_gates_alt_text",
     "channel_tables",
     "check_maps",

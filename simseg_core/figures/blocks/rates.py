@@ -34,7 +34,7 @@ from simseg_core.tables.units import percent
 __all__ = ["draw_rate_sweep", "middle_of", "rate_sweep_alt_text"]
 
 Window = tuple[tuple[float, float], tuple[float, float]]
-AREAS = (  # from the bottom: label, colour, hatch
+_AREAS = (  # from the bottom: label, colour, hatch
     ("all weights", OKABE_ITO["sky blue"], ""),
     ("some", OKABE_ITO["yellow"], "//"),
     ("one alone", "#E3E3E3", ".."),
@@ -102,11 +102,11 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
         sweep.whole,
         some,
         sweep.centre,
-        colors=[colour for _, colour, _ in AREAS],
+        colors=[colour for _, colour, _ in _AREAS],
         edgecolor="black",
         linewidth=0.5,
     )
-    for area, (_, _, hatch) in zip(drawn, AREAS):
+    for area, (_, _, hatch) in zip(drawn, _AREAS):
         area.set_hatch(hatch)
     axes.plot(sweep.rates, sweep.mean, "-", color="black", linewidth=2)
     for branch, look in zip(sweep.branches, _looks()):
@@ -121,7 +121,7 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
     axes.set_title(f"Weights that meet a map of {height} × {width}")
     handles: list[Any] = [
         Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=name)
-        for name, colour, hatch in AREAS
+        for name, colour, hatch in _AREAS
     ]
     (mean,) = axes.plot([], [], color="black", ls="-", lw=2, label="mean share")
     axes.legend(

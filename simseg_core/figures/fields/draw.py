@@ -49,9 +49,9 @@ __all__ = [
 
 Array = NDArray[Any]
 Interval = tuple[int, int]
-TALLEST = 6.5  # inches of a picture: a phone's screen
-TITLE = 10.5  # points
-BAR = "gradient, square root of its share of the peak"
+_TALLEST = 6.5  # inches of a picture: a phone's screen
+_TITLE = 10.5  # points
+_BAR = "gradient, square root of its share of the peak"
 
 
 def draw_field_on_image(
@@ -63,7 +63,7 @@ def draw_field_on_image(
     """Outline what one output pixel can see: (H, W[, 3]) or (C, H, W) -> figure."""
     shown = picture(image)
     with style():
-        height = min(WIDTH * shown.shape[0] / shown.shape[1], TALLEST)
+        height = min(WIDTH * shown.shape[0] / shown.shape[1], _TALLEST)
         figure, axes = new_figure(height=height + 0.9)
         axes.imshow(shown, cmap="gray")
         if effective is not None:
@@ -81,7 +81,7 @@ def draw_field_on_image(
         seen += ["globally the whole image"] if field.is_global else []
         told = f"Output pixel {tuple(index)}: {', '.join(seen) or 'nothing'}"
         # Above the whole figure: a tall image is narrower than its title.
-        figure.suptitle(told, x=0.01, ha="left", size=TITLE)
+        figure.suptitle(told, x=0.01, ha="left", size=_TITLE)
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside lower center", ncols=2)
     return figure
@@ -120,7 +120,7 @@ def _gridding_title(rates: Sequence[int], mask: Array) -> str:
         f"Rates {', '.join(map(str, rates))}: {int(mask.sum())} of {mask.size} pixels"
     )
     side = mask.shape[0]
-    lines = wrap(f"{told}, {percent(mask.mean())}", 3.7, TITLE)
+    lines = wrap(f"{told}, {percent(mask.mean())}", 3.7, _TITLE)
     return "\n".join([*lines, f"of a field of {side} × {side}"])
 
 
@@ -174,7 +174,7 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
     height, width = before.map.shape
     is_tall = height > width  # then side by side
     room = 4.3 / 2 if is_tall else 4.3
-    panel_height = min(room * height / width, TALLEST)
+    panel_height = min(room * height / width, _TALLEST)
     with style():
         figure, axes = new_figure(
             height=0.6 + panel_height if is_tall else 0.3 + 2 * (panel_height + 0.25),
@@ -196,10 +196,10 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
             )
             panel.set(xticks=[], yticks=[])
             told = f"{when}: {field.size:.0f} pixels a side count"
-            panel.set_title("\n".join(wrap(told, 0.85 * room, TITLE)))
+            panel.set_title("\n".join(wrap(told, 0.85 * room, _TITLE)))
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
         is_low = panel_height * (1 if is_tall else 2) < 2.5
-        bar.set_label("gradient, root of share" if is_low else BAR)
+        bar.set_label("gradient, root of share" if is_low else _BAR)
     return figure
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simseg_core.figures.fields.facts import growth, growth_alt_text
+from simseg_core.figures.fields.facts import growth
 from simseg_core.figures.style import (
     GREY,
     OKABE_ITO,
@@ -16,10 +16,10 @@ from simseg_core.figures.style import (
 from simseg_core.figures.text import width
 from simseg_core.probes.field.field import ReceptiveField
 
-__all__ = ["draw_growth", "growth_alt_text"]
+__all__ = ["draw_growth"]
 
-HEIGHT = 4.2  # inches
-PLACES = (  # of a label about its marker: points up, and the end it stands at
+_HEIGHT = 4.2  # inches
+_PLACES = (  # of a label about its marker: points up, and the end it stands at
     *((5, "right"), (-13, "left"), (18, "right"), (-26, "left"), (31, "right")),
     *((-39, "left"), (-52, "left"), (-65, "left")),
 )
@@ -32,7 +32,7 @@ def draw_growth(field: ReceptiveField) -> Figure:
     image = max(field.input_shape[2:])
     count = len(sizes)
     with style():
-        figure, axes = new_figure(height=HEIGHT)
+        figure, axes = new_figure(height=_HEIGHT)
         axes.step(range(1, count + 2), [*sizes, sizes[-1]], where="post", lw=2)
         axes.axhline(image, color=GREY, ls="--", lw=1.2)
         axes.set(xlabel="operations that widen the field", ylabel="pixels a side")
@@ -102,7 +102,7 @@ def _name_stride(
     )
     long = width(told) * 72
     best: tuple[int, Box] | None = None
-    for up, end in PLACES:
+    for up, end in _PLACES:
         start = x - 6 - long if end == "right" else min(x + 6, right - long)
         box = (start, y + up, start + long, y + up + 9)
         outside = start < left + 2 or box[3] > top

@@ -10,20 +10,18 @@ from matplotlib.figure import Figure
 
 from simseg_core.figures.network.key import LINE, draw_key, draw_legend
 from simseg_core.figures.network.paint import draw_bands, draw_box, draw_link
-from simseg_core.figures.network.plan import EDGE, Page, make_plan, page
-from simseg_core.figures.style import GREY, SMALLEST, new_figure, style
+from simseg_core.figures.network.plan import EDGE, make_plan
+from simseg_core.figures.style import GREY, SMALLEST, WIDTH, new_figure, style
 from simseg_core.figures.text import wrap
 from simseg_core.probes.trace.shapes import Trace
 from simseg_core.tables.units import binary, times
 
 __all__ = ["draw_trace", "trace_alt_text"]
 
-TITLE, TITLE_LINE = 11.0, 0.2  # points, inches
+_TITLE, _TITLE_LINE = 11.0, 0.2  # points, inches
 
 
-def draw_trace(
-    trace: Trace, *, title: str | None = None, width: Page = "phone"
-) -> Figure:
+def draw_trace(trace: Trace) -> Figure:
     """Draw a trace: boxes by resolution, area by activation memory, links by data flow.
 
     A trace too detailed for the width is folded until it fits, by modules and, where
@@ -33,15 +31,9 @@ def draw_trace(
 
     Args:
         trace: what `trace_shapes` returned, at any depth.
-        title: stands above; by default the model's name and its input's size.
-        width: `"phone"` is the book's column, legible on a screen of 390 pixels;
-            `"print"` is a page's width, with up to 44 boxes.
 
     Returns:
-        A matplotlib figure as wide as asked for.
-
-    Raises:
-        ValueError: the width is neither of the two.
+        A figure of the book's width, legible on a screen of 390 pixels.
 
     >>> from torch import nn
     >>> from simseg_core.probes import trace_shapes
@@ -50,28 +42,25 @@ def draw_trace(
     >>> figure.get_suptitle()
     'Sequential on 1×3×32×32'
     """
-    wide, _ = page(width)
-    plan = make_plan(trace, width)
+    plan = make_plan(trace)
     graph, layout = plan.graph, plan.layout
-    told = _title(trace) if title is None else title
-    lines = wrap(told, wide - 2 * EDGE, TITLE)
-    head = 0.3 + TITLE_LINE * len(lines)
+    lines = wrap(_title(trace), WIDTH - 2 * EDGE, _TITLE)
+    head = 0.3 + _TITLE_LINE * len(lines)
     foot = 0.62 + LINE * len(graph.boxes)
     height = head + layout.height + foot
     with style():
         figure, axes = new_figure(height)
         figure.set_layout_engine("none")
-        figure.set_figwidth(wide)
         figure.suptitle(
             "\n".join(lines),
-            x=EDGE / wide,
+            x=EDGE / WIDTH,
             y=1 - 0.05 / height,
             ha="left",
             va="top",
-            size=TITLE,
+            size=_TITLE,
         )
         axes.set_position((0, 0, 1, 1))
-        axes.set(xlim=(-EDGE, wide - EDGE), ylim=(height - head, -head))
+        axes.set(xlim=(-EDGE, WIDTH - EDGE), ylim=(height - head, -head))
         axes.set_axis_off()
         axes.text(0, -0.13, plan.note, size=SMALLEST, color=GREY, va="center")
         draw_bands(axes, graph, layout)
@@ -81,11 +70,11 @@ def draw_trace(
             draw_box(axes, graph, layout, index)
         draw_legend(axes, graph, layout)
         bottom = layout.height + foot - LINE * len(graph.boxes)
-        draw_key(axes, graph, bottom, wide - 2 * EDGE)
+        draw_key(axes, graph, bottom, WIDTH - 2 * EDGE)
     return figure
 
 
-def trace_alt_text(trace: Trace, *, width: Page = "phone") -> str:
+def trace_alt_text(trace: Trace) -> str:
     """Tell in words what `draw_trace` shows: boxes by level, branches and skips.
 
     >>> from torch import nn
@@ -94,7 +83,7 @@ def trace_alt_text(trace: Trace, *, width: Page = "phone") -> str:
     Data flow of Conv2d on 1×3×32×32: 1 operation; 2 boxes, 1 link. At 32×32 to 30×30:
     input (3 channels, 12.0 KiB), Conv2d (8 channels, 28.1 KiB). No skip connections.
     """
-    plan = make_plan(trace, width)
+    plan = make_plan(trace)
     graph, layout = plan.graph, plan.layout
     names = [box.name for box in graph.boxes]
     boxes, links = _count(len(names), "box"), _count(len(graph.links), "link")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 from simseg_core.figures.network.fold import Runs
 from simseg_core.figures.network.graph import Graph, condense
@@ -12,17 +11,13 @@ from simseg_core.figures.network.route import tangle
 from simseg_core.figures.style import WIDTH
 from simseg_core.probes.trace.shapes import Trace
 
-__all__ = ["EDGE", "Page", "Plan", "make_plan", "page"]
+__all__ = ["EDGE", "MOST", "Plan", "make_plan"]
 
-DEEPEST = 6  # modules nested deeper are folded in any picture
-ENOUGH = 12  # boxes that tell enough to be drawn large, each with its number
-FEW = 6  # boxes of a chain that tell anything
+_DEEPEST = 6  # modules nested deeper are folded in any picture
+_ENOUGH = 12  # boxes that tell enough to be drawn large, each with its number
+_FEW = 6  # boxes of a chain that tell anything
 EDGE = 0.06  # inches between the picture and the figure's edge
-Page = Literal["phone", "print"]
-PAGES: dict[str, tuple[float, int]] = {  # width in inches, boxes whose key is read
-    "phone": (WIDTH, 26),
-    "print": (7.2, 44),
-}
+MOST = 26  # boxes whose key is read on a phone
 
 
 @dataclass(frozen=True)
@@ -44,24 +39,12 @@ class Plan:
         return f"{told}; the numbers are channels{spare}"
 
 
-def page(name: str) -> tuple[float, int]:
-    """Give a page's width in inches, and the most boxes drawn on it.
-
-    Raises:
-        ValueError: there is no such page.
-    """
-    if name not in PAGES:
-        raise ValueError(f"width {name!r}: choose {' or '.join(map(repr, PAGES))}")
-    return PAGES[name]
-
-
-def make_plan(trace: Trace, name: str = "phone") -> Plan:
+def make_plan(trace: Trace) -> Plan:
     """Take the form with the most boxes that fits the page and its key."""
-    width, most = page(name)
-    room = width - 2 * EDGE
+    room = WIDTH - 2 * EDGE
     whole = trace.at_depth(None)
     operations = sum(row.operation != "input" for row in whole)
-    forms = [graph for graph in _forms(trace) if len(graph.boxes) <= most]
+    forms = [graph for graph in _forms(trace) if len(graph.boxes) <= MOST]
     best: Plan | None = None
     for spare in (False, True):
         for graph in forms:
@@ -70,13 +53,13 @@ def make_plan(trace: Trace, name: str = "phone") -> Plan:
             layout = arrange(graph, room, spare=spare)
             if layout.width <= room:
                 best = Plan(graph, layout, operations)
-        if best and len(best.graph.boxes) >= ENOUGH:
+        if best and len(best.graph.boxes) >= _ENOUGH:
             break
     for runs in _runs(len(trace)) if best is None else ():
         graph = condense(trace.at_depth(1), shared=0, runs=runs)
         layout = arrange(graph, room, spare=True)
-        fits = len(graph.boxes) <= most and layout.width <= room
-        if fits and (len(graph.boxes) >= FEW or runs.across):
+        fits = len(graph.boxes) <= MOST and layout.width <= room
+        if fits and (len(graph.boxes) >= _FEW or runs.across):
             best = Plan(graph, layout, operations)
             break
     assert best is not None  # a single box fits every page
@@ -109,7 +92,7 @@ def _untangle(plan: Plan) -> None:
 
 def _forms(trace: Trace) -> Iterator[Graph]:
     """Fold by modules: first as given, then ever coarser."""
-    deepest = trace.depth or DEEPEST
+    deepest = trace.depth or _DEEPEST
     for depth in range(deepest, 0, -1):
         folded = trace if depth == deepest else trace.at_depth(depth)
         for shared in (None, 3, 2, 1, 0):

@@ -18,7 +18,9 @@ from simseg_core.data.palettes import IGNORE, Color, colorize
 from simseg_core.figures.style import SMALLEST, WIDTH, new_figure, style
 from simseg_core.figures.text import fit, width, wrap
 
-WRONG, RIGHT = (0, 0, 0), (228, 228, 228)
+__all__ = ["SegmentationDataset", "draw_predictions", "draw_samples"]
+
+_WRONG, _RIGHT = (0, 0, 0), (228, 228, 228)
 _LEGEND_ROW = 0.22  # inches
 _TITLE_ROW = 0.2
 _TALLEST = 3.2  # of one picture: two fit on a phone's screen
@@ -180,7 +182,7 @@ def _errors(
     counted = label != ignore_index
     wrong = (label != predicted) & counted
     share = wrong.sum().item() / max(counted.sum().item(), 1)
-    return colorize(wrong.long().masked_fill(~counted, 255), (RIGHT, WRONG)), share
+    return colorize(wrong.long().masked_fill(~counted, 255), (_RIGHT, _WRONG)), share
 
 
 def _pixels(image: Tensor, normalized: bool) -> np.ndarray:

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from simseg_core.figures.style import (
     COLOURS,
+    LINES,
     MARKERS,
     OKABE_ITO,
     new_figure,
@@ -142,11 +143,10 @@ def _lines() -> Iterator[tuple[str, str]]:
     for number in count():
         yield (
             dark[number % len(dark)],
-            DASHES[(number % len(dark) + number // len(dark)) % 4],
+            LINES[(number % len(dark) + number // len(dark)) % 4],
         )
 
 
-DASHES = ("-", "--", "-.", ":")
 _TITLES = {
     "miou": "mIoU",
     "boundary_miou": "boundary mIoU",

@@ -10,7 +10,7 @@ import pytest
 from simseg_core.figures.network.draw import draw_trace
 from simseg_core.figures.network.key import KINDS, LETTERS
 from simseg_core.figures.network.layout import LABEL
-from simseg_core.figures.network.paint import _shade, title_places
+from simseg_core.figures.network.paint import band_shade, title_places
 from simseg_core.figures.network.plan import EDGE, make_plan
 from simseg_core.figures.network.route import route
 from simseg_core.figures.style import GREY, OKABE_ITO, WIDTH
@@ -73,7 +73,7 @@ def inside(way, left, right, top, bottom, slack=0.01):
 
 
 def test_lines_boxes_and_words_stand_out_from_every_band():
-    for shade in map(_shade, (0, 1)):
+    for shade in map(band_shade, (0, 1)):
         assert contrast(GREY, shade) >= 4.5
         assert contrast("black", shade) >= 4.5
         assert contrast(OKABE_ITO["vermillion"], shade) >= 3  # WCAG 2.1, 1.4.11
