@@ -1,8 +1,4 @@
-"""Receptive fields as pictures: on the image, by layer, by phase, with their holes.
-
-Each `draw_*` has a `*_alt_text` with the same arguments (from `field_facts`), so that
-what a caption claims can be asserted on the numbers that are drawn.
-"""
+"""Receptive fields as pictures: on the image, by phase, with their holes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,13 +16,18 @@ from simseg_core.figures.fields.facts import (
     field_on_image_alt_text,
     gridding,
     gridding_alt_text,
-    growth_alt_text,
     phases,
     phases_alt_text,
     picture,
 )
-from simseg_core.figures.fields.growth import draw_growth
-from simseg_core.figures.style import HATCHES, OKABE_ITO, WIDTH, new_figure, style
+from simseg_core.figures.style import (
+    HATCHES,
+    OKABE_ITO,
+    WIDTH,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 from simseg_core.figures.text import wrap
 from simseg_core.probes.field.effective import INSIDE, EffectiveField
 from simseg_core.probes.field.field import ReceptiveField
@@ -38,13 +38,7 @@ __all__ = [
     "draw_effective",
     "draw_field_on_image",
     "draw_gridding",
-    "draw_growth",
     "draw_phases",
-    "effective_alt_text",
-    "field_on_image_alt_text",
-    "gridding_alt_text",
-    "growth_alt_text",
-    "phases_alt_text",
 ]
 
 Array = NDArray[Any]
@@ -59,7 +53,7 @@ def draw_field_on_image(
     field: ReceptiveField | LayerField,
     index: Sequence[int],
     effective: EffectiveField | None = None,
-) -> Figure:
+) -> DescribedFigure:
     """Outline what one output pixel can see: (H, W[, 3]) or (C, H, W) -> figure."""
     shown = picture(image)
     with style():
@@ -84,10 +78,11 @@ def draw_field_on_image(
         figure.suptitle(told, x=0.01, ha="left", size=_TITLE)
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside lower center", ncols=2)
+    figure.alt_text = field_on_image_alt_text(shown, field, index, effective)
     return figure
 
 
-def draw_gridding(*stacks: Sequence[int]) -> Figure:
+def draw_gridding(*stacks: Sequence[int]) -> DescribedFigure:
     """Draw which pixels stacks of 3 x 3 convolutions read, for each list of rates."""
     masks = [gridding(rates) for rates in stacks]
     titles = [_gridding_title(*pair) for pair in zip(stacks, masks)]
@@ -112,6 +107,7 @@ def draw_gridding(*stacks: Sequence[int]) -> Figure:
             panel.invert_yaxis()
             panel.spines[:].set_visible(False)
             panel.set_title(title)
+    figure.alt_text = gridding_alt_text(stacks, masks)
     return figure
 
 
@@ -124,7 +120,7 @@ def _gridding_title(rates: Sequence[int], mask: Array) -> str:
     return "\n".join([*lines, f"of a field of {side} × {side}"])
 
 
-def draw_phases(field: ReceptiveField) -> Figure:
+def draw_phases(field: ReceptiveField) -> DescribedFigure:
     """Colour one period of output pixels by the size of their field."""
     table, kinds = phases(field)
     colours = list(OKABE_ITO.values())[: len(kinds)]
@@ -166,10 +162,11 @@ def draw_phases(field: ReceptiveField) -> Figure:
             for k, (c, (rows, columns)) in enumerate(zip(colours, kinds))
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    figure.alt_text = phases_alt_text(table, kinds)
     return figure
 
 
-def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
+def draw_effective(before: EffectiveField, after: EffectiveField) -> DescribedFigure:
     """Compare two effective fields, as untrained and trained, on one scale."""
     height, width = before.map.shape
     is_tall = height > width  # then side by side
@@ -200,6 +197,7 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
         is_low = panel_height * (1 if is_tall else 2) < 2.5
         bar.set_label("gradient, root of share" if is_low else _BAR)
+    figure.alt_text = effective_alt_text(before, after)
     return figure
 
 

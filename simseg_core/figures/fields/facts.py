@@ -1,8 +1,4 @@
-"""What the pictures of receptive fields show, as numbers and as alt texts.
-
-Each `draw_*` of `figures.fields` has a `*_alt_text` here with the same arguments, so
-that what a caption claims can be asserted on the numbers that are drawn.
-"""
+"""What the pictures of receptive fields show, as numbers and as alt texts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -81,13 +77,13 @@ def picture(image: Array | Tensor) -> Array:
 
 
 def field_on_image_alt_text(
-    image: Array | Tensor,
+    shown: Array,
     field: ReceptiveField | LayerField,
     index: Sequence[int],
-    effective: EffectiveField | None = None,
+    effective: EffectiveField | None,
 ) -> str:
-    """Say which rows and columns are outlined."""
-    height, width = picture(image).shape[:2]
+    """Say which rows and columns of the picture, (H, W[, 3]), are outlined."""
+    height, width = shown.shape[:2]
     box = field.box(index)
     told = f"A picture of {height} by {width} pixels. Output pixel {tuple(index)} sees "
     if box is None:
@@ -101,26 +97,31 @@ def field_on_image_alt_text(
     return told
 
 
-def growth_alt_text(field: ReceptiveField) -> str:
-    """Say how the size grows and where the stride changes."""
-    steps = growth(field)
+def growth_alt_text(steps: Sequence[tuple[str, int, Any]], image: int) -> str:
+    """Say how the size grows, where the stride changes, and when it passes the image.
+
+    Args:
+        steps: what `growth` lists.
+        image: the longer side of the input, in pixels.
+    """
     told, before = [], None
     for name, size, stride in steps:
         if stride != before:
             told.append(f"{size} pixels at stride {stride} ({name})")
             before = stride
+    beyond = [name for name, size, _ in steps if size > image]
+    passed = f", which {beyond[0]} is the first to pass" if beyond else ""
     return (
         f"A staircase of {len(steps)} steps, from {steps[0][1]} to {steps[-1][1]} "
         f"pixels. The stride changes at: {'; '.join(told)}. "
-        f"The image has {max(field.input_shape[2:])} pixels."
+        f"The image has {image} pixels{passed}."
     )
 
 
-def gridding_alt_text(*stacks: Sequence[int]) -> str:
+def gridding_alt_text(stacks: Sequence[Sequence[int]], masks: Sequence[Array]) -> str:
     """Say how many pixels of its square each stack reads."""
     told = []
-    for rates in stacks:
-        mask = gridding(rates)
+    for rates, mask in zip(stacks, masks):
         told.append(
             f"rates {', '.join(map(str, rates))} read {int(mask.sum())} of the "
             f"{mask.shape[0]} by {mask.shape[1]} pixels, {percent(mask.mean())}"
@@ -130,9 +131,8 @@ def gridding_alt_text(*stacks: Sequence[int]) -> str:
     )
 
 
-def phases_alt_text(field: ReceptiveField) -> str:
-    """Say which sizes occur and how often."""
-    table, kinds = phases(field)
+def phases_alt_text(table: Array, kinds: Sequence[tuple[int, int]]) -> str:
+    """Say which sizes occur and how often, from what `phases` returned."""
     shares = np.bincount(table.ravel(), minlength=len(kinds)) / table.size
     told = "; ".join(
         f"{rows} by {columns} for {percent(share)} of the output pixels"

@@ -3,13 +3,13 @@
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from simseg_core.figures.fields.facts import growth
+from simseg_core.figures.fields.facts import growth, growth_alt_text
 from simseg_core.figures.style import (
     GREY,
     OKABE_ITO,
     SMALLEST,
+    DescribedFigure,
     new_figure,
     style,
 )
@@ -25,7 +25,7 @@ _PLACES = (  # of a label about its marker: points up, and the end it stands at
 )
 
 
-def draw_growth(field: ReceptiveField) -> Figure:
+def draw_growth(field: ReceptiveField) -> DescribedFigure:
     """Draw the size of the field after each operation, and where the stride changes."""
     steps = growth(field)
     sizes = [size for _, size, _ in steps]
@@ -54,6 +54,7 @@ def draw_growth(field: ReceptiveField) -> Figure:
                 axes.plot(place, size, "s", ms=7, color=OKABE_ITO["vermillion"])
                 _name_stride(axes, (place, size), f"stride {stride}", taken)
                 before = stride
+    figure.alt_text = growth_alt_text(steps, image)
     return figure
 
 

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from itertools import cycle
 from textwrap import fill, shorten
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
 from simseg_core.figures.style import (
     COLOURS,
     GREY,
     SMALLEST,
+    DescribedFigure,
     new_figure,
     style,
 )
 from simseg_core.probes.timing.device_times import DeviceTimes
 from simseg_core.tables.units import duration
 
-__all__ = ["device_times_alt_text", "draw_device_times"]
+__all__ = ["draw_device_times"]
 
 _LINE = 64  # characters of the smallest text that fit the figure's width
 _OTHERS = ("D", "v", "P", "X")  # markers of stored results, hollow
@@ -29,7 +29,7 @@ def draw_device_times(
     mode: str | None = None,
     stored: Sequence[DeviceTimes] = (),
     this_run: bool = True,
-) -> Figure:
+) -> DescribedFigure:
     """Draw each block's forward pass and training step, on a logarithmic axis.
 
     Args:
@@ -93,18 +93,18 @@ def draw_device_times(
         figure.legend(loc="outside upper left")
         below = "\n".join(fill(note, _LINE) for note in notes)
         figure.supxlabel(below, fontsize=SMALLEST, x=0.02, horizontalalignment="left")
+    figure.alt_text = _alt_text(times, mode, notes)
     return figure
 
 
-def device_times_alt_text(times: DeviceTimes, *, mode: str | None = None) -> str:
-    """Say what `draw_device_times` draws, in words."""
-    mode = _mode(times, mode)
+def _alt_text(times: DeviceTimes, mode: str, notes: Sequence[str]) -> str:
+    """Say each block's two times, and whose times stand beside them."""
     parts = [
         f"{name}: {duration(block.forward.median)} forward, "
         f"{duration(block.step.median)} forward and backward"
         for name, block in times.modes[mode].items()
     ]
-    return f"Times on {times.origin}, {mode}. {'; '.join(parts)}."
+    return ". ".join([notes[0], "; ".join(parts), *notes[1:], ""]).rstrip()
 
 
 def _mode(times: DeviceTimes, mode: str | None) -> str:

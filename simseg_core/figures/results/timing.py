@@ -5,7 +5,6 @@ from itertools import cycle
 from textwrap import fill
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from simseg_core.figures.style import (
@@ -13,6 +12,7 @@ from simseg_core.figures.style import (
     GREY,
     MARKERS,
     SMALLEST,
+    DescribedFigure,
     new_figure,
     style,
 )
@@ -30,7 +30,7 @@ def draw_timings(
     measurements: Iterable[Measurement] | Comparison,
     *,
     title: str = "Time of one run",
-) -> Figure:
+) -> DescribedFigure:
     """Draw the median of each measurement with its middle half, the first on top.
 
     Args:
@@ -80,10 +80,11 @@ def draw_timings(
         figure.supxlabel(
             f"{fill(key, _LINE)}\n{fill(device, _LINE)}", fontsize=SMALLEST
         )
+    figure.alt_text = f"{title} on {device}. " + " ".join(map(_sentence, found))
     return figure
 
 
-def draw_roofline(roofline: Roofline) -> Figure:
+def draw_roofline(roofline: Roofline) -> DescribedFigure:
     """Draw blocks under the memory roof and the arithmetic roof of their device.
 
     Args:
@@ -147,6 +148,7 @@ def draw_roofline(roofline: Roofline) -> Figure:
         )
         axes.grid(True, which="major")
         figure.legend(loc="outside lower left")
+    figure.alt_text = _roofline_alt_text(roofline)
     return figure
 
 
@@ -158,6 +160,28 @@ def _one_machine(found: list[Measurement]) -> str:
             f"{sorted(machines) or 'no measurement'}: draw a figure for each"
         )
     return machines.pop()
+
+
+def _sentence(one: Measurement) -> str:
+    low, high = map(duration, one.quartiles)
+    median = duration(one.median)
+    return f"{one.label}: median {median}, middle half {low} to {high}."
+
+
+def _roofline_alt_text(roofline: Roofline) -> str:
+    """Say where the roofs meet, and for each block where it stands below them."""
+    top = roofline.ceilings
+    told = [
+        f"A roofline of {top.device_name}, {top.dtype}: memory is the limit below "
+        f"{top.ridge:.3g} FLOP per byte, arithmetic above."
+    ]
+    for block in roofline.blocks:
+        told.append(
+            f"{block.name} at {block.intensity:.3g} FLOP per byte reaches "
+            f"{roofline.efficiency(block):.0%} of the roof, limited by "
+            f"{roofline.limit(block)}."
+        )
+    return " ".join(told)
 
 
 def _machine(one: Measurement) -> str:

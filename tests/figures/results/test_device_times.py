@@ -4,10 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from simseg_core.figures import draw_roofline, draw_timings
-from simseg_core.figures.results.device_times import (
-    device_times_alt_text,
-    draw_device_times,
-)
+from simseg_core.figures.results.device_times import draw_device_times
 from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.probes.timing.block_times import BlockTimes
 from simseg_core.probes.timing.ceilings import Block, Ceilings, Roofline
@@ -104,7 +101,9 @@ def test_a_mode_that_was_not_timed_is_refused() -> None:
 
 
 def test_the_alt_text_has_every_number() -> None:
-    text = device_times_alt_text(many("cpu", 0.1))
+    other = many("cuda:0", 0.001)
+    text = draw_device_times(many("cpu", 0.1), stored=[other]).alt_text
+    assert f"Stored, not this run, float32: {other.origin}." in text
     for part in ("conv: 100 ms forward, 300 ms forward and backward", HERE, "pool"):
         assert part in text
 
