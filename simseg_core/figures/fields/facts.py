@@ -152,4 +152,4 @@ def effective_alt_text(before: EffectiveField, after: EffectiveField) -> str:
         if field.area_share is not None:
             text += f", {percent(field.area_share)} of the theoretical field's area"
         told.append(text)
-    return "Two gradient maps, one above the other. " + ". ".join(told) + "."
+    return "Two gradient maps on one scale. " + ". ".join(told) + "."

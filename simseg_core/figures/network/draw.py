@@ -8,7 +8,7 @@ alone.
 
 from simseg_core.figures.network.key import LINE, draw_key, draw_legend
 from simseg_core.figures.network.paint import draw_bands, draw_box, draw_link
-from simseg_core.figures.network.plan import EDGE, Plan, make_plan
+from simseg_core.figures.network.plan import EDGE, ROOM, Plan, make_plan
 from simseg_core.figures.style import (
     GREY,
     SMALLEST,
@@ -49,7 +49,7 @@ def draw_trace(trace: Trace) -> DescribedFigure:
     """
     plan = make_plan(trace)
     graph, layout = plan.graph, plan.layout
-    lines = wrap(_title(trace), WIDTH - 2 * EDGE, _TITLE)
+    lines = wrap(_title(trace), ROOM, _TITLE)
     head = 0.3 + _TITLE_LINE * len(lines)
     foot = 0.62 + LINE * len(graph.boxes)
     height = head + layout.height + foot
@@ -75,7 +75,7 @@ def draw_trace(trace: Trace) -> DescribedFigure:
             draw_box(axes, graph, layout, index)
         draw_legend(axes, graph, layout)
         bottom = layout.height + foot - LINE * len(graph.boxes)
-        draw_key(axes, graph, bottom, WIDTH - 2 * EDGE)
+        draw_key(axes, graph, bottom, ROOM)
     figure.alt_text = _alt_text(trace, plan)
     return figure
 

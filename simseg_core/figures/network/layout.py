@@ -10,7 +10,17 @@ from math import prod, sqrt
 from simseg_core.figures.network.graph import Box, Graph
 from simseg_core.tables.units import si
 
-__all__ = ["LABEL", "LEAST", "STRIP", "Band", "Layout", "Spot", "arrange", "stack"]
+__all__ = [
+    "LABEL",
+    "LEAST",
+    "STRIP",
+    "Band",
+    "Layout",
+    "Spot",
+    "arrange",
+    "fits",
+    "stack",
+]
 
 LABEL = 0.30  # two lines of 9 points under a box
 _DIGIT = 0.072  # one of their digits
@@ -83,18 +93,29 @@ def arrange(graph: Graph, width: float, *, spare: bool = False) -> Layout:
         spare: whether to leave out a box's channels where all that feeds it has them,
             and to draw smaller boxes.
     """
-    most = max((box.memory for box in graph.boxes), default=0) or 1
-    sizes = (0.36, 0.28, 0.21, 0.16, 0.12, 0.09, 0.06)
-    for largest in (*sizes, 0.04, 0.025, 0.016) if spare else sizes:
-        layout = _across(graph, largest / most, _GAP, spare)
-        if layout.width <= width:
-            break
+    layout = _largest(graph, width, spare)
     for gap in (0.45, 0.36, 0.28, 0.21, 0.15):  # spread what room is left
         wider = _across(graph, layout.square_inches_per_byte, gap, spare)
         if wider.width <= width:
             layout = wider
             break
     stack(graph, layout)
+    return layout
+
+
+def fits(graph: Graph, width: float, *, spare: bool = False) -> bool:
+    """Say whether `arrange` can lay the graph out in `width` inches."""
+    return _largest(graph, width, spare).width <= width
+
+
+def _largest(graph: Graph, width: float, spare: bool) -> Layout:
+    """Place the boxes in time, as large as fits; at their smallest, if nothing does."""
+    most = max((box.memory for box in graph.boxes), default=0) or 1
+    sizes = (0.36, 0.28, 0.21, 0.16, 0.12, 0.09, 0.06)
+    for largest in (*sizes, 0.04, 0.025, 0.016) if spare else sizes:
+        layout = _across(graph, largest / most, _GAP, spare)
+        if layout.width <= width:
+            break
     return layout
 
 
