@@ -35,9 +35,13 @@ def channel_gates_alt_text(panels: Mapping[str, Mapping[str, Array]]) -> str:
         )
         apart = ""
         if len(values) == 2:
-            apart = f"; the means differ by up to {np.abs(contrast(values)).max():.2f}"
-            for group, more in zip(values, (contrast(values), -contrast(values))):
-                apart += f", in {(more > 0.5).sum()} channels {group} by over 0.5 more"
+            first, second = values
+            differ = contrast(values)
+            apart = (
+                f"; the means differ by up to {np.abs(differ).max():.2f}, and by over "
+                f"0.5 they are higher for {first} in {(differ > 0.5).sum()} channels, "
+                f"for {second} in {(differ < -0.5).sum()}"
+            )
         told.append(f"{name[:1].upper()}{name[1:]}: {ranges}{apart}.")
     return " ".join(told)
 

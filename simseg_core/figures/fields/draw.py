@@ -54,7 +54,21 @@ def draw_field_on_image(
     index: Sequence[int],
     effective: EffectiveField | None = None,
 ) -> DescribedFigure:
-    """Outline what one output pixel can see: (H, W[, 3]) or (C, H, W) -> figure."""
+    """Outline what one output pixel can see.
+
+    Args:
+        image: (H, W[, 3]) or (C, H, W), of the size that `field` was computed for.
+        field: of a network or of one of its layers.
+        index: row and column of the output pixel.
+        effective: of the same pixel; what counts is then outlined too.
+
+    Returns:
+        A figure: the image with the theoretical field's box and its middle.
+
+    Raises:
+        IndexError: the index is not an output pixel.
+        ValueError: the image has another number of dimensions.
+    """
     shown = picture(image)
     with style():
         height = min(WIDTH * shown.shape[0] / shown.shape[1], _TALLEST)
@@ -83,7 +97,18 @@ def draw_field_on_image(
 
 
 def draw_gridding(*stacks: Sequence[int]) -> DescribedFigure:
-    """Draw which pixels stacks of 3 x 3 convolutions read, for each list of rates."""
+    """Draw which pixels the middle output of 3 x 3 convolutions in a row reads.
+
+    Args:
+        *stacks: for each stack the rates of its convolutions, the first layer first.
+
+    Returns:
+        A figure with a map a stack, below each other: the square that its middle output
+        spans, the pixels read in blue.
+
+    Raises:
+        ValueError: a stack is empty or has a rate below 1.
+    """
     masks = [gridding(rates) for rates in stacks]
     titles = [_gridding_title(*pair) for pair in zip(stacks, masks)]
     lines = sum(title.count("\n") + 1 for title in titles)
@@ -121,7 +146,17 @@ def _gridding_title(rates: Sequence[int], mask: Array) -> str:
 
 
 def draw_phases(field: ReceptiveField) -> DescribedFigure:
-    """Colour one period of output pixels by the size of their field."""
+    """Colour one period of output pixels by the size of their field.
+
+    Args:
+        field: of a network whose sizes repeat with a short period, as a U-Net's do.
+
+    Returns:
+        A figure: a cell a phase, and below the share of the phases of each size.
+
+    Raises:
+        ValueError: the sizes have no short period, or are too many to tell apart.
+    """
     table, kinds = phases(field)
     colours = list(OKABE_ITO.values())[: len(kinds)]
     with style():
@@ -167,7 +202,16 @@ def draw_phases(field: ReceptiveField) -> DescribedFigure:
 
 
 def draw_effective(before: EffectiveField, after: EffectiveField) -> DescribedFigure:
-    """Compare two effective fields, as untrained and trained, on one scale."""
+    """Compare two effective fields, as untrained and trained, on one scale.
+
+    Args:
+        before: of the untrained network.
+        after: of the same output pixel, trained.
+
+    Returns:
+        A figure: two maps of the gradient at each input pixel, as the square root of
+        its share of the peak, with the theoretical field and what counts outlined.
+    """
     height, width = before.map.shape
     is_tall = height > width  # then side by side
     room = 4.3 / 2 if is_tall else 4.3

@@ -29,7 +29,14 @@ Array = NDArray[Any]
 
 
 def growth(field: ReceptiveField) -> list[tuple[str, int, Any]]:
-    """List the operations after which the largest local size is new."""
+    """List the operations after which the largest local size is new.
+
+    Returns:
+        For each its name, the size in pixels, and its stride (None: it varies).
+
+    Raises:
+        ValueError: no operation of the network has a local field.
+    """
     steps: list[tuple[str, int, Any]] = []
     for layer in field.layers:
         sizes = layer.rows.phases or tuple(layer.rows.sizes.tolist())
@@ -42,7 +49,14 @@ def growth(field: ReceptiveField) -> list[tuple[str, int, Any]]:
 
 
 def gridding(rates: Sequence[int]) -> Array:
-    """Which pixels of its square the middle of a stack reads: a bool map."""
+    """Find which pixels of its square the middle of a stack of 3 x 3 kernels reads.
+
+    Returns:
+        bool, (1 + 2 S, 1 + 2 S), where S is the sum of the rates.
+
+    Raises:
+        ValueError: there is no rate, or one below 1.
+    """
     if not rates or min(rates) < 1:
         raise ValueError(
             f"rates {tuple(rates)}: give one dilation of at least 1 a layer"
@@ -53,7 +67,15 @@ def gridding(rates: Sequence[int]) -> Array:
 
 
 def phases(field: ReceptiveField) -> tuple[Array, list[tuple[int, int]]]:
-    """Number the kinds of field by phase: a map of numbers, and the kinds."""
+    """Number the sizes of field by phase.
+
+    Returns:
+        For each phase, (row period, column period), the number of its size; and the
+        sizes, each as rows and columns in pixels.
+
+    Raises:
+        ValueError: the sizes have no short period, or are too many to tell apart.
+    """
     rows, columns = field.rows.phases, field.columns.phases
     if rows is None or columns is None:
         raise ValueError("this field has no short period: draw it index by index")

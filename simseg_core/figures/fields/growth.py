@@ -26,7 +26,18 @@ _PLACES = (  # of a label about its marker: points up, and the end it stands at
 
 
 def draw_growth(field: ReceptiveField) -> DescribedFigure:
-    """Draw the size of the field after each operation, and where the stride changes."""
+    """Draw the size of the field after each operation, and where the stride changes.
+
+    Args:
+        field: of a network with local operations.
+
+    Returns:
+        A figure: a step an operation that widens the field, sizes in pixels on a
+        logarithmic axis, with the longer side of the image as a dashed line.
+
+    Raises:
+        ValueError: no operation of the network has a local field.
+    """
     steps = growth(field)
     sizes = [size for _, size, _ in steps]
     image = max(field.input_shape[2:])

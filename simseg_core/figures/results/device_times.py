@@ -39,6 +39,9 @@ def draw_device_times(
             name and input are drawn hollow, each file's origin below the figure.
         this_run: whether `times` were just measured; the words below say so.
 
+    Returns:
+        A figure with a row a block; each file's device and day stand below it.
+
     Raises:
         ValueError: if there is no such mode, or more stored results than markers.
     """

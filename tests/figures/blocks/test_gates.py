@@ -71,6 +71,7 @@ def test_alt_text_of_channels_tells_what_is_drawn(gates) -> None:
     assert "differ by up to 0.00" in told
     assert "After: stop 0.00 to 1.00, go 0.00 to 1.00" in told
     assert "differ by up to 0.75" in told
+    assert "over 0.5 they are higher for stop in 1 channels, for go in 1." in told
 
 
 def test_spatial_gates_lie_over_their_images() -> None:

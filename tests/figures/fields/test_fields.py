@@ -83,6 +83,8 @@ def test_growth_is_the_sizes_of_the_layers_that_widen_it(stack):
     assert sorted(labels) == ["stride 2", "the image: 40"]
     told = figure.alt_text
     assert told.endswith("The image has 40 pixels.")
+    small = draw_growth(receptive_field(stack, (3, 8, 8))).alt_text
+    assert small.endswith("The image has 8 pixels, which 2 is the first to pass.")
     assert f"2 steps, from {sizes[0]} to {sizes[1]} pixels" in told
     with pytest.raises(ValueError, match="no layer"):
         draw_growth(receptive_field(nn.AdaptiveAvgPool2d(1), (3, 8, 8)))
