@@ -57,3 +57,6 @@ from .results.training import (
 from .results.training import (
     draw_seed_spread as draw_seed_spread,
 )
+from .style import (
+    DescribedFigure as DescribedFigure,
+)
