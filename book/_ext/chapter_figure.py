@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chapter_outputs import alt_text
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -30,7 +31,7 @@ def find_figure(ran: dict[str, Any], name: str) -> tuple[str, str] | None:
         for output in cell["outputs"]:
             svg = output.get("data", {}).get("image/svg+xml")
             if svg:
-                return "".join(svg), shown["image"]["alt"]
+                return "".join(svg), alt_text(cell)
     return None
 
 

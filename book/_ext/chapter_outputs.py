@@ -5,6 +5,10 @@ When Sphinx reads a chapter, its code cells get that run's outputs, cell by cell
 the page ends with a line that says when, on what and for how long it ran. A chapter
 whose code has no such run draws a warning, so that a build with ``-W`` fails instead of
 publishing outputs that belong to other code.
+
+A picture's alt text is what its figure said of itself in that run
+(``simseg_core.figures.style.DescribedFigure``); for a figure made by hand, the cell's
+``mystnb.image.alt``. A picture without either draws a warning too.
 """
 
 from __future__ import annotations
@@ -43,8 +47,30 @@ def lay_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
     for cell, done in zip(cells, ran["cells"], strict=True):
         cell["outputs"] = done["outputs"]
         cell["execution_count"] = done["execution_count"]
+        if any("image/svg+xml" in one.get("data", {}) for one in cell["outputs"]):
+            describe(cell, docname)
     notebook["cells"].append(run_line(ran["metadata"]["simseg_run"]))
     content[0] = json.dumps(notebook)
+
+
+def describe(cell: dict[str, Any], docname: str) -> None:
+    """Set what MyST-NB writes as the alt text of a cell's picture."""
+    words = alt_text(cell)
+    if not words:
+        logger.warning(
+            "a picture of %s has no alt text: give cell %s a mystnb.image.alt",
+            *(docname, cell["id"]),
+        )
+    cell["metadata"].setdefault("mystnb", {})["image"] = {"alt": words}
+
+
+def alt_text(cell: dict[str, Any]) -> str:
+    """Return the alt text of a cell that ran: its figure's, else the cell's own."""
+    for output in cell["outputs"]:
+        about = output.get("metadata", {}).get("image/svg+xml", {})
+        if "alt" in about:
+            return about["alt"]
+    return cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
 
 
 def text(cell: dict[str, Any]) -> str:

@@ -29,8 +29,7 @@ _ROUNDS = 5  # turns of each network in a comparison
 class _Answer:
     text: str
     plain: dict[str, Any]
-    figure: Any = None  # matplotlib's
-    alt_text: str = ""
+    figure: Any = None  # of simseg_core.figures
 
 
 def run(given: Namespace) -> str:
@@ -88,20 +87,18 @@ def _trace(network: Network, given: Namespace) -> _Answer:
     trace = probes.trace_shapes(network.model, network.input_size, depth=given.depth)
     if not given.save:
         return _Answer(str(trace), trace.to_dict())
-    from simseg_core.figures import draw_trace, trace_alt_text
+    from simseg_core.figures import draw_trace
 
-    return _Answer(
-        str(trace), trace.to_dict(), draw_trace(trace), trace_alt_text(trace)
-    )
+    return _Answer(str(trace), trace.to_dict(), draw_trace(trace))
 
 
 def _cost(network: Network, given: Namespace) -> _Answer:
     cost = probes.cost(network.model, network.input_size, depth=given.depth)
     if not given.save:
         return _Answer(str(cost), cost.to_dict())
-    from simseg_core.figures import cost_alt_text, draw_cost
+    from simseg_core.figures import draw_cost
 
-    return _Answer(str(cost), cost.to_dict(), draw_cost(cost), cost_alt_text(cost))
+    return _Answer(str(cost), cost.to_dict(), draw_cost(cost))
 
 
 def _receptive_field(network: Network, given: Namespace) -> _Answer:
@@ -121,11 +118,8 @@ def _receptive_field(network: Network, given: Namespace) -> _Answer:
     if given.pixel:
         height, width = network.input_size[2:]
         drawn = torch.full((height, width, 3), 0.9), field, given.pixel
-        figure = figures.draw_field_on_image(*drawn)
-        return _Answer(text, plain, figure, figures.field_on_image_alt_text(*drawn))
-    return _Answer(
-        text, plain, figures.draw_growth(field), figures.growth_alt_text(field)
-    )
+        return _Answer(text, plain, figures.draw_field_on_image(*drawn))
+    return _Answer(text, plain, figures.draw_growth(field))
 
 
 def _box(field: ReceptiveField, pixel: tuple[int, int]) -> Any:
@@ -193,7 +187,7 @@ def _measure(network: Network, given: Namespace) -> _Answer:
         title = f"Time of one run on {size_text(size)}"
         several = found if isinstance(found, Comparison) else [found]
         figure = draw_timings(several, title=title)
-    return _Answer(str(found), found.to_dict(), figure, str(found))
+    return _Answer(str(found), found.to_dict(), figure)
 
 
 def _device(name: str) -> torch.device:
@@ -219,9 +213,8 @@ def _save(answer: _Answer, path: Path) -> None:
     """Write the figure beside its place, then move it there: never half a file."""
     suffix = path.suffix.lower()[1:]
     title = answer.text.splitlines()[0]
-    about = {"Title": title, "Description": answer.alt_text}
-    if suffix == "pdf":
-        about = {"Title": title, "Subject": answer.alt_text}
+    told = "Subject" if suffix == "pdf" else "Description"
+    about = {"Title": title, told: answer.figure.alt_text}
     page = io.BytesIO()
     answer.figure.savefig(page, format=suffix, metadata=about)
     beside = path.with_name(f".{path.name}.{os.getpid()}")

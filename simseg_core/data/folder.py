@@ -31,20 +31,22 @@ from simseg_core.data.files.picture_files import (
     open_picture,
 )
 from simseg_core.data.normalization import normalize as normalize_image
+from simseg_core.data.pairs import Pair
 from simseg_core.data.palettes import Color, default_palette
 from simseg_core.data.sizes import sides
 from simseg_core.data.transforms import as_pair_transform
 
-IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-MASKS = (".bmp", ".png", ".tif", ".tiff")  # formats that keep every value
+__all__ = ["FolderDataset"]
+
+_IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_MASKS = (".bmp", ".png", ".tif", ".tiff")  # formats that keep every value
 # Written by file managers, archives and notebooks beside the pictures.
-LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")  # in any capitals
-LAYOUT = (
+_LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")  # in any capitals
+_LAYOUT = (
     "The folder must look like root/images/NAME.jpg with root/masks/NAME.png "
     "(the same NAME, class indices as pixel values)"
 )
-SHOWN = 20  # files of one kind of fault
-Pair = tuple[Tensor, Tensor]
+_SHOWN = 20  # files of one kind of fault
 
 
 class FolderDataset(Dataset[Pair]):
@@ -338,13 +340,13 @@ def _report(faults: Iterable[ValueError], values: MaskValues) -> str:
     lines = []
     for same in kinds.values():
         places: dict[str, list[Any]] = {}
-        for fault in same[:SHOWN]:
+        for fault in same[:_SHOWN]:
             places.setdefault(fault.what, []).append(fault.place)
         for what, (first, *others) in places.items():
             lines.append(what if first is None else f"{first} {what}")
-            lines += [f"   the same: {_names(others, SHOWN)}"] if others else []
-        if len(same) > SHOWN:
-            lines.append(f"   and {len(same) - SHOWN} more")
+            lines += [f"   the same: {_names(others, _SHOWN)}"] if others else []
+        if len(same) > _SHOWN:
+            lines.append(f"   and {len(same) - _SHOWN} more")
         # The table to write must hold what stands in all of these masks.
         counts: Counter[Value] = Counter()
         for fault in same:
@@ -366,14 +368,17 @@ def _match(root: Path, suffix: str) -> tuple[list[tuple[Path, Path]], list[Path]
             f"{root} is a file: give the folder that holds images/ and masks/ (unpack "
             "an archive first)"
         )
-    if Path(suffix).suffix.lower() in IMAGES:
+    if Path(suffix).suffix.lower() in _IMAGES:
         raise ValueError(
             f"mask_suffix={suffix!r} stands before the file's ending: leave "
             f"{Path(suffix).suffix} out"
         )
-    images, found = (_by_stem(root / "images", IMAGES), _by_stem(root / "masks", MASKS))
+    images, found = (
+        _by_stem(root / "images", _IMAGES),
+        _by_stem(root / "masks", _MASKS),
+    )
     if not images:
-        raise FileNotFoundError(f"no image in {root / 'images'}. {LAYOUT}")
+        raise FileNotFoundError(f"no image in {root / 'images'}. {_LAYOUT}")
     masks = {
         stem.removesuffix(suffix): file
         for stem, file in found.items()
@@ -405,10 +410,10 @@ def _hint(stem: str, masks: Mapping[str, Path]) -> str:
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}. {LAYOUT}")
+        raise FileNotFoundError(f"no folder {folder}. {_LAYOUT}")
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.name.lower() in LITTER:
+        if file.name.startswith(".") or file.name.lower() in _LITTER:
             continue
         if file.is_dir():
             _refuse_pictures_below(file, suffixes)
@@ -433,7 +438,7 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 def _refuse_pictures_below(folder: Path, suffixes: tuple[str, ...]) -> None:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
-            f for f in folders if not f.startswith(".") and f.lower() not in LITTER
+            f for f in folders if not f.startswith(".") and f.lower() not in _LITTER
         )
         for name in sorted(names):
             if Path(name).suffix.lower() in suffixes and not name.startswith("."):

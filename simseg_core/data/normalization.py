@@ -6,6 +6,8 @@ from nothing, any fixed numbers near these would do.
 
 from torch import Tensor
 
+__all__ = ["MEAN", "STD", "denormalize", "normalize"]
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 

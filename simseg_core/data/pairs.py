@@ -14,6 +14,7 @@ from torch import Tensor
 
 __all__ = [
     "IGNORE_INDEX",
+    "Pair",
     "check_channels_first",
     "check_collection",
     "class_names",

@@ -19,11 +19,13 @@ from simseg_core.data.compose.textures import texture
 from simseg_core.data.palettes import OKABE_ITO
 from simseg_core.data.street import Street
 
+__all__ = ["GO", "MARGIN", "STOP", "Signal"]
+
 BACKGROUND, STOP, GO = range(3)
-STATES = ("stop", "go")
-LAMPS = ((255, 84, 40), (40, 236, 170))  # also of different brightness
-ASPHALT = ((96, 96, 100), (150, 148, 142))
-HOUSING = np.array((34, 34, 38), dtype=np.float32)
+_STATES = ("stop", "go")
+_LAMPS = ((255, 84, 40), (40, 236, 170))  # also of different brightness
+_ASPHALT = ((96, 96, 100), (150, 148, 142))
+_HOUSING = np.array((34, 34, 38), dtype=np.float32)
 MARGIN = 14  # units at the left that belong to the lamp: no vehicle is drawn there
 
 
@@ -54,7 +56,7 @@ class Signal(SceneDataset):
         _road(canvas, dice)
         _vehicles(canvas, dice, self.cast["vehicle"])
         canvas.label[canvas.label == STOP] = (STOP, GO)[state]
-        color = np.array(LAMPS[state], dtype=np.float32)
+        color = np.array(_LAMPS[state], dtype=np.float32)
         _post(canvas, row, column, radius, color)
         light = dice.color((0.85, 0.85, 0.9), (1.05, 1.0, 0.95))
         return photograph(canvas, dice, light), canvas.label
@@ -102,15 +104,15 @@ class Signal(SceneDataset):
         >>> Signal(length=2).with_lamp(0, "go")[1].unique().tolist()
         [0, 2]
         """
-        if state not in STATES:
-            raise ValueError(f"state={state!r} is not one of {STATES}")
-        return self._tensors(*self._draw(self._dice(index), STATES.index(state)))
+        if state not in _STATES:
+            raise ValueError(f"state={state!r} is not one of {_STATES}")
+        return self._tensors(*self._draw(self._dice(index), _STATES.index(state)))
 
 
 def _road(canvas: Canvas, dice: Dice) -> None:
     """Asphalt all over, with dashed lanes."""
     unit = canvas.unit
-    color = dice.color(*ASPHALT)[:, None, None]
+    color = dice.color(*_ASPHALT)[:, None, None]
     piece = texture(
         "gravel",
         canvas.height,
@@ -160,7 +162,7 @@ def _post(
     """The lamp in its square housing."""
     reach = radius + 1.5 * canvas.unit
     canvas.bar(
-        HOUSING,
+        _HOUSING,
         (column - reach, column + reach),
         (row - reach, row + reach),
         BACKGROUND,

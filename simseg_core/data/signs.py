@@ -21,10 +21,12 @@ from simseg_core.data.compose.textures import texture
 from simseg_core.data.palettes import OKABE_ITO
 from simseg_core.data.street import Street
 
-BACKGROUND = 0
+__all__ = ["LARGEST", "RIMS", "SMALLEST", "Signs", "depth_from_edge"]
+
+_BACKGROUND = 0
 RIMS = ("yellow", "sky blue", "vermillion")  # classes 1 to 3
 SMALLEST, LARGEST = 12, 92  # a disc's diameter on a 96-pixel scene
-WALLS = (
+_WALLS = (
     ("brick", 120, (96, 70, 62), (150, 118, 104)),
     ("grass", 150, (64, 84, 48), (120, 134, 84)),
     ("gravel", 130, (88, 86, 84), (144, 138, 130)),
@@ -49,7 +51,7 @@ class Signs(SceneDataset):
 
     def _compose(self, dice: Dice) -> tuple[np.ndarray, np.ndarray]:
         canvas = Canvas(*self.size)
-        name, side, low, high = dice.pick(WALLS)
+        name, side, low, high = dice.pick(_WALLS)
         wall = texture(
             name,
             canvas.height,
@@ -59,7 +61,7 @@ class Signs(SceneDataset):
             dice=dice,
         )
         color = dice.color(low, high)[:, None, None]
-        canvas.cover(wall * color, top=0, left=0, class_index=BACKGROUND)
+        canvas.cover(wall * color, top=0, left=0, class_index=_BACKGROUND)
         for row, column, radius in _places(canvas, dice):
             _sign(canvas, dice, (row, column), radius, self.cast["symbol"])
         light = dice.color((0.85, 0.85, 0.9), (1.05, 1.0, 0.95))

@@ -3,6 +3,8 @@
 import operator
 from typing import Any
 
+__all__ = ["sides"]
+
 
 def sides(size: Any) -> tuple[int, int]:
     """Return height and width in pixels.

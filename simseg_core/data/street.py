@@ -21,10 +21,12 @@ from simseg_core.data.compose.scenery import (
 )
 from simseg_core.data.compose.scenes import Cast, SceneDataset
 
+__all__ = ["BUILDING", "GROUND", "PLANT", "POLE", "SKY", "VEHICLE", "Street"]
+
 SKY, GROUND, BUILDING, PLANT, VEHICLE, POLE = range(6)
 
 # Sky at the top, sky at the horizon, light on everything: one row a time of day.
-SKIES = (
+_SKIES = (
     ((88, 150, 216), (190, 218, 238), (1.02, 1.00, 0.97)),  # clear noon
     ((120, 176, 226), (224, 234, 240), (1.05, 1.04, 1.00)),  # bright
     ((150, 160, 172), (206, 210, 214), (0.86, 0.88, 0.90)),  # overcast
@@ -101,7 +103,7 @@ class Street(SceneDataset):
         horizon = round(high * dice.uniform(0.50, 0.62))
         street = horizon + max(2, round(high * dice.uniform(0.03, 0.06)))
         kerb = street + max(2, round(high * dice.uniform(0.05, 0.09)))
-        top, low, light = (np.array(c, dtype=np.float32) for c in dice.pick(SKIES))
+        top, low, light = (np.array(c, dtype=np.float32) for c in dice.pick(_SKIES))
 
         sky(canvas, dice, top=top, low=low, horizon=horizon, class_index=SKY)
         ground(canvas, dice, rows=(horizon, street, kerb), class_index=GROUND)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from simseg_core.data.normalization import MEAN, STD, denormalize, normalize
+from simseg_core.data.normalization import normalize
 from simseg_core.data.pairs import (
     check_channels_first,
     image_tensor,
@@ -26,17 +26,9 @@ from simseg_core.data.pairs import (
 )
 from simseg_core.data.sizes import sides
 
-__all__ = [
-    "MEAN",
-    "STD",
-    "PairTransform",
-    "as_tensors",
-    "augment",
-    "denormalize",
-    "normalize",
-]
+__all__ = ["PairTransform", "as_pair_transform", "as_tensors", "augment"]
 
-ROUNDING = 1e-4  # of resizing, beyond 0 and 1
+_ROUNDING = 1e-4  # of resizing, beyond 0 and 1
 
 
 class PairTransform:
@@ -85,7 +77,7 @@ class PairTransform:
                 f"image {tuple(image.shape)} and label {tuple(label.shape)} differ "
                 "in size: transform them as one pair, from the same file"
             )
-        if image.min() < -ROUNDING or image.max() > 1 + ROUNDING:
+        if image.min() < -_ROUNDING or image.max() > 1 + _ROUNDING:
             remedy = (
                 "transform first, normalize last (data set: normalize=False)"
                 if image.min() < 0

@@ -1,5 +1,7 @@
 """Figures: each function draws what a probe returns and gives a matplotlib figure.
 
+The figure's `alt_text` tells the same numbers, to a reader who cannot see it.
+
 | room | draws |
 |---|---|
 | `network/` | a network as a picture, from `trace_shapes` |

@@ -19,6 +19,20 @@ import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.figure import Figure
 
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "HATCHES",
+    "LINES",
+    "MARKERS",
+    "OKABE_ITO",
+    "SMALLEST",
+    "WIDTH",
+    "DescribedFigure",
+    "new_figure",
+    "style",
+]
+
 WIDTH = 5.2  # inches: the text column of the book, and a phone held upright
 SMALLEST = 9.0  # points: no text of any figure is smaller
 
@@ -84,7 +98,33 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, **subplots: Any) -> tuple[Figure, Any]:
+class DescribedFigure(Figure):
+    """A figure that says what it shows, to a reader who cannot see it.
+
+    A notebook stores the text with the picture, where `IPython.display.Image` keeps its
+    `alt`; the book's pages take it from there.
+
+    Attributes:
+        alt_text: written by whoever draws, from the numbers that are drawn.
+    """
+
+    alt_text = ""
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give IPython no picture, which it has from matplotlib, but the words to it.
+
+        >>> figure, _ = new_figure(height=2.0)
+        >>> figure.alt_text = "A line that rises."
+        >>> figure._repr_mimebundle_()[1]["image/svg+xml"]
+        {'alt': 'A line that rises.'}
+        """
+        about = {"alt": self.alt_text} if self.alt_text else {}
+        return {}, {"image/svg+xml": about, "image/png": about}
+
+
+def new_figure(height: float, **subplots: Any) -> tuple[DescribedFigure, Any]:
     """Make a figure of the book's width: `plt.subplots` that a notebook shows once.
 
     Args:
@@ -98,7 +138,10 @@ def new_figure(height: float, **subplots: Any) -> tuple[Figure, Any]:
     >>> len(axes)
     2
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, height), **subplots)
+    figure, axes = plt.subplots(
+        FigureClass=DescribedFigure, figsize=(WIDTH, height), **subplots
+    )
+    assert isinstance(figure, DescribedFigure)
     # pyplot would show it at the end of the cell, and the cell's last value again.
     plt.close(figure)
     return figure, axes

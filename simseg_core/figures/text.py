@@ -14,9 +14,9 @@ _HINTED = 1.05  # letters move to whole pixels, which at 100 dpi widens a text
 
 
 @lru_cache(maxsize=4096)
-def width(text: str, size: float = SMALLEST, weight: str = "normal") -> float:
+def width(text: str, size: float = SMALLEST) -> float:
     """Measure a text in the book's font: points of size -> inches of width."""
-    font = FontProperties(family="sans-serif", size=size, weight=weight)
+    font = FontProperties(family="sans-serif", size=size)
     points = _MEASURE.get_text_width_height_descent(text, font, False)[0]
     return _HINTED * float(points) / 72
 

@@ -22,7 +22,7 @@ from simseg_core.data.blue_marble import (
     earth,
 )
 from simseg_core.data.compose.scenes import SPLITS
-from simseg_core.data.palettes import MIN_DISTANCE, VISIONS, color_distance
+from tests.data.color_vision import MIN_DISTANCE, VISIONS, color_distance
 
 
 def covered(split, size, length=1500):

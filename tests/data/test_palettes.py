@@ -8,14 +8,8 @@ import torch
 from skimage.color import deltaE_cie76, rgb2lab
 
 from simseg_core.data import OKABE_ITO, Signal, Signs, Street, colorize
-from simseg_core.data.palettes import (
-    IGNORE,
-    MIN_DISTANCE,
-    VISIONS,
-    color_distance,
-    default_palette,
-    simulate,
-)
+from simseg_core.data.palettes import IGNORE, default_palette
+from tests.data.color_vision import MIN_DISTANCE, VISIONS, color_distance, simulate
 
 
 @pytest.mark.parametrize("vision", VISIONS)

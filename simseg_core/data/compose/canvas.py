@@ -12,7 +12,9 @@ import numpy as np
 from simseg_core.data.compose.dice import Dice
 from simseg_core.data.compose.pictograms import pictogram
 
-OPAQUE = 0.5  # a pixel belongs to what covers at least half of it
+__all__ = ["Canvas", "coverage"]
+
+_OPAQUE = 0.5  # a pixel belongs to what covers at least half of it
 
 
 class Canvas:
@@ -60,7 +62,7 @@ class Canvas:
             color = color[:, None, None] if color.ndim == 1 else color[:, *inside]
             patch += color if premultiplied else color * alpha
         if class_index is not None:
-            np.putmask(self.label[window], alpha >= OPAQUE, class_index)
+            np.putmask(self.label[window], alpha >= _OPAQUE, class_index)
 
     def cover(
         self, color: np.ndarray, *, top: int, left: int, class_index: int

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
+__all__ = ["Dice"]
+
 T = TypeVar("T")
 # Variance of the sum of two uniform bytes: 2 (256^2 - 1) / 12.
 _TO_UNIT = np.float32((6 / (256**2 - 1)) ** 0.5)

@@ -15,6 +15,8 @@ from PIL import Image
 
 from simseg_core.data.files.picture_files import open_picture
 
+__all__ = ["CODES", "pictogram", "pictogram_folder", "read_pictogram"]
+
 CODES = {
     # vehicles
     "ambulance": "1f691",
@@ -92,7 +94,7 @@ def pictogram_folder() -> Path:
 
 
 @cache
-def _original(name: str) -> Image.Image:
+def read_pictogram(name: str) -> Image.Image:
     """Read one pictogram, cropped to its opaque part, premultiplied by alpha."""
     if name not in CODES:
         raise ValueError(f"no pictogram is named {name!r}; the names: {sorted(CODES)}")
@@ -126,7 +128,7 @@ def pictogram(name: str, height: int) -> np.ndarray:
     >>> pictogram("car", 20).shape
     (4, 20, 34)
     """
-    original = _original(name)
+    original = read_pictogram(name)
     width = max(1, round(original.width * height / original.height))
     shrink = height < original.height
     how = Image.Resampling.BOX if shrink else Image.Resampling.BICUBIC

@@ -12,21 +12,23 @@ from simseg_core.data.compose.canvas import Canvas, coverage
 from simseg_core.data.compose.dice import Dice
 from simseg_core.data.compose.textures import texture
 
+__all__ = ["facade", "ground", "hedge", "photograph", "poles", "sky"]
+
 # From one colour to another: what a wall, a roof, a pane may look like.
-FACADES = (
+_FACADES = (
     ((118, 70, 58), (188, 104, 80)),
     ((168, 126, 92), (216, 184, 146)),
     ((196, 186, 166), (226, 218, 204)),
     ((112, 116, 124), (176, 176, 176)),
 )
-ROOFS = (((92, 52, 44), (158, 84, 62)), ((62, 64, 72), (112, 112, 116)))
-GLASS = ((50, 62, 80), (130, 152, 172))
-LAMPLIGHT = ((226, 180, 100), (250, 226, 160))
-GRASS = ((96, 116, 52), (140, 150, 84))
-PAVING = ((150, 146, 140), (196, 190, 180))
-ASPHALT = ((78, 78, 82), (116, 114, 112))
-LEAVES = ((44, 74, 40), (84, 104, 56))
-TIMBER = ((30, 28, 30), (92, 78, 66))
+_ROOFS = (((92, 52, 44), (158, 84, 62)), ((62, 64, 72), (112, 112, 116)))
+_GLASS = ((50, 62, 80), (130, 152, 172))
+_LAMPLIGHT = ((226, 180, 100), (250, 226, 160))
+_GRASS = ((96, 116, 52), (140, 150, 84))
+_PAVING = ((150, 146, 140), (196, 190, 180))
+_ASPHALT = ((78, 78, 82), (116, 114, 112))
+_LEAVES = ((44, 74, 40), (84, 104, 56))
+_TIMBER = ((30, 28, 30), (92, 78, 66))
 
 
 def sky(
@@ -58,9 +60,9 @@ def ground(
     horizon, street, kerb = rows
     high, unit = canvas.height, canvas.unit
     for first, last, name, contrast, colors in (
-        (horizon, street, "grass", 0.15, GRASS),
-        (street, kerb, "gravel", 0.07, PAVING),
-        (kerb, high, "gravel", 0.09, ASPHALT),
+        (horizon, street, "grass", 0.15, _GRASS),
+        (street, kerb, "gravel", 0.07, _PAVING),
+        (kerb, high, "gravel", 0.09, _ASPHALT),
     ):
         piece = texture(
             name,
@@ -95,7 +97,7 @@ def hedge(canvas: Canvas, dice: Dice, *, bottom: int, class_index: int) -> None:
     )
     canvas.paint(
         coverage(rows - height * unit, rows, 0, rows),
-        leaves * dice.color(*LEAVES)[:, None, None],
+        leaves * dice.color(*_LEAVES)[:, None, None],
         top=bottom - rows,
         left=0,
         class_index=class_index,
@@ -110,7 +112,7 @@ def facade(
     width = round(dice.uniform(14, 30) * unit)
     height = round(dice.uniform(16, 44) * unit)
     brick = dice.chance(0.6)
-    wall = dice.color(*dice.pick(FACADES))[:, None, None] * texture(
+    wall = dice.color(*dice.pick(_FACADES))[:, None, None] * texture(
         "brick" if brick else "gravel",
         height,
         width,
@@ -123,7 +125,7 @@ def facade(
     y = (np.arange(height) - pitch // 2) % pitch < pane
     x = (np.arange(width) - (width % pitch + pitch - pane) // 2) % pitch < pane
     y[-round(2 * unit) - 1 :] = False  # no window cuts the ground
-    glass = dice.color(*(LAMPLIGHT if dice.chance(0.2) else GLASS))
+    glass = dice.color(*(_LAMPLIGHT if dice.chance(0.2) else _GLASS))
     np.copyto(wall, glass[:, None, None], where=y[:, None] & x)
     wall[:, : max(1, round(1.5 * unit))] *= dice.pick((0.7, 1.2))
     if dice.chance(0.4):
@@ -141,7 +143,7 @@ def _roof(
     down = (np.arange(rise, dtype=np.float32) + 0.5) / rise
     ridge, foot = dice.uniform(0, 0.25) * width, width / 2 + overhang
     half = ridge + (foot - ridge) * down
-    color = dice.color(*dice.pick(ROOFS))[:, None, None]
+    color = dice.color(*dice.pick(_ROOFS))[:, None, None]
     canvas.paint(
         coverage(foot - half, foot + half, 0, width + 2 * overhang).T,
         color * np.repeat(0.85 + 0.3 * down[:, None], width + 2 * overhang, axis=1),
@@ -161,7 +163,7 @@ def poles(
     unit = canvas.unit
     thick = max(1.0, unit)
     trunk = thick * dice.uniform(1.0, 1.9)
-    color = dice.color(*TIMBER)
+    color = dice.color(*_TIMBER)
     top = foot - tall * canvas.height
     gap = dice.uniform(60, 120) * unit
     first = dice.uniform(0, gap)

@@ -17,6 +17,8 @@ from simseg_core.data.compose.dice import Dice
 from simseg_core.data.normalization import MEAN, STD
 from simseg_core.data.sizes import sides
 
+__all__ = ["SPLITS", "Cast", "SceneDataset"]
+
 SPLITS = ("train", "val", "test")
 Cast = Mapping[str, tuple[str, ...]]  # role -> names of the pictograms that play it
 

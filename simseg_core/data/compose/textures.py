@@ -14,11 +14,13 @@ from PIL import Image
 from simseg_core.data.compose.dice import Dice
 from simseg_core.data.files.picture_files import open_picture
 
+__all__ = ["TEXTURES", "read_texture", "texture"]
+
 TEXTURES = ("brick", "cloud", "grass", "gravel")
 
 
 @lru_cache(maxsize=32)
-def _tile(name: str, side: int) -> np.ndarray:
+def read_texture(name: str, side: int) -> np.ndarray:
     """Return one texture, ``(2 side, 2 side)`` with mean 0, deviation 1, no seams."""
     if name not in TEXTURES:
         raise ValueError(f"no texture is named {name!r}; the names: {TEXTURES}")
@@ -78,7 +80,7 @@ def texture(
     >>> texture("brick", 10, 20, side=99, contrast=0.1, dice=Dice(0)).shape
     (10, 20)
     """
-    tile = _tile(name, side)
+    tile = read_texture(name, side)
     if max(height, width) <= side:  # fits: show no mirror line, but turn it about
         top, left = (
             dice.integer(0, side - height + 1),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+__all__ = ["Fault"]
+
 
 class Fault(ValueError):
     """One thing that is wrong with one file.

@@ -13,7 +13,9 @@ from simseg_core.data.files.faults import Fault
 from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.palettes import Color
 
-FLAT = (
+__all__ = ["MaskPalettes"]
+
+_FLAT = (
     "if the indices are right, save the masks without colours: "
     "Image.fromarray(np.array(mask))"
 )
@@ -78,7 +80,7 @@ class MaskPalettes:
                 f"shows index {index} as the grey value {greys[index]}, which is a "
                 "label, too",
                 "an editor seems to have made a palette of the values. If the greys "
-                "are right, save the masks as greyscale: mask.convert('L'); " + FLAT,
+                "are right, save the masks as greyscale: mask.convert('L'); " + _FLAT,
                 place=file,
             )
 
@@ -91,7 +93,7 @@ class MaskPalettes:
         return Fault(
             what,
             "an index must stand for one colour in the whole set. If the colours are "
-            f"right, map them: mask_values={table}; {FLAT}",
+            f"right, map them: mask_values={table}; {_FLAT}",
             place=file,
             kind="palettes",
         )

@@ -5,9 +5,11 @@ from PIL import Image
 
 from simseg_core.data.files.faults import Fault
 
+__all__ = ["mask_pixels", "pack", "unpack"]
+
 # The kinds of Pillow pictures whose pixels are kept as they are. Not among them: F
 # (fractions) and what is converted on reading (CMYK, LAB, YCbCr).
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def mask_pixels(mask: np.ndarray | Image.Image, *, by_color: bool) -> np.ndarray:
@@ -28,7 +30,7 @@ def mask_pixels(mask: np.ndarray | Image.Image, *, by_color: bool) -> np.ndarray
     [[7, 7]]
     """
     if isinstance(mask, Image.Image):
-        if mask.mode not in MODES:
+        if mask.mode not in _MODES:
             raise Fault(
                 f"is of mode {mask.mode}, which keeps no whole numbers and no RGB",
                 "replace its values by class indices and save it as 8-bit PNG",

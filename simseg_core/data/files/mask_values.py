@@ -17,12 +17,14 @@ from simseg_core.data.files.mask_pixels import mask_pixels, pack, unpack
 from simseg_core.data.pairs import IGNORE_INDEX
 from simseg_core.data.palettes import Color
 
+__all__ = ["MaskValues", "Value"]
+
 Value = int | Color
-IGNORE = "ignore"  # stands for pixels that do not count, as None does
-NEAR = 16  # levels between a value and its trace in a JPEG
-MANY = 16  # values without a class; more are seldom drawn by hand
-SHOWN = 6  # of them in an error
-REMAKE = (
+_IGNORE = "ignore"  # stands for pixels that do not count, as None does
+_NEAR = 16  # levels between a value and its trace in a JPEG
+_MANY = 16  # values without a class; more are seldom drawn by hand
+_SHOWN = 6  # of them in an error
+_REMAKE = (
     "make the masks again from their source as PNG, and resize them by nearest "
     "neighbour only"
 )
@@ -213,9 +215,9 @@ class MaskValues:
         mask_values={0: 'sky', 7: 'sea', 9: 'land'}; if they come from JPEG or ..."
         """
         unknown = sorted(value for value in counts if value not in self.values)
-        if len(unknown) > MANY:
+        if len(unknown) > _MANY:
             told = (
-                f"so many usually come from JPEG or from smoothed edges: {REMAKE}. If "
+                f"so many usually come from JPEG or from smoothed edges: {_REMAKE}. If "
                 "each is a class, say which in mask_values"
             )
             if isinstance(unknown[-1], tuple):
@@ -237,7 +239,7 @@ class MaskValues:
             else "add them to mask_values with a class, or None for pixels that do not "
             f"count: {_table(dict.fromkeys(unknown, ...))}"
         )
-        return f"{what}; if they come from JPEG or from smoothed edges, {REMAKE}"
+        return f"{what}; if they come from JPEG or from smoothed edges, {_REMAKE}"
 
     def suggest(self, values: Iterable[Value]) -> str:
         """Write the argument that maps these values to the classes, in order.
@@ -271,7 +273,7 @@ class MaskValues:
 
     def _unknown(self, counts: Mapping[Value, int]) -> Fault:
         unknown = {v: n for v, n in counts.items() if v not in self.values}
-        shown = sorted(unknown, key=lambda value: (-unknown[value], value))[:SHOWN]
+        shown = sorted(unknown, key=lambda value: (-unknown[value], value))[:_SHOWN]
         listed = ", ".join(
             f"{value} ({unknown[value]} pixel{'s' * (unknown[value] > 1)}"
             + (
@@ -281,7 +283,7 @@ class MaskValues:
             )
             for value in shown
         )
-        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         colors = isinstance(shown[0], tuple)
         what = f"holds the {'colours' if colors else 'values'} {listed}{more}"
         if self._holds_indices:
@@ -305,7 +307,7 @@ class MaskValues:
             known: int(np.abs(np.subtract(known, value)).max()) for known in self.values
         }
         nearest = min(steps, key=lambda known: steps[known])
-        return nearest if steps[nearest] <= NEAR else None
+        return nearest if steps[nearest] <= _NEAR else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MaskValues) and self.to_json() == other.to_json()
@@ -335,7 +337,7 @@ def _checked_names(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _checked_name(value: object, name: object, names: Sequence[str]) -> str | None:
-    if name is None or (name == IGNORE and IGNORE not in names):
+    if name is None or (name == _IGNORE and _IGNORE not in names):
         return None
     if not isinstance(name, str) or not name:
         raise TypeError(

@@ -13,16 +13,24 @@ from PIL import Image, UnidentifiedImageError
 
 from simseg_core.data.files.faults import Fault
 
+__all__ = [
+    "MaskOrientation",
+    "Picture",
+    "match_orientation",
+    "open_mask",
+    "open_picture",
+]
+
 MaskOrientation = Literal["upright", "stored"]
 
 # TIFF tags (TIFF 6.0, section 8 and 18), the orientation in EXIF, too.
-BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, EXTRA = 258, 259, 262, 274, 338
-SAMPLE_FORMAT, PAGE_KIND, SOFTWARE = 339, 254, 305
-LOSSY = (6, 7, 34712, 50001)  # JPEG (old and new), JPEG 2000, WebP
+_BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _EXTRA = 258, 259, 262, 274, 338
+_SAMPLE_FORMAT, _PAGE_KIND, _SOFTWARE = 339, 254, 305
+_LOSSY = (6, 7, 34712, 50001)  # JPEG (old and new), JPEG 2000, WebP
 
 Turn = Image.Transpose
 # EXIF 2.3, table 6: what makes a stored picture upright.
-TURNS = {
+_TURNS = {
     2: Turn.FLIP_LEFT_RIGHT,
     3: Turn.ROTATE_180,
     4: Turn.FLIP_TOP_BOTTOM,
@@ -31,10 +39,10 @@ TURNS = {
     7: Turn.TRANSVERSE,
     8: Turn.ROTATE_90,
 }
-BACK = TURNS | {6: Turn.ROTATE_90, 8: Turn.ROTATE_270}
+_BACK = _TURNS | {6: Turn.ROTATE_90, 8: Turn.ROTATE_270}
 
-AS_PNG = "save it as 8-bit PNG"
-REMAKE = (
+_AS_PNG = "save it as 8-bit PNG"
+_REMAKE = (
     "make the mask again from its source and save it as PNG, which keeps every value"
 )
 
@@ -55,7 +63,7 @@ class Picture(NamedTuple):
     @property
     def stored(self) -> Image.Image:
         """The pixels as they lie in the file."""
-        return _turned(self.upright, BACK, self.orientation)
+        return _turned(self.upright, _BACK, self.orientation)
 
 
 def open_picture(file: Path) -> Picture:
@@ -107,7 +115,7 @@ def match_orientation(
     """
     ways = {
         "upright": mask.upright,
-        "stored": _turned(mask.stored, TURNS, picture.orientation),
+        "stored": _turned(mask.stored, _TURNS, picture.orientation),
     }
     fitting = {
         way: image for way, image in ways.items() if image.size == picture.upright.size
@@ -161,14 +169,14 @@ def _open(file: Path, refuse: Callable[[Image.Image], None]) -> Picture:
         with file.open("rb") as stream, Image.open(stream) as image:
             _guard(image)
             refuse(image)
-            tag = image.getexif().get(ORIENTATION)
+            tag = image.getexif().get(_ORIENTATION)
             image.load()  # Pillow turns TIFFs here, and takes their tag away
-            left = image.getexif().get(ORIENTATION)
+            left = image.getexif().get(_ORIENTATION)
             _refuse_band_as_alpha(image)
             return Picture(
                 file,
-                _turned(image, TURNS, left),
-                tag if tag == 1 or tag in TURNS else None,
+                _turned(image, _TURNS, left),
+                tag if tag == 1 or tag in _TURNS else None,
             )
     except Fault as fault:
         raise fault.at(file) from None
@@ -181,7 +189,7 @@ def _open(file: Path, refuse: Callable[[Image.Image], None]) -> Picture:
         raise Fault(
             f"cannot be read ({why})",
             "it is cut off, no image, or of a kind that Pillow does not read; copy it "
-            f"again, or {AS_PNG} again",
+            f"again, or {_AS_PNG} again",
             place=file,
         ) from error
 
@@ -227,7 +235,7 @@ def _pages(image: Image.Image, frames: int) -> int:
     pages = 1
     for frame in range(1, frames):
         image.seek(frame)
-        pages += _tag(image, PAGE_KIND) != (1,)  # 1: of reduced resolution
+        pages += _tag(image, _PAGE_KIND) != (1,)  # 1: of reduced resolution
     image.seek(0)
     return pages
 
@@ -240,7 +248,8 @@ def _refuse_misread(image: Image.Image) -> None:
     row = (image.width + 31 >> 3) & ~3  # bytes, if a pixel is a bit
     if decoder != "raw" or options[1] != row:
         raise Fault(
-            "has two colours and more than a bit a pixel, which Pillow misreads", REMAKE
+            "has two colours and more than a bit a pixel, which Pillow misreads",
+            _REMAKE,
         )
 
 
@@ -263,10 +272,10 @@ def _refuse_band_as_alpha(image: Image.Image) -> None:
 
 
 def _refuse_signed(image: Image.Image) -> None:
-    if image.mode == "L" and 2 in _tag(image, SAMPLE_FORMAT):
+    if image.mode == "L" and 2 in _tag(image, _SAMPLE_FORMAT):
         raise Fault(
             "holds signed bytes, of which Pillow takes -1 for 255",
-            f"add what makes them 0 to 255 and {AS_PNG}",
+            f"add what makes them 0 to 255 and {_AS_PNG}",
         )
 
 
@@ -277,20 +286,20 @@ def _refuse_picture(image: Image.Image) -> None:
         raise Fault(
             f"has more than 8 bits a channel (mode {image.mode}), whose range is not "
             "known",
-            f"scale it to 0..255 (12 bits: pixels / 4095 * 255) and {AS_PNG}",
+            f"scale it to 0..255 (12 bits: pixels / 4095 * 255) and {_AS_PNG}",
         )
     _refuse_signed(image)
-    extra = _tag(image, EXTRA)
+    extra = _tag(image, _EXTRA)
     if len(extra) > 1 or 0 in extra:  # 0: neither kind of alpha
         raise Fault(
             f"has {len(extra)} channel{'s' * (len(extra) > 1)} beside its colours, "
             "which would be lost",
-            f"choose three (or one) and {AS_PNG}",
+            f"choose three (or one) and {_AS_PNG}",
         )
     if image.mode in ("LAB", "HSV"):
         raise Fault(
             f"is of mode {image.mode}, which Pillow does not turn into RGB",
-            f"convert it to RGB and {AS_PNG}",
+            f"convert it to RGB and {_AS_PNG}",
         )
 
 
@@ -298,21 +307,21 @@ def _refuse_mask(image: Image.Image) -> None:
     if image.format not in ("BMP", "PNG", "TIFF"):
         raise Fault(
             f"is a {image.format} by its content, which changes or renumbers values",
-            REMAKE,
+            _REMAKE,
         )
-    if any(method in LOSSY for method in _tag(image, COMPRESSION)):
-        raise Fault("is compressed with a loss, which changes values", REMAKE)
+    if any(method in _LOSSY for method in _tag(image, _COMPRESSION)):
+        raise Fault("is compressed with a loss, which changes values", _REMAKE)
     _refuse_pages(image)
     _refuse_misread(image)
     _refuse_signed(image)
     if _is_deep(image) and not image.mode.startswith("I"):
         raise Fault(
             f"has more than 8 bits a channel (mode {image.mode})",
-            f"masks are whole numbers or 8-bit RGB: round its values and {AS_PNG}",
+            f"masks are whole numbers or 8-bit RGB: round its values and {_AS_PNG}",
         )
     # Bits are meant as they are shown, but tifffile writes True as black.
-    by_tifffile = "tifffile" in str(_tag(image, SOFTWARE))
-    if _tag(image, PHOTOMETRIC) == (0,) and (image.mode != "1" or by_tifffile):
+    by_tifffile = "tifffile" in str(_tag(image, _SOFTWARE))
+    if _tag(image, _PHOTOMETRIC) == (0,) and (image.mode != "1" or by_tifffile):
         raise Fault(
             "is stored with white as 0 (TIFF, WhiteIsZero), so that its values could "
             "be meant either way",
@@ -324,7 +333,7 @@ def _is_deep(image: Image.Image) -> bool:
     """Whether the file has more than 8 bits a channel, which the mode does not say."""
     if image.mode.startswith(("I", "F")):
         return True
-    if max(_tag(image, BITS), default=8) > 8:
+    if max(_tag(image, _BITS), default=8) > 8:
         return True
     for decoder, _, _, options in getattr(image, "tile", ()):
         # How PNG and PPM are unpacked: ("RGB;16B") and ("RGB", the largest value).

@@ -10,17 +10,22 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
 
 from simseg_core.figures.fields.facts import picture
-from simseg_core.figures.style import OKABE_ITO, WIDTH, new_figure, style
+from simseg_core.figures.style import (
+    OKABE_ITO,
+    WIDTH,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 from simseg_core.probes.attention import effective_positions
 from simseg_core.tables.units import percent
 
-__all__ = ["attention_alt_text", "draw_attention"]
+__all__ = ["draw_attention"]
 
 Array = NDArray[Any]
 Position = Sequence[int]
@@ -34,7 +39,7 @@ def draw_attention(
     target: Array | Tensor | None = None,
     *,
     target_name: str = "target",
-) -> Figure:
+) -> DescribedFigure:
     """Draw where chosen positions of a map look, beside the image.
 
     Args:
@@ -79,30 +84,25 @@ def draw_attention(
             if aims is not None:
                 told += f"\n{percent(float(field[aims].sum()))} on the {target_name}"
             panel.set_title(told, fontsize=9)
+    figure.alt_text = _alt_text(maps, positions, aims, target_name)
     return figure
 
 
-def attention_alt_text(
-    image: Array | Tensor,
-    fields: Array | Tensor,
-    positions: Sequence[Position],
-    target: Array | Tensor | None = None,
-    *,
-    target_name: str = "target",
+def _alt_text(
+    maps: Array, positions: Sequence[Position], aims: Array | None, target_name: str
 ) -> str:
     """Say of each position how far its field spreads, and where its weight is largest.
 
-    >>> attention_alt_text(np.zeros((16, 24)), np.eye(6)[4].reshape(1, 2, 3), [(0, 1)])
-    'An image and its attention on a map of 2 x 3. From row 0, column 1: amounts to 1.0
-    of 6 positions, the largest weight, 1.00, at row 1, column 1.'
+    >>> _alt_text(np.eye(6)[4].reshape(1, 2, 3), [(0, 1)], None, "target")
+    'An image and its attention on a map of 2 x 3. From 1 at row 0, column 1: amounts to
+    1.0 of 6 positions, the largest weight, 1.00, at row 1, column 1.'
     """
-    _, maps, aims = _read(image, fields, positions, target)
     height, width = maps.shape[1:]
     told = [f"An image and its attention on a map of {height} x {width}."]
-    for (row, column), field in zip(positions, maps):
+    for number, ((row, column), field) in enumerate(zip(positions, maps), start=1):
         y, x = np.unravel_index(int(field.argmax()), field.shape)
         sentence = (
-            f"From row {row}, column {column}: amounts to "
+            f"From {number} at row {row}, column {column}: amounts to "
             f"{_count(field)} positions, the largest "
             f"weight, {field.max():.2f}, at row {y}, column {x}"
         )

@@ -1,15 +1,14 @@
-"""What the pictures of gates show, as numbers and as alt texts.
-
-Each `draw_*` of `figures.gates` has a `*_alt_text` here with the same arguments.
-"""
+"""What the pictures of gates show, as numbers and as alt texts."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 __all__ = [
+    "Gates",
     "channel_gates_alt_text",
     "channel_tables",
     "check_maps",
@@ -21,14 +20,12 @@ Gates = Mapping[str, Mapping[str, Tensor]]
 Array = NDArray[np.float64]
 
 
-def channel_gates_alt_text(gates: Gates) -> str:
-    """Say what `draw_channel_gates` shows.
+def channel_gates_alt_text(panels: Mapping[str, Mapping[str, Array]]) -> str:
+    """Say of each panel of tables how far its gates range and its two groups differ.
 
-    >>> import torch
-    >>> channel_gates_alt_text({"fresh": {"all": torch.tensor([[0.25, 0.5]])}})
+    >>> channel_gates_alt_text({"fresh": {"all": np.array([[0.25, 0.5]])}})
     'Gates of 2 channels. Fresh: all 0.25 to 0.50.'
     """
-    panels = channel_tables(gates)
     count = next(iter(next(iter(panels.values())).values())).shape[1]
     told = [f"Gates of {count} channels."]
     for name, values in panels.items():
@@ -38,32 +35,37 @@ def channel_gates_alt_text(gates: Gates) -> str:
         )
         apart = ""
         if len(values) == 2:
-            apart = f"; the means differ by up to {np.abs(contrast(values)).max():.2f}"
+            first, second = values
+            differ = contrast(values)
+            apart = (
+                f"; the means differ by up to {np.abs(differ).max():.2f}, and by over "
+                f"0.5 they are higher for {first} in {(differ > 0.5).sum()} channels, "
+                f"for {second} in {(differ < -0.5).sum()}"
+            )
         told.append(f"{name[:1].upper()}{name[1:]}: {ranges}{apart}.")
     return " ".join(told)
 
 
 def spatial_gates_alt_text(
-    images: Tensor,
-    gates: Mapping[str, Tensor],
-    *,
-    labels: Tensor | None = None,
-    normalized: bool = True,
+    gates: Mapping[str, Tensor], labels: Tensor | None = None
 ) -> str:
-    """Say what `draw_spatial_gates` shows.
+    """Say of each gate how far it ranges, and its mean on and off what is labelled.
 
     >>> import torch
-    >>> open_gate = torch.ones(1, 1, 2, 2)
-    >>> spatial_gates_alt_text(torch.rand(1, 3, 8, 8), {"fresh": open_gate})
+    >>> spatial_gates_alt_text({"fresh": torch.ones(1, 1, 2, 2)})
     '1 image beside its gates of 2 by 2 cells. Fresh: 1.00 to 1.00.'
     """
-    check_maps(images, gates)
-    rows, columns = next(iter(gates.values())).shape[-2:]
-    plural = "image beside its" if len(images) == 1 else "images beside their"
-    told = [f"{len(images)} {plural} gates of {rows} by {columns} cells."]
+    count, _, rows, columns = next(iter(gates.values())).shape
+    plural = "image beside its" if count == 1 else "images beside their"
+    told = [f"{count} {plural} gates of {rows} by {columns} cells."]
     for name, gate in gates.items():
-        span = f"{gate.min():.2f} to {gate.max():.2f}"
-        told.append(f"{name[:1].upper()}{name[1:]}: {span}.")
+        said = f"{gate.min():.2f} to {gate.max():.2f}"
+        if labels is not None:
+            inside = labels.cpu() != 0
+            spread = interpolate(gate.detach().cpu(), inside.shape[1:])[:, 0]
+            on, off = spread[inside].mean(), spread[~inside].mean()
+            said += f", mean {on:.2f} on what is outlined and {off:.2f} elsewhere"
+        told.append(f"{name[:1].upper()}{name[1:]}: {said}.")
     return " ".join(told)
 
 

@@ -1,14 +1,9 @@
-"""What gates let through: by channel for groups of images, and over an image.
-
-Each `draw_*` has a `*_alt_text` with the same arguments (from `gate_facts`), so that
-what a caption claims can be asserted on the numbers that are drawn.
-"""
+"""What gates let through: by channel for groups of images, and over an image."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,19 +16,21 @@ from simseg_core.figures.blocks.gate_facts import (
     contrast,
     spatial_gates_alt_text,
 )
-from simseg_core.figures.style import COLOURS, MARKERS, WIDTH, new_figure, style
+from simseg_core.figures.style import (
+    COLOURS,
+    MARKERS,
+    WIDTH,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 
-__all__ = [
-    "channel_gates_alt_text",
-    "draw_channel_gates",
-    "draw_spatial_gates",
-    "spatial_gates_alt_text",
-]
+__all__ = ["draw_channel_gates", "draw_spatial_gates"]
 
 _TITLE_ROW = 0.22  # inches
 
 
-def draw_channel_gates(gates: Gates) -> Figure:
+def draw_channel_gates(gates: Gates) -> DescribedFigure:
     """Draw each channel's gate as mean and range over the images of a group.
 
     Args:
@@ -94,6 +91,7 @@ def draw_channel_gates(gates: Gates) -> Figure:
         )
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(groups))
+    figure.alt_text = channel_gates_alt_text(panels)
     return figure
 
 
@@ -103,7 +101,7 @@ def draw_spatial_gates(
     *,
     labels: Tensor | None = None,
     normalized: bool = True,
-) -> Figure:
+) -> DescribedFigure:
     """Draw gates over positions beside their images, all on the scale of 0 to 1.
 
     Args:
@@ -159,6 +157,7 @@ def draw_spatial_gates(
             drawn, ax=axes, location="bottom", shrink=0.6, aspect=30, ticks=[0, 0.5, 1]
         )
         bar.set_label("gate: 0 shuts, 1 lets through")
+    figure.alt_text = spatial_gates_alt_text(gates, labels)
     return figure
 
 

@@ -10,7 +10,6 @@ from itertools import cycle
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import nn
@@ -20,6 +19,7 @@ from simseg_core.figures.style import (
     MARKERS,
     OKABE_ITO,
     WIDTH,
+    DescribedFigure,
     new_figure,
     style,
 )
@@ -31,17 +31,17 @@ from simseg_core.probes.rates import (
 )
 from simseg_core.tables.units import percent
 
-__all__ = ["draw_rate_sweep", "middle_of", "rate_sweep_alt_text"]
+__all__ = ["draw_rate_sweep", "middle_of"]
 
 Window = tuple[tuple[float, float], tuple[float, float]]
-AREAS = (  # from the bottom: label, colour, hatch
+_AREAS = (  # from the bottom: label, colour, hatch
     ("all weights", OKABE_ITO["sky blue"], ""),
     ("some", OKABE_ITO["yellow"], "//"),
     ("one alone", "#E3E3E3", ".."),
 )
 
 
-def draw_rate_sweep(module: nn.Module, input_size: Sequence[int]) -> Figure:
+def draw_rate_sweep(module: nn.Module, input_size: Sequence[int]) -> DescribedFigure:
     """Draw how many weights fall on the map at every rate, and where the branches read.
 
     Args:
@@ -91,6 +91,7 @@ def draw_rate_sweep(module: nn.Module, input_size: Sequence[int]) -> Figure:
         figure.legend(handles=handles, loc="outside lower center", ncols=columns)
         engine: Any = figure.get_layout_engine()
         engine.set(h_pad=0.06)  # inches; above the title too
+    figure.alt_text = _alt_text(sweep)
     return figure
 
 
@@ -102,11 +103,11 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
         sweep.whole,
         some,
         sweep.centre,
-        colors=[colour for _, colour, _ in AREAS],
+        colors=[colour for _, colour, _ in _AREAS],
         edgecolor="black",
         linewidth=0.5,
     )
-    for area, (_, _, hatch) in zip(drawn, AREAS):
+    for area, (_, _, hatch) in zip(drawn, _AREAS):
         area.set_hatch(hatch)
     axes.plot(sweep.rates, sweep.mean, "-", color="black", linewidth=2)
     for branch, look in zip(sweep.branches, _looks()):
@@ -121,7 +122,7 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
     axes.set_title(f"Weights that meet a map of {height} × {width}")
     handles: list[Any] = [
         Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=name)
-        for name, colour, hatch in AREAS
+        for name, colour, hatch in _AREAS
     ]
     (mean,) = axes.plot([], [], color="black", ls="-", lw=2, label="mean share")
     axes.legend(
@@ -165,25 +166,28 @@ def _taps(axes: Axes, sweep: RateSweep, index: Pair, window: Window) -> list[Any
     return handles
 
 
-def rate_sweep_alt_text(module: nn.Module, input_size: Sequence[int]) -> str:
+def _alt_text(sweep: RateSweep) -> str:
     """Say how many weights each rate keeps on the map, and what is read.
 
     >>> net = nn.Conv2d(8, 8, 3, padding=6, dilation=6)
-    >>> print(rate_sweep_alt_text(net, (1, 8, 33, 33)))
+    >>> print(_alt_text(rate_sweep(net, (1, 8, 33, 33))))
     Rates of Conv2d on a map of 33 by 33. Of the weights of a filter 77 % at rate 6 fall
-    on the map, not in padding. From rate 33 on only one weight of each filter does. The
-    middle pixel reads 9 of the 1089 pixels, the corner pixel 4.
+    on the map, not in padding. From rate 17 on no output has all of them. From rate 33
+    on every output has one alone. The middle pixel reads 9 of the 1089 pixels, the
+    corner pixel 4.
     """
-    sweep = rate_sweep(module, input_size)
     height, width = sweep.size
     told = [f"Rates of {sweep.model} on a map of {height} by {width}."]
     shares = ", ".join(
         f"{percent(branch.share)} at rate {_label(branch)}" for branch in sweep.branches
     )
     told.append(f"Of the weights of a filter {shares} fall on the map, not in padding.")
+    partial = [rate for rate, share in zip(sweep.rates, sweep.whole) if share == 0]
+    if partial:
+        told.append(f"From rate {partial[0]} on no output has all of them.")
     alone = [rate for rate, share in zip(sweep.rates, sweep.centre) if share == 1]
     if alone:
-        told.append(f"From rate {alone[0]} on only one weight of each filter does.")
+        told.append(f"From rate {alone[0]} on every output has one alone.")
     middle, corner = (len(sweep.read(at)) for at in (middle_of(sweep), (0, 0)))
     told.append(
         f"The middle pixel reads {middle} of the {height * width} pixels, the corner "

@@ -8,12 +8,18 @@ blocks so.
 from collections.abc import Collection, Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Arc
 
-from simseg_core.figures.style import COLOURS, GREY, SMALLEST, new_figure, style
+from simseg_core.figures.style import (
+    COLOURS,
+    GREY,
+    SMALLEST,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 
-__all__ = ["draw_wiring", "wiring_alt_text"]
+__all__ = ["draw_wiring"]
 
 Wiring = Sequence[Sequence[int]]
 _FLAT = 0.5  # height of an arc over its half width: long arcs need not be tall
@@ -24,7 +30,7 @@ def draw_wiring(
     wirings: Mapping[str, Wiring],
     *,
     leaving: Mapping[str, Collection[int]] | None = None,
-) -> Figure:
+) -> DescribedFigure:
     """Draw each wiring as a row of layers with an arc for every link.
 
     Args:
@@ -58,26 +64,24 @@ def draw_wiring(
         for axes, (name, reads) in zip(panels[:, 0], wirings.items()):
             _row(axes, reads, (leaving or {}).get(name, ()))
             axes.set_title(f"{name}: {_links(reads)}")
+    figure.alt_text = _alt_text(wirings, leaving or {})
     return figure
 
 
-def wiring_alt_text(
-    wirings: Mapping[str, Wiring],
-    *,
-    leaving: Mapping[str, Collection[int]] | None = None,
+def _alt_text(
+    wirings: Mapping[str, Wiring], leaving: Mapping[str, Collection[int]]
 ) -> str:
-    """Say what `draw_wiring` shows.
+    """Say of each wiring how many links it has, what its last layer reads, what leaves.
 
-    >>> wiring_alt_text({"dense": [[0], [1, 0]]}, leaving={"dense": [1, 2]})
+    >>> _alt_text({"dense": [[0], [1, 0]]}, {"dense": [1, 2]})
     'Dense: 2 layers, 3 links; layer 2 reads 1, 0; 1, 2 leave the block.'
     """
-    _check(wirings, leaving or {})
     told = []
     for name, reads in wirings.items():
         last = ", ".join(map(str, reads[-1]))
         words = f"{name[:1].upper()}{name[1:]}: {len(reads)} layers, {_links(reads)}"
         words += f"; layer {len(reads)} reads {last}"
-        if leaving and name in leaving:
+        if name in leaving:
             words += f"; {', '.join(map(str, sorted(leaving[name])))} leave the block"
         told.append(f"{words}.")
     return " ".join(told)

@@ -1,8 +1,4 @@
-"""Receptive fields as pictures: on the image, by layer, by phase, with their holes.
-
-Each `draw_*` has a `*_alt_text` with the same arguments (from `field_facts`), so that
-what a caption claims can be asserted on the numbers that are drawn.
-"""
+"""Receptive fields as pictures: on the image, by phase, with their holes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,13 +16,18 @@ from simseg_core.figures.fields.facts import (
     field_on_image_alt_text,
     gridding,
     gridding_alt_text,
-    growth_alt_text,
     phases,
     phases_alt_text,
     picture,
 )
-from simseg_core.figures.fields.growth import draw_growth
-from simseg_core.figures.style import HATCHES, OKABE_ITO, WIDTH, new_figure, style
+from simseg_core.figures.style import (
+    HATCHES,
+    OKABE_ITO,
+    WIDTH,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 from simseg_core.figures.text import wrap
 from simseg_core.probes.field.effective import INSIDE, EffectiveField
 from simseg_core.probes.field.field import ReceptiveField
@@ -38,20 +38,14 @@ __all__ = [
     "draw_effective",
     "draw_field_on_image",
     "draw_gridding",
-    "draw_growth",
     "draw_phases",
-    "effective_alt_text",
-    "field_on_image_alt_text",
-    "gridding_alt_text",
-    "growth_alt_text",
-    "phases_alt_text",
 ]
 
 Array = NDArray[Any]
 Interval = tuple[int, int]
-TALLEST = 6.5  # inches of a picture: a phone's screen
-TITLE = 10.5  # points
-BAR = "gradient, square root of its share of the peak"
+_TALLEST = 6.5  # inches of a picture: a phone's screen
+_TITLE = 10.5  # points
+_BAR = "gradient, square root of its share of the peak"
 
 
 def draw_field_on_image(
@@ -59,11 +53,25 @@ def draw_field_on_image(
     field: ReceptiveField | LayerField,
     index: Sequence[int],
     effective: EffectiveField | None = None,
-) -> Figure:
-    """Outline what one output pixel can see: (H, W[, 3]) or (C, H, W) -> figure."""
+) -> DescribedFigure:
+    """Outline what one output pixel can see.
+
+    Args:
+        image: (H, W[, 3]) or (C, H, W), of the size that `field` was computed for.
+        field: of a network or of one of its layers.
+        index: row and column of the output pixel.
+        effective: of the same pixel; what counts is then outlined too.
+
+    Returns:
+        A figure: the image with the theoretical field's box and its middle.
+
+    Raises:
+        IndexError: the index is not an output pixel.
+        ValueError: the image has another number of dimensions.
+    """
     shown = picture(image)
     with style():
-        height = min(WIDTH * shown.shape[0] / shown.shape[1], TALLEST)
+        height = min(WIDTH * shown.shape[0] / shown.shape[1], _TALLEST)
         figure, axes = new_figure(height=height + 0.9)
         axes.imshow(shown, cmap="gray")
         if effective is not None:
@@ -81,14 +89,26 @@ def draw_field_on_image(
         seen += ["globally the whole image"] if field.is_global else []
         told = f"Output pixel {tuple(index)}: {', '.join(seen) or 'nothing'}"
         # Above the whole figure: a tall image is narrower than its title.
-        figure.suptitle(told, x=0.01, ha="left", size=TITLE)
+        figure.suptitle(told, x=0.01, ha="left", size=_TITLE)
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside lower center", ncols=2)
+    figure.alt_text = field_on_image_alt_text(shown, field, index, effective)
     return figure
 
 
-def draw_gridding(*stacks: Sequence[int]) -> Figure:
-    """Draw which pixels stacks of 3 x 3 convolutions read, for each list of rates."""
+def draw_gridding(*stacks: Sequence[int]) -> DescribedFigure:
+    """Draw which pixels the middle output of 3 x 3 convolutions in a row reads.
+
+    Args:
+        *stacks: for each stack the rates of its convolutions, the first layer first.
+
+    Returns:
+        A figure with a map a stack, below each other: the square that its middle output
+        spans, the pixels read in blue.
+
+    Raises:
+        ValueError: a stack is empty or has a rate below 1.
+    """
     masks = [gridding(rates) for rates in stacks]
     titles = [_gridding_title(*pair) for pair in zip(stacks, masks)]
     lines = sum(title.count("\n") + 1 for title in titles)
@@ -112,6 +132,7 @@ def draw_gridding(*stacks: Sequence[int]) -> Figure:
             panel.invert_yaxis()
             panel.spines[:].set_visible(False)
             panel.set_title(title)
+    figure.alt_text = gridding_alt_text(stacks, masks)
     return figure
 
 
@@ -120,12 +141,22 @@ def _gridding_title(rates: Sequence[int], mask: Array) -> str:
         f"Rates {', '.join(map(str, rates))}: {int(mask.sum())} of {mask.size} pixels"
     )
     side = mask.shape[0]
-    lines = wrap(f"{told}, {percent(mask.mean())}", 3.7, TITLE)
+    lines = wrap(f"{told}, {percent(mask.mean())}", 3.7, _TITLE)
     return "\n".join([*lines, f"of a field of {side} × {side}"])
 
 
-def draw_phases(field: ReceptiveField) -> Figure:
-    """Colour one period of output pixels by the size of their field."""
+def draw_phases(field: ReceptiveField) -> DescribedFigure:
+    """Colour one period of output pixels by the size of their field.
+
+    Args:
+        field: of a network whose sizes repeat with a short period, as a U-Net's do.
+
+    Returns:
+        A figure: a cell a phase, and below the share of the phases of each size.
+
+    Raises:
+        ValueError: the sizes have no short period, or are too many to tell apart.
+    """
     table, kinds = phases(field)
     colours = list(OKABE_ITO.values())[: len(kinds)]
     with style():
@@ -166,15 +197,25 @@ def draw_phases(field: ReceptiveField) -> Figure:
             for k, (c, (rows, columns)) in enumerate(zip(colours, kinds))
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    figure.alt_text = phases_alt_text(table, kinds)
     return figure
 
 
-def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
-    """Compare two effective fields, as untrained and trained, on one scale."""
+def draw_effective(before: EffectiveField, after: EffectiveField) -> DescribedFigure:
+    """Compare two effective fields, as untrained and trained, on one scale.
+
+    Args:
+        before: of the untrained network.
+        after: of the same output pixel, trained.
+
+    Returns:
+        A figure: two maps of the gradient at each input pixel, as the square root of
+        its share of the peak, with the theoretical field and what counts outlined.
+    """
     height, width = before.map.shape
     is_tall = height > width  # then side by side
     room = 4.3 / 2 if is_tall else 4.3
-    panel_height = min(room * height / width, TALLEST)
+    panel_height = min(room * height / width, _TALLEST)
     with style():
         figure, axes = new_figure(
             height=0.6 + panel_height if is_tall else 0.3 + 2 * (panel_height + 0.25),
@@ -196,10 +237,11 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> Figure:
             )
             panel.set(xticks=[], yticks=[])
             told = f"{when}: {field.size:.0f} pixels a side count"
-            panel.set_title("\n".join(wrap(told, 0.85 * room, TITLE)))
+            panel.set_title("\n".join(wrap(told, 0.85 * room, _TITLE)))
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
         is_low = panel_height * (1 if is_tall else 2) < 2.5
-        bar.set_label("gradient, root of share" if is_low else BAR)
+        bar.set_label("gradient, root of share" if is_low else _BAR)
+    figure.alt_text = effective_alt_text(before, after)
     return figure
 
 

@@ -1,8 +1,4 @@
-"""What the pictures of receptive fields show, as numbers and as alt texts.
-
-Each `draw_*` of `figures.fields` has a `*_alt_text` here with the same arguments, so
-that what a caption claims can be asserted on the numbers that are drawn.
-"""
+"""What the pictures of receptive fields show, as numbers and as alt texts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +29,14 @@ Array = NDArray[Any]
 
 
 def growth(field: ReceptiveField) -> list[tuple[str, int, Any]]:
-    """List the operations after which the largest local size is new."""
+    """List the operations after which the largest local size is new.
+
+    Returns:
+        For each its name, the size in pixels, and its stride (None: it varies).
+
+    Raises:
+        ValueError: no operation of the network has a local field.
+    """
     steps: list[tuple[str, int, Any]] = []
     for layer in field.layers:
         sizes = layer.rows.phases or tuple(layer.rows.sizes.tolist())
@@ -46,7 +49,14 @@ def growth(field: ReceptiveField) -> list[tuple[str, int, Any]]:
 
 
 def gridding(rates: Sequence[int]) -> Array:
-    """Which pixels of its square the middle of a stack reads: a bool map."""
+    """Find which pixels of its square the middle of a stack of 3 x 3 kernels reads.
+
+    Returns:
+        bool, (1 + 2 S, 1 + 2 S), where S is the sum of the rates.
+
+    Raises:
+        ValueError: there is no rate, or one below 1.
+    """
     if not rates or min(rates) < 1:
         raise ValueError(
             f"rates {tuple(rates)}: give one dilation of at least 1 a layer"
@@ -57,7 +67,15 @@ def gridding(rates: Sequence[int]) -> Array:
 
 
 def phases(field: ReceptiveField) -> tuple[Array, list[tuple[int, int]]]:
-    """Number the kinds of field by phase: a map of numbers, and the kinds."""
+    """Number the sizes of field by phase.
+
+    Returns:
+        For each phase, (row period, column period), the number of its size; and the
+        sizes, each as rows and columns in pixels.
+
+    Raises:
+        ValueError: the sizes have no short period, or are too many to tell apart.
+    """
     rows, columns = field.rows.phases, field.columns.phases
     if rows is None or columns is None:
         raise ValueError("this field has no short period: draw it index by index")
@@ -81,13 +99,13 @@ def picture(image: Array | Tensor) -> Array:
 
 
 def field_on_image_alt_text(
-    image: Array | Tensor,
+    shown: Array,
     field: ReceptiveField | LayerField,
     index: Sequence[int],
-    effective: EffectiveField | None = None,
+    effective: EffectiveField | None,
 ) -> str:
-    """Say which rows and columns are outlined."""
-    height, width = picture(image).shape[:2]
+    """Say which rows and columns of the picture, (H, W[, 3]), are outlined."""
+    height, width = shown.shape[:2]
     box = field.box(index)
     told = f"A picture of {height} by {width} pixels. Output pixel {tuple(index)} sees "
     if box is None:
@@ -101,26 +119,31 @@ def field_on_image_alt_text(
     return told
 
 
-def growth_alt_text(field: ReceptiveField) -> str:
-    """Say how the size grows and where the stride changes."""
-    steps = growth(field)
+def growth_alt_text(steps: Sequence[tuple[str, int, Any]], image: int) -> str:
+    """Say how the size grows, where the stride changes, and when it passes the image.
+
+    Args:
+        steps: what `growth` lists.
+        image: the longer side of the input, in pixels.
+    """
     told, before = [], None
     for name, size, stride in steps:
         if stride != before:
             told.append(f"{size} pixels at stride {stride} ({name})")
             before = stride
+    beyond = [name for name, size, _ in steps if size > image]
+    passed = f", which {beyond[0]} is the first to pass" if beyond else ""
     return (
         f"A staircase of {len(steps)} steps, from {steps[0][1]} to {steps[-1][1]} "
         f"pixels. The stride changes at: {'; '.join(told)}. "
-        f"The image has {max(field.input_shape[2:])} pixels."
+        f"The image has {image} pixels{passed}."
     )
 
 
-def gridding_alt_text(*stacks: Sequence[int]) -> str:
+def gridding_alt_text(stacks: Sequence[Sequence[int]], masks: Sequence[Array]) -> str:
     """Say how many pixels of its square each stack reads."""
     told = []
-    for rates in stacks:
-        mask = gridding(rates)
+    for rates, mask in zip(stacks, masks):
         told.append(
             f"rates {', '.join(map(str, rates))} read {int(mask.sum())} of the "
             f"{mask.shape[0]} by {mask.shape[1]} pixels, {percent(mask.mean())}"
@@ -130,9 +153,8 @@ def gridding_alt_text(*stacks: Sequence[int]) -> str:
     )
 
 
-def phases_alt_text(field: ReceptiveField) -> str:
-    """Say which sizes occur and how often."""
-    table, kinds = phases(field)
+def phases_alt_text(table: Array, kinds: Sequence[tuple[int, int]]) -> str:
+    """Say which sizes occur and how often, from what `phases` returned."""
     shares = np.bincount(table.ravel(), minlength=len(kinds)) / table.size
     told = "; ".join(
         f"{rows} by {columns} for {percent(share)} of the output pixels"
@@ -152,4 +174,4 @@ def effective_alt_text(before: EffectiveField, after: EffectiveField) -> str:
         if field.area_share is not None:
             text += f", {percent(field.area_share)} of the theoretical field's area"
         told.append(text)
-    return "Two gradient maps, one above the other. " + ". ".join(told) + "."
+    return "Two gradient maps on one scale. " + ". ".join(told) + "."

@@ -3,36 +3,47 @@
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from simseg_core.figures.fields.facts import growth, growth_alt_text
 from simseg_core.figures.style import (
     GREY,
     OKABE_ITO,
     SMALLEST,
+    DescribedFigure,
     new_figure,
     style,
 )
 from simseg_core.figures.text import width
 from simseg_core.probes.field.field import ReceptiveField
 
-__all__ = ["draw_growth", "growth_alt_text"]
+__all__ = ["draw_growth"]
 
-HEIGHT = 4.2  # inches
-PLACES = (  # of a label about its marker: points up, and the end it stands at
+_HEIGHT = 4.2  # inches
+_PLACES = (  # of a label about its marker: points up, and the end it stands at
     *((5, "right"), (-13, "left"), (18, "right"), (-26, "left"), (31, "right")),
     *((-39, "left"), (-52, "left"), (-65, "left")),
 )
 
 
-def draw_growth(field: ReceptiveField) -> Figure:
-    """Draw the size of the field after each operation, and where the stride changes."""
+def draw_growth(field: ReceptiveField) -> DescribedFigure:
+    """Draw the size of the field after each operation, and where the stride changes.
+
+    Args:
+        field: of a network with local operations.
+
+    Returns:
+        A figure: a step an operation that widens the field, sizes in pixels on a
+        logarithmic axis, with the longer side of the image as a dashed line.
+
+    Raises:
+        ValueError: no operation of the network has a local field.
+    """
     steps = growth(field)
     sizes = [size for _, size, _ in steps]
     image = max(field.input_shape[2:])
     count = len(sizes)
     with style():
-        figure, axes = new_figure(height=HEIGHT)
+        figure, axes = new_figure(height=_HEIGHT)
         axes.step(range(1, count + 2), [*sizes, sizes[-1]], where="post", lw=2)
         axes.axhline(image, color=GREY, ls="--", lw=1.2)
         axes.set(xlabel="operations that widen the field", ylabel="pixels a side")
@@ -54,6 +65,7 @@ def draw_growth(field: ReceptiveField) -> Figure:
                 axes.plot(place, size, "s", ms=7, color=OKABE_ITO["vermillion"])
                 _name_stride(axes, (place, size), f"stride {stride}", taken)
                 before = stride
+    figure.alt_text = growth_alt_text(steps, image)
     return figure
 
 
@@ -102,7 +114,7 @@ def _name_stride(
     )
     long = width(told) * 72
     best: tuple[int, Box] | None = None
-    for up, end in PLACES:
+    for up, end in _PLACES:
         start = x - 6 - long if end == "right" else min(x + 6, right - long)
         box = (start, y + up, start + long, y + up + 9)
         outside = start < left + 2 or box[3] > top

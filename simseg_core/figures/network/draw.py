@@ -6,24 +6,27 @@ ASPP as parallel branches and a HarDNet block as its harmonic arcs, from the dat
 alone.
 """
 
-from matplotlib.figure import Figure
-
 from simseg_core.figures.network.key import LINE, draw_key, draw_legend
 from simseg_core.figures.network.paint import draw_bands, draw_box, draw_link
-from simseg_core.figures.network.plan import EDGE, Page, make_plan, page
-from simseg_core.figures.style import GREY, SMALLEST, new_figure, style
+from simseg_core.figures.network.plan import EDGE, ROOM, Plan, make_plan
+from simseg_core.figures.style import (
+    GREY,
+    SMALLEST,
+    WIDTH,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 from simseg_core.figures.text import wrap
 from simseg_core.probes.trace.shapes import Trace
 from simseg_core.tables.units import binary, times
 
-__all__ = ["draw_trace", "trace_alt_text"]
+__all__ = ["draw_trace"]
 
-TITLE, TITLE_LINE = 11.0, 0.2  # points, inches
+_TITLE, _TITLE_LINE = 11.0, 0.2  # points, inches
 
 
-def draw_trace(
-    trace: Trace, *, title: str | None = None, width: Page = "phone"
-) -> Figure:
+def draw_trace(trace: Trace) -> DescribedFigure:
     """Draw a trace: boxes by resolution, area by activation memory, links by data flow.
 
     A trace too detailed for the width is folded until it fits, by modules and, where
@@ -33,15 +36,9 @@ def draw_trace(
 
     Args:
         trace: what `trace_shapes` returned, at any depth.
-        title: stands above; by default the model's name and its input's size.
-        width: `"phone"` is the book's column, legible on a screen of 390 pixels;
-            `"print"` is a page's width, with up to 44 boxes.
 
     Returns:
-        A matplotlib figure as wide as asked for.
-
-    Raises:
-        ValueError: the width is neither of the two.
+        A figure of the book's width, legible on a screen of 390 pixels.
 
     >>> from torch import nn
     >>> from simseg_core.probes import trace_shapes
@@ -50,28 +47,25 @@ def draw_trace(
     >>> figure.get_suptitle()
     'Sequential on 1×3×32×32'
     """
-    wide, _ = page(width)
-    plan = make_plan(trace, width)
+    plan = make_plan(trace)
     graph, layout = plan.graph, plan.layout
-    told = _title(trace) if title is None else title
-    lines = wrap(told, wide - 2 * EDGE, TITLE)
-    head = 0.3 + TITLE_LINE * len(lines)
+    lines = wrap(_title(trace), ROOM, _TITLE)
+    head = 0.3 + _TITLE_LINE * len(lines)
     foot = 0.62 + LINE * len(graph.boxes)
     height = head + layout.height + foot
     with style():
         figure, axes = new_figure(height)
         figure.set_layout_engine("none")
-        figure.set_figwidth(wide)
         figure.suptitle(
             "\n".join(lines),
-            x=EDGE / wide,
+            x=EDGE / WIDTH,
             y=1 - 0.05 / height,
             ha="left",
             va="top",
-            size=TITLE,
+            size=_TITLE,
         )
         axes.set_position((0, 0, 1, 1))
-        axes.set(xlim=(-EDGE, wide - EDGE), ylim=(height - head, -head))
+        axes.set(xlim=(-EDGE, WIDTH - EDGE), ylim=(height - head, -head))
         axes.set_axis_off()
         axes.text(0, -0.13, plan.note, size=SMALLEST, color=GREY, va="center")
         draw_bands(axes, graph, layout)
@@ -81,25 +75,29 @@ def draw_trace(
             draw_box(axes, graph, layout, index)
         draw_legend(axes, graph, layout)
         bottom = layout.height + foot - LINE * len(graph.boxes)
-        draw_key(axes, graph, bottom, wide - 2 * EDGE)
+        draw_key(axes, graph, bottom, ROOM)
+    figure.alt_text = _alt_text(trace, plan)
     return figure
 
 
-def trace_alt_text(trace: Trace, *, width: Page = "phone") -> str:
-    """Tell in words what `draw_trace` shows: boxes by level, branches and skips.
+def _alt_text(trace: Trace, plan: Plan) -> str:
+    """Tell in words what is drawn: its course, boxes by level, branches and skips.
 
     >>> from torch import nn
     >>> from simseg_core.probes import trace_shapes
-    >>> print(trace_alt_text(trace_shapes(nn.Conv2d(3, 8, 3), (1, 3, 32, 32))))
+    >>> print(draw_trace(trace_shapes(nn.Conv2d(3, 8, 3), (1, 3, 32, 32))).alt_text)
     Data flow of Conv2d on 1×3×32×32: 1 operation; 2 boxes, 1 link. At 32×32 to 30×30:
-    input (3 channels, 12.0 KiB), Conv2d (8 channels, 28.1 KiB). No skip connections.
+    input (3 channels, 12.0 KiB), Conv2d (8 channels, 28.1 KiB). No link skips a box.
     """
-    plan = make_plan(trace, width)
     graph, layout = plan.graph, plan.layout
     names = [box.name for box in graph.boxes]
     boxes, links = _count(len(names), "box"), _count(len(graph.links), "link")
     operations = _count(plan.operations, "operation")
     parts = [f"Data flow of {_title(trace)}: {operations}; {boxes}, {links}."]
+    lowest = len(layout.bands) - 1
+    down, up = (lowest - graph.boxes[end].level for end in (0, -1))
+    if down:
+        parts.append(f"It goes down {_count(down, 'level')} and up {up or 'none'}.")
     for level, band in enumerate(layout.bands):
         told = ", ".join(
             f"{box.name} ({box.channels} channels, {binary(box.memory)})"
@@ -108,11 +106,13 @@ def trace_alt_text(trace: Trace, *, width: Page = "phone") -> str:
         )
         parts.append(f"At {band.title}: {told}.")
     for index, name in enumerate(names):
-        readers = [names[b] for a, b in graph.links if a == index]
+        readers = [
+            names[b] for a, b in graph.links if a == index and (a, b) not in graph.skips
+        ]
         if len(readers) > 1:
             parts.append(f"{name} is read by {', '.join(readers)}.")
     skips = "; ".join(f"{names[a]} to {names[b]}" for a, b in sorted(graph.skips))
-    parts.append(f"Skip connections: {skips}." if skips else "No skip connections.")
+    parts.append(f"Skip connections: {skips}." if skips else "No link skips a box.")
     return " ".join(parts)
 
 

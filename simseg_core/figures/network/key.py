@@ -16,7 +16,7 @@ __all__ = ["DASHES", "KINDS", "LETTERS", "LINE", "draw_key", "draw_legend"]
 
 LETTERS = ascii_letters  # more than any page has boxes
 LINE = 0.165  # a line of the key
-SPACE = 0.1  # between its columns
+_SPACE = 0.1  # between its columns
 DASHES = (0, (4, 1.5))  # of a skip connection
 KINDS = {
     "convolution": (OKABE_ITO["sky blue"], ""),
@@ -61,8 +61,8 @@ def draw_key(axes: Axes, graph: Graph, top: float, right: float) -> None:
     """List the boxes: letter, where in the model, what it does, shape, memory."""
     sizes = [times(box.extent) for box in graph.boxes]
     memories = [binary(box.memory) for box in graph.boxes]
-    shape = right - max(map(width, memories)) - SPACE
-    room = shape - max(map(width, sizes)) - 0.2 - 2 * SPACE
+    shape = right - max(map(width, memories)) - _SPACE
+    room = shape - max(map(width, sizes)) - 0.2 - 2 * _SPACE
     names = max(width(box.name) for box in graph.boxes)
     actions = max(width(box.does) for box in graph.boxes)
     names = min(names, max(room - actions, 0.6 * room))  # a path tells more
@@ -71,7 +71,7 @@ def draw_key(axes: Axes, graph: Graph, top: float, right: float) -> None:
         for x, text, align, weight in (
             (0.0, LETTERS[index], "left", "bold"),
             (0.2, fit(box.name, names), "left", "normal"),
-            (0.2 + names + SPACE, fit(box.does, room - names), "left", "normal"),
+            (0.2 + names + _SPACE, fit(box.does, room - names), "left", "normal"),
             (shape, sizes[index], "right", "normal"),
             (right, memories[index], "right", "normal"),
         ):

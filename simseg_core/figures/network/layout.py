@@ -10,15 +10,25 @@ from math import prod, sqrt
 from simseg_core.figures.network.graph import Box, Graph
 from simseg_core.tables.units import si
 
-__all__ = ["Band", "Layout", "Spot", "arrange", "stack"]
+__all__ = [
+    "LABEL",
+    "LEAST",
+    "STRIP",
+    "Band",
+    "Layout",
+    "Spot",
+    "arrange",
+    "fits",
+    "stack",
+]
 
 LABEL = 0.30  # two lines of 9 points under a box
-DIGIT = 0.072  # one of their digits
-GAP = 0.10
+_DIGIT = 0.072  # one of their digits
+_GAP = 0.10
 STRIP = 0.19  # a band's own label
-CLEAR = 0.07  # between an arc and the boxes under it
+_CLEAR = 0.07  # between an arc and the boxes under it
 LEAST = 0.05  # no box is drawn thinner
-MIDDLE = -1  # the lane of boxes that stand alone: halfway down
+_MIDDLE = -1  # the lane of boxes that stand alone: halfway down
 
 
 @dataclass
@@ -83,12 +93,7 @@ def arrange(graph: Graph, width: float, *, spare: bool = False) -> Layout:
         spare: whether to leave out a box's channels where all that feeds it has them,
             and to draw smaller boxes.
     """
-    most = max((box.memory for box in graph.boxes), default=0) or 1
-    sizes = (0.36, 0.28, 0.21, 0.16, 0.12, 0.09, 0.06)
-    for largest in (*sizes, 0.04, 0.025, 0.016) if spare else sizes:
-        layout = _across(graph, largest / most, GAP, spare)
-        if layout.width <= width:
-            break
+    layout = _largest(graph, width, spare)
     for gap in (0.45, 0.36, 0.28, 0.21, 0.15):  # spread what room is left
         wider = _across(graph, layout.square_inches_per_byte, gap, spare)
         if wider.width <= width:
@@ -98,13 +103,29 @@ def arrange(graph: Graph, width: float, *, spare: bool = False) -> Layout:
     return layout
 
 
+def fits(graph: Graph, width: float, *, spare: bool = False) -> bool:
+    """Say whether `arrange` can lay the graph out in `width` inches."""
+    return _largest(graph, width, spare).width <= width
+
+
+def _largest(graph: Graph, width: float, spare: bool) -> Layout:
+    """Place the boxes in time, as large as fits; at their smallest, if nothing does."""
+    most = max((box.memory for box in graph.boxes), default=0) or 1
+    sizes = (0.36, 0.28, 0.21, 0.16, 0.12, 0.09, 0.06)
+    for largest in (*sizes, 0.04, 0.025, 0.016) if spare else sizes:
+        layout = _across(graph, largest / most, _GAP, spare)
+        if layout.width <= width:
+            break
+    return layout
+
+
 def _spot(box: Box, scale: float, number: str) -> Spot:
     """Size a box: area by memory, wider with channels, taller with resolution."""
     area = max(box.memory * scale, LEAST**2)
     aspect = min(max(sqrt(box.channels / sqrt(prod(box.size))), 0.36), 2.2)
     height = max(sqrt(area / aspect), LEAST)
     wide = max(area / height, LEAST)
-    label = DIGIT * max(len(number), 1.5)
+    label = _DIGIT * max(len(number), 1.5)
     return Spot(0.0, wide, area / wide, label, box.level, number)
 
 
@@ -123,19 +144,19 @@ def _across(graph: Graph, scale: float, gap: float, spare: bool) -> Layout:
         spot = _spot(box, scale, _number(graph, index, spare))
         sources = [spots[a] for a in graph.sources[index]]
         overhang = max(0.0, spot.label - spot.width) / 2
-        spot.x = max([GAP, *(s.span[1] + gap for s in sources)]) + overhang
+        spot.x = max([_GAP, *(s.span[1] + gap for s in sources)]) + overhang
         beside = [s for s in spots if s.level == spot.level and _touch(s, spot)]
         wish = min((s.branch for s in sources if s.level == spot.level), default=0)
         taken = {s.branch for s in beside}
         lanes = sorted(range(len(taken) + wish + 1), key=lambda n: (abs(n - wish), n))
         spot.branch = next(lane for lane in lanes if lane not in taken)
         spots.append(spot)
-    right = max((spot.span[1] for spot in spots), default=0.0) + GAP
+    right = max((spot.span[1] for spot in spots), default=0.0) + _GAP
     return Layout(spots, square_inches_per_byte=scale, spare=spare, width=right)
 
 
 def _touch(a: Spot, b: Spot) -> bool:
-    return a.span[0] < b.span[1] + GAP / 2 and b.span[0] < a.span[1] + GAP / 2
+    return a.span[0] < b.span[1] + _GAP / 2 and b.span[0] < a.span[1] + _GAP / 2
 
 
 def stack(graph: Graph, layout: Layout) -> None:
@@ -147,9 +168,9 @@ def stack(graph: Graph, layout: Layout) -> None:
     for level in range(max((spot.level for spot in spots), default=-1) + 1):
         here = [i for i, spot in enumerate(spots) if spot.level == level]
         for i in _unaccompanied(graph, spots, here):
-            spots[i].lane = MIDDLE
-        alone = [i for i in here if spots[i].lane == MIDDLE]
-        branches = [i for i in here if spots[i].lane != MIDDLE]
+            spots[i].lane = _MIDDLE
+        alone = [i for i in here if spots[i].lane == _MIDDLE]
+        branches = [i for i in here if spots[i].lane != _MIDDLE]
         top, y = y, y + STRIP
         first = y
         for lane in sorted({spots[i].lane for i in branches}):
@@ -220,9 +241,9 @@ def _arcs(
             lower = [n + 1 for (c, d), n in under.items() if a < d and c < b]
             under[a, b] = max(lower, default=0)
             # Clear of its ends too where it leaves or enters by their tops.
-            high = max(ours + others) + CLEAR
+            high = max(ours + others) + _CLEAR
             ends = [spots[i].height / 2 for i in (a, b)]
-            tops = [end + CLEAR for end in ends if high > end - 0.02]
+            tops = [end + _CLEAR for end in ends if high > end - 0.02]
             arcs[a, b] = max([high, *tops])
     apart = min(0.075, 1.2 / (1 + max(under.values(), default=0)))
     done: dict[tuple[int, int], float] = {}

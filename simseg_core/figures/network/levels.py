@@ -14,7 +14,7 @@ __all__ = ["levels"]
 _KEEPS_LEVEL = {"slice", "slice_assign", "pad", "matmul", "bmm", "einsum"}
 _KEEPS_LEVEL |= {"scaled_dot_product_attention", "softmax"}
 _KEEPS_LEVEL |= {"permute", "transpose", "movedim", "swapaxes", "roll", "Permute"}
-SAME, OTHER = 0.1, 0.3  # logarithms of proportions that agree, that do not
+_SAME, _OTHER = 0.1, 0.3  # logarithms of proportions that agree, that do not
 
 
 def levels(trace: Trace) -> tuple[dict[int, int], dict[int, Shape]]:
@@ -94,8 +94,8 @@ def _channels_last(made: Shape, read: Sequence[int], before: bool) -> bool:
     proportion = log(read[0] / read[1])
     first, last = (abs(log(a / b) - proportion) for a, b in (made[2:], made[1:-1]))
     if before:
-        return not (first < SAME and last > OTHER)
-    return last < SAME and first > OTHER
+        return not (first < _SAME and last > _OTHER)
+    return last < _SAME and first > _OTHER
 
 
 def _halvings(read: Shape, made: Shape, old: Shape, new: Shape, row: Row) -> int:

@@ -15,7 +15,7 @@ from simseg_core.figures.network.route import route
 from simseg_core.figures.style import GREY, OKABE_ITO, SMALLEST
 from simseg_core.figures.text import width
 
-__all__ = ["draw_bands", "draw_box", "draw_link", "title_places"]
+__all__ = ["band_shade", "draw_bands", "draw_box", "draw_link", "title_places"]
 
 
 def draw_bands(axes: Axes, graph: Graph, layout: Layout) -> None:
@@ -23,7 +23,7 @@ def draw_bands(axes: Axes, graph: Graph, layout: Layout) -> None:
     left, right = axes.get_xlim()
     places = title_places(graph, layout, right)
     for number, (band, x) in enumerate(zip(layout.bands, places)):
-        shade = _shade(number)
+        shade = band_shade(number)
         high = band.bottom - band.top
         axes.add_patch(Rectangle((left, band.top), right - left, high, fc=shade, lw=0))
         axes.text(
@@ -102,7 +102,7 @@ def draw_box(axes: Axes, graph: Graph, layout: Layout, index: int) -> None:
             ha="center",
             va="top",
             zorder=3,
-            path_effects=_halo(_shade(spot.level)),
+            path_effects=_halo(band_shade(spot.level)),
         )
 
 
@@ -116,7 +116,8 @@ def _points(path: Path) -> np.ndarray:
     return np.concatenate(steps)
 
 
-def _shade(level: int) -> str:
+def band_shade(level: int) -> str:
+    """Give the colour behind a level: they stand on white and on grey in turn."""
     return "white" if level % 2 else "#F2F2F2"
 
 

@@ -3,26 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 from simseg_core.figures.network.fold import Runs
 from simseg_core.figures.network.graph import Graph, condense
-from simseg_core.figures.network.layout import Layout, arrange, stack
+from simseg_core.figures.network.layout import Layout, arrange, fits, stack
 from simseg_core.figures.network.route import tangle
 from simseg_core.figures.style import WIDTH
 from simseg_core.probes.trace.shapes import Trace
 
-__all__ = ["EDGE", "Page", "Plan", "make_plan", "page"]
+__all__ = ["EDGE", "MOST", "ROOM", "Plan", "make_plan"]
 
-DEEPEST = 6  # modules nested deeper are folded in any picture
-ENOUGH = 12  # boxes that tell enough to be drawn large, each with its number
-FEW = 6  # boxes of a chain that tell anything
+_DEEPEST = 6  # modules nested deeper are folded in any picture
+_ENOUGH = 12  # boxes that tell enough to be drawn large, each with its number
+_FEW = 6  # boxes of a chain that tell anything
 EDGE = 0.06  # inches between the picture and the figure's edge
-Page = Literal["phone", "print"]
-PAGES: dict[str, tuple[float, int]] = {  # width in inches, boxes whose key is read
-    "phone": (WIDTH, 26),
-    "print": (7.2, 44),
-}
+ROOM = WIDTH - 2 * EDGE  # inches
+MOST = 26  # boxes whose key is read on a phone
 
 
 @dataclass(frozen=True)
@@ -44,49 +40,43 @@ class Plan:
         return f"{told}; the numbers are channels{spare}"
 
 
-def page(name: str) -> tuple[float, int]:
-    """Give a page's width in inches, and the most boxes drawn on it.
+def make_plan(trace: Trace) -> Plan:
+    """Choose what is drawn of a trace, then where it stands."""
+    graph, spare = _choose(trace)
+    layout = arrange(graph, ROOM, spare=spare)
+    _untangle(graph, layout)
+    operations = sum(row.operation != "input" for row in trace.at_depth(None))
+    return Plan(graph, layout, operations)
 
-    Raises:
-        ValueError: there is no such page.
+
+def _choose(trace: Trace) -> tuple[Graph, bool]:
+    """Find the graph with the most boxes that fits the page and its key.
+
+    Returns:
+        The graph, and whether it fits only with fewer numbers and smaller boxes.
     """
-    if name not in PAGES:
-        raise ValueError(f"width {name!r}: choose {' or '.join(map(repr, PAGES))}")
-    return PAGES[name]
-
-
-def make_plan(trace: Trace, name: str = "phone") -> Plan:
-    """Take the form with the most boxes that fits the page and its key."""
-    width, most = page(name)
-    room = width - 2 * EDGE
-    whole = trace.at_depth(None)
-    operations = sum(row.operation != "input" for row in whole)
-    forms = [graph for graph in _forms(trace) if len(graph.boxes) <= most]
-    best: Plan | None = None
+    graphs = [graph for graph in _by_modules(trace) if len(graph.boxes) <= MOST]
+    graphs.sort(key=lambda graph: len(graph.boxes), reverse=True)
+    best: tuple[Graph, bool] | None = None
     for spare in (False, True):
-        for graph in forms:
-            if best and len(graph.boxes) <= len(best.graph.boxes):
-                continue
-            layout = arrange(graph, room, spare=spare)
-            if layout.width <= room:
-                best = Plan(graph, layout, operations)
-        if best and len(best.graph.boxes) >= ENOUGH:
+        found = next((g for g in graphs if fits(g, ROOM, spare=spare)), None)
+        if found and (best is None or len(found.boxes) > len(best[0].boxes)):
+            best = found, spare
+        if best and len(best[0].boxes) >= _ENOUGH:
             break
-    for runs in _runs(len(trace)) if best is None else ():
-        graph = condense(trace.at_depth(1), shared=0, runs=runs)
-        layout = arrange(graph, room, spare=True)
-        fits = len(graph.boxes) <= most and layout.width <= room
-        if fits and (len(graph.boxes) >= FEW or runs.across):
-            best = Plan(graph, layout, operations)
-            break
-    assert best is not None  # a single box fits every page
-    _untangle(best)
-    return best
+    if best:
+        return best
+    folded = trace.at_depth(1)
+    for runs in _runs(len(trace)):
+        graph = condense(folded, shared=0, runs=runs)
+        tells = len(graph.boxes) >= _FEW or runs.across
+        if tells and len(graph.boxes) <= MOST and fits(graph, ROOM, spare=True):
+            return graph, True
+    raise AssertionError("a single box fits every page")
 
 
-def _untangle(plan: Plan) -> None:
+def _untangle(graph: Graph, layout: Layout) -> None:
     """Exchange lanes of a level where links then lead through fewer boxes."""
-    graph, layout = plan.graph, plan.layout
     least = tangle(layout, graph.links)
     for level in {spot.level for spot in layout.spots}:
         here = [spot for spot in layout.spots if spot.level == level]
@@ -107,9 +97,9 @@ def _untangle(plan: Plan) -> None:
             stack(graph, layout)
 
 
-def _forms(trace: Trace) -> Iterator[Graph]:
+def _by_modules(trace: Trace) -> Iterator[Graph]:
     """Fold by modules: first as given, then ever coarser."""
-    deepest = trace.depth or DEEPEST
+    deepest = trace.depth or _DEEPEST
     for depth in range(deepest, 0, -1):
         folded = trace if depth == deepest else trace.at_depth(depth)
         for shared in (None, 3, 2, 1, 0):

@@ -7,17 +7,17 @@ from matplotlib.path import Path
 
 from simseg_core.figures.network.layout import LABEL, Layout
 
-__all__ = ["Point", "corners", "route", "tangle"]
+__all__ = ["route", "tangle"]
 
 Point = tuple[float, float]
 
 
 def route(layout: Layout, link: tuple[int, int]) -> Path:
     """Lead a link straight, over what stands between, or around it."""
-    return _rounded(corners(layout, link), 0.22 if link in layout.arcs else 0.07)
+    return _rounded(_corners(layout, link), 0.22 if link in layout.arcs else 0.07)
 
 
-def corners(layout: Layout, link: tuple[int, int]) -> list[Point]:
+def _corners(layout: Layout, link: tuple[int, int]) -> list[Point]:
     """List the points of the way that crosses the fewest boxes and labels."""
     a, b = (layout.spots[index] for index in link)
     high = layout.arcs.get(link)
@@ -58,7 +58,7 @@ def _below(y: float, height: float) -> float:
 
 def tangle(layout: Layout, links: Iterable[tuple[int, int]]) -> float:
     """Sum what the links lead through, as `route` leads them."""
-    return sum(_crossings(layout, link, corners(layout, link)) for link in links)
+    return sum(_crossings(layout, link, _corners(layout, link)) for link in links)
 
 
 def _cost(layout: Layout, link: tuple[int, int], way: list[Point]) -> float:

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from simseg_core.figures.style import COLOURS, HATCHES, SMALLEST, new_figure, style
+from simseg_core.figures.style import (
+    COLOURS,
+    HATCHES,
+    SMALLEST,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 from simseg_core.probes.trace.costs import Cost
 from simseg_core.tables.units import binary, si, times
 
-__all__ = ["cost_alt_text", "draw_cost"]
+__all__ = ["draw_cost"]
 
 _MOST = 40  # stages that one figure can hold
 _PANELS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
@@ -19,7 +25,7 @@ _PANELS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 )
 
 
-def draw_cost(cost: Cost) -> Figure:
+def draw_cost(cost: Cost) -> DescribedFigure:
     r"""Draw each stage's share of parameters, MACs and bytes moved, the first on top.
 
     Args:
@@ -68,19 +74,19 @@ def draw_cost(cost: Cost) -> Figure:
         panels[0].set_ylim(len(names) - 0.4, -0.6)
         panels[1].set_xlabel("percent of the whole network")
         figure.suptitle(_title(cost))
+    figure.alt_text = _alt_text(cost)
     return figure
 
 
-def cost_alt_text(cost: Cost) -> str:
-    """Say what `draw_cost` shows: each stage's three shares.
+def _alt_text(cost: Cost) -> str:
+    """Say what each stage's three shares are.
 
     >>> from torch import nn
     >>> from simseg_core.probes import cost
-    >>> print(cost_alt_text(cost(nn.Conv2d(3, 8, 3), (1, 3, 32, 32))))
+    >>> print(_alt_text(cost(nn.Conv2d(3, 8, 3), (1, 3, 32, 32))))
     Cost of Conv2d on 1×3×32×32: 224 parameters, 194k MACs, 41.0 KiB bytes moved.
     Percent of each by stage: Conv2d 100, 100, 100.
     """
-    _check(cost)
     whole = ", ".join(
         f"{write(getattr(cost, attribute))} {title}"
         for title, attribute, write in _PANELS

@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from itertools import cycle
 from textwrap import fill, shorten
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
 from simseg_core.figures.style import (
     COLOURS,
     GREY,
     SMALLEST,
+    DescribedFigure,
     new_figure,
     style,
 )
 from simseg_core.probes.timing.device_times import DeviceTimes
 from simseg_core.tables.units import duration
 
-__all__ = ["device_times_alt_text", "draw_device_times"]
+__all__ = ["draw_device_times"]
 
-LINE = 64  # characters of the smallest text that fit the figure's width
-OTHERS = ("D", "v", "P", "X")  # markers of stored results, hollow
+_LINE = 64  # characters of the smallest text that fit the figure's width
+_OTHERS = ("D", "v", "P", "X")  # markers of stored results, hollow
 
 
 def draw_device_times(
@@ -29,8 +29,7 @@ def draw_device_times(
     mode: str | None = None,
     stored: Sequence[DeviceTimes] = (),
     this_run: bool = True,
-    title: str = "Time of each block",
-) -> Figure:
+) -> DescribedFigure:
     """Draw each block's forward pass and training step, on a logarithmic axis.
 
     Args:
@@ -39,15 +38,17 @@ def draw_device_times(
         stored: of other devices or other days; the training steps of blocks of the same
             name and input are drawn hollow, each file's origin below the figure.
         this_run: whether `times` were just measured; the words below say so.
-        title: what is shown.
+
+    Returns:
+        A figure with a row a block; each file's device and day stand below it.
 
     Raises:
         ValueError: if there is no such mode, or more stored results than markers.
     """
     mode = _mode(times, mode)
-    if len(stored) > len(OTHERS):
+    if len(stored) > len(_OTHERS):
         raise ValueError(
-            f"{len(stored)} stored results in one figure: draw {len(OTHERS)} at most"
+            f"{len(stored)} stored results in one figure: draw {len(_OTHERS)} at most"
         )
     blocks = times.modes[mode]
     rows = {name: row for row, name in enumerate(blocks)}
@@ -71,7 +72,7 @@ def draw_device_times(
                 markeredgecolor="black",
                 label=label,
             )
-        for other, marker in zip(stored, cycle(OTHERS)):
+        for other, marker in zip(stored, cycle(_OTHERS)):
             same = _alike(times, other, mode)
             if not same:
                 notes.append(f"Not drawn, other blocks or sizes: {other.origin}")
@@ -91,22 +92,22 @@ def draw_device_times(
         axes.xaxis.set_major_locator(LogLocator(10))
         axes.xaxis.set_major_formatter(EngFormatter("s"))
         axes.grid(True, axis="x", which="major")
-        axes.set_title(title)
+        axes.set_title("Time of each block")
         figure.legend(loc="outside upper left")
-        below = "\n".join(fill(note, LINE) for note in notes)
+        below = "\n".join(fill(note, _LINE) for note in notes)
         figure.supxlabel(below, fontsize=SMALLEST, x=0.02, horizontalalignment="left")
+    figure.alt_text = _alt_text(times, mode, notes)
     return figure
 
 
-def device_times_alt_text(times: DeviceTimes, *, mode: str | None = None) -> str:
-    """Say what `draw_device_times` draws, in words."""
-    mode = _mode(times, mode)
+def _alt_text(times: DeviceTimes, mode: str, notes: Sequence[str]) -> str:
+    """Say each block's two times, and whose times stand beside them."""
     parts = [
         f"{name}: {duration(block.forward.median)} forward, "
         f"{duration(block.step.median)} forward and backward"
         for name, block in times.modes[mode].items()
     ]
-    return f"Times on {times.origin}, {mode}. {'; '.join(parts)}."
+    return ". ".join([notes[0], "; ".join(parts), *notes[1:], ""]).rstrip()
 
 
 def _mode(times: DeviceTimes, mode: str | None) -> str:

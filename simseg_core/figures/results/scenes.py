@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -15,10 +16,19 @@ from torch import Tensor
 
 from simseg_core.data.normalization import denormalize
 from simseg_core.data.palettes import IGNORE, Color, colorize
-from simseg_core.figures.style import SMALLEST, WIDTH, new_figure, style
+from simseg_core.figures.style import (
+    SMALLEST,
+    WIDTH,
+    DescribedFigure,
+    new_figure,
+    style,
+)
 from simseg_core.figures.text import fit, width, wrap
+from simseg_core.tables.units import percent
 
-WRONG, RIGHT = (0, 0, 0), (228, 228, 228)
+__all__ = ["SegmentationDataset", "draw_predictions", "draw_samples"]
+
+_WRONG, _RIGHT = (0, 0, 0), (228, 228, 228)
 _LEGEND_ROW = 0.22  # inches
 _TITLE_ROW = 0.2
 _TALLEST = 3.2  # of one picture: two fit on a phone's screen
@@ -38,7 +48,7 @@ class SegmentationDataset(Protocol):
     def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
 
 
-def draw_samples(dataset: Any, count: int = 8, *, columns: int = 4) -> Figure:
+def draw_samples(dataset: Any, count: int = 8, *, columns: int = 4) -> DescribedFigure:
     """Draw the first samples of a data set, each image over its label.
 
     Args:
@@ -88,6 +98,7 @@ def draw_samples(dataset: Any, count: int = 8, *, columns: int = 4) -> Figure:
                 colorize(label, samples.palette, ignore_index=samples.ignore_index)
             )
         _finish(figure, legend)
+    figure.alt_text = _samples_alt_text(labels, samples.classes, columns)
     return figure
 
 
@@ -100,7 +111,7 @@ def draw_predictions(
     palette: Sequence[Color],
     normalized: bool = True,
     ignore_index: int = 255,
-) -> Figure:
+) -> DescribedFigure:
     """Draw what networks predict for the same images, and below it where they err.
 
     Args:
@@ -154,7 +165,51 @@ def draw_predictions(
                 told = wrap(f"{100 * share:.1f} % wrong", room, SMALLEST)
                 _show(lower[column], errors, told)
         _finish(figure, legend)
+    figure.alt_text = _predictions_alt_text(labels, predictions, classes, ignore_index)
     return figure
+
+
+def _samples_alt_text(
+    labels: Sequence[Tensor], classes: Sequence[str], columns: int
+) -> str:
+    """Say which classes the samples have, how much of each, and in how many."""
+    told = []
+    for index, name in enumerate(classes):
+        inside = torch.stack([(label == index).float().mean() for label in labels])
+        if inside.any():
+            share, found = percent(inside.mean().item()), int((inside > 0).sum())
+            told.append(f"{name} {share} of the pixels, in {found}")
+    return (
+        f"{len(labels)} images in rows of {columns}, each over its label map: "
+        f"{'; '.join(told)}."
+    )
+
+
+def _predictions_alt_text(
+    labels: Tensor,
+    predictions: Mapping[str, Tensor],
+    classes: Sequence[str],
+    ignore_index: int,
+) -> str:
+    """Say of each prediction how much is wrong, in each image and of each class."""
+    told = [
+        f"{len(labels)} images: each with its label, the predictions of "
+        f"{', '.join(predictions)}, and a map of the errors of each."
+    ]
+    for name, predicted in predictions.items():
+        counted = labels != ignore_index
+        wrong = (predicted != labels) & counted
+        shares = [w.sum() / c.sum().clamp(min=1) for w, c in zip(wrong, counted)]
+        of_classes = [
+            f"{percent(wrong[labels == index].float().mean().item())} of {one}"
+            for index, one in enumerate(classes)
+            if (labels == index).any()
+        ]
+        told.append(
+            f"Wrong in {name}: {', '.join(percent(s.item()) for s in shares)} of the "
+            f"pixels; {', '.join(of_classes)}."
+        )
+    return " ".join(told)
 
 
 def _check(images: Tensor, labels: Tensor, predictions: Mapping[str, Tensor]) -> None:
@@ -180,7 +235,7 @@ def _errors(
     counted = label != ignore_index
     wrong = (label != predicted) & counted
     share = wrong.sum().item() / max(counted.sum().item(), 1)
-    return colorize(wrong.long().masked_fill(~counted, 255), (RIGHT, WRONG)), share
+    return colorize(wrong.long().masked_fill(~counted, 255), (_RIGHT, _WRONG)), share
 
 
 def _pixels(image: Tensor, normalized: bool) -> np.ndarray:

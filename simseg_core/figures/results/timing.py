@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from itertools import cycle
 from textwrap import fill
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from simseg_core.figures.style import (
@@ -14,6 +12,7 @@ from simseg_core.figures.style import (
     GREY,
     MARKERS,
     SMALLEST,
+    DescribedFigure,
     new_figure,
     style,
 )
@@ -24,29 +23,25 @@ from simseg_core.tables.units import duration, threaded
 
 __all__ = ["draw_roofline", "draw_timings"]
 
-LINE = 60  # characters of the smallest text that fit the figure's width
+_LINE = 60  # characters of the smallest text that fit the figure's width
 
 
 def draw_timings(
     measurements: Iterable[Measurement] | Comparison,
     *,
-    stored: Iterable[Measurement] | Comparison = (),
     title: str = "Time of one run",
-) -> Figure:
+) -> DescribedFigure:
     """Draw the median of each measurement with its middle half, the first on top.
 
     Args:
         measurements: of one device, as `measure` or `compare` give them.
-        stored: of one other device, as `load` reads them: drawn in grey, hollow, below
-            those of the same label, and named as another device's. Others are left out.
         title: what is compared.
 
     Returns:
-        A figure that names the device, or both.
+        A figure that names the device.
 
     Raises:
-        ValueError: if there is nothing to draw, or either comes from several devices,
-            or none of the stored ones is of the same call.
+        ValueError: if there is nothing to draw, or it comes from several devices.
 
     >>> import torch
     >>> from simseg_core.probes import measure
@@ -55,50 +50,41 @@ def draw_timings(
     >>> figure.axes[0].get_yticklabels()[0].get_text()
     'relu'
     """
-    found, before = _listed(measurements), _listed(stored)
-    here = _one_machine(found)
-    beside = {one.label: one for one in before}
-    notes = ["marker: median; thick line: middle half of the repetitions", here]
-    if before:
-        there = _one_machine(before)
-        if not beside.keys() & {one.label for one in found}:
-            raise ValueError(
-                f"the stored times are of {sorted(beside)}, not of "
-                f"{sorted(one.label for one in found)}: give times of the same blocks"
-            )
-        if before[0].backward != found[0].backward:
-            raise ValueError(f"unlike things are not drawn together: {here}; {there}")
-        version, day = before[0].versions["torch"], before[0].date or "date unknown"
-        notes.append(f"grey, stored, not this run: {there}; torch {version}, {day}")
+    if isinstance(measurements, Comparison):
+        measurements = measurements.measurements.values()
+    found = list(measurements)
+    device = _one_machine(found)
     with style():
-        figure, axes = new_figure(height=1.4 + 0.55 * len(found) + 0.5 * bool(before))
+        figure, axes = new_figure(height=1.4 + 0.55 * len(found))
         for row, (one, colour, marker) in enumerate(
             zip(found, cycle(COLOURS), cycle(MARKERS))
         ):
-            if not before:  # a bar's length says nothing on a logarithmic axis
-                axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
-            _draw_row(axes, one, row, colour, marker, face=colour)
-            if one.label in beside:
-                _draw_row(axes, beside[one.label], row + 0.38, GREY, "D", face="white")
-        labels = [fill(one.label, 18) for one in found]
-        axes.set_yticks(range(len(found)), labels)
+            axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
+            low, high = one.quartiles
+            axes.plot([low, high], [row, row], "-", color=colour, linewidth=4)
+            axes.plot(one.median, row, marker, color=colour, markeredgecolor="black")
+            axes.annotate(
+                duration(one.median),
+                (max(high, one.median), row),
+                xytext=(8, 0),
+                textcoords="offset points",
+                verticalalignment="center",
+            )
+        axes.set_yticks(range(len(found)), [fill(one.label, 18) for one in found])
         axes.set_ylim(len(found) - 0.35, -0.6)
-        drawn = [*found, *(beside[o.label] for o in found if o.label in beside)]
-        longest = max(one.quartiles[1] for one in drawn)
-        if before:  # devices differ by orders of magnitude
-            axes.set_xscale("log")
-            axes.set_xlim(0.3 * min(o.quartiles[0] for o in drawn), 6 * longest)
-        else:
-            axes.set_xlim(0, 1.3 * longest)
-            axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlim(0, 1.3 * max(one.quartiles[1] for one in found))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(EngFormatter("s"))
         axes.set_title(title)
-        key = "\n".join(fill(note, LINE) for note in notes)
-        figure.supxlabel(key, fontsize=SMALLEST)
+        key = "marker: median; thick line: middle half of the repetitions"
+        figure.supxlabel(
+            f"{fill(key, _LINE)}\n{fill(device, _LINE)}", fontsize=SMALLEST
+        )
+    figure.alt_text = f"{title} on {device}. " + " ".join(map(_sentence, found))
     return figure
 
 
-def draw_roofline(roofline: Roofline) -> Figure:
+def draw_roofline(roofline: Roofline) -> DescribedFigure:
     """Draw blocks under the memory roof and the arithmetic roof of their device.
 
     Args:
@@ -162,11 +148,8 @@ def draw_roofline(roofline: Roofline) -> Figure:
         )
         axes.grid(True, which="major")
         figure.legend(loc="outside lower left")
+    figure.alt_text = _roofline_alt_text(roofline)
     return figure
-
-
-def _listed(given: Iterable[Measurement] | Comparison) -> list[Measurement]:
-    return list(given.measurements.values() if isinstance(given, Comparison) else given)
 
 
 def _one_machine(found: list[Measurement]) -> str:
@@ -179,28 +162,26 @@ def _one_machine(found: list[Measurement]) -> str:
     return machines.pop()
 
 
-def _draw_row(
-    axes: Any, one: Measurement, row: float, colour: str, marker: str, *, face: str
-) -> None:
-    low, high = one.quartiles
-    axes.plot([low, high], [row, row], "-", color=colour, linewidth=4)
-    edge = "black" if face == colour else colour
-    axes.plot(
-        one.median,
-        row,
-        marker,
-        color=colour,
-        markeredgecolor=edge,
-        markerfacecolor=face,
-    )
-    axes.annotate(
-        duration(one.median),
-        (max(high, one.median), row),
-        xytext=(8, 0),
-        textcoords="offset points",
-        verticalalignment="center",
-        color="black" if face == colour else GREY,
-    )
+def _sentence(one: Measurement) -> str:
+    low, high = map(duration, one.quartiles)
+    median = duration(one.median)
+    return f"{one.label}: median {median}, middle half {low} to {high}."
+
+
+def _roofline_alt_text(roofline: Roofline) -> str:
+    """Say where the roofs meet, and for each block where it stands below them."""
+    top = roofline.ceilings
+    told = [
+        f"A roofline of {top.device_name}, {top.dtype}: memory is the limit below "
+        f"{top.ridge:.3g} FLOP per byte, arithmetic above."
+    ]
+    for block in roofline.blocks:
+        told.append(
+            f"{block.name} at {block.intensity:.3g} FLOP per byte reaches "
+            f"{roofline.efficiency(block):.0%} of the roof, limited by "
+            f"{roofline.limit(block)}."
+        )
+    return " ".join(told)
 
 
 def _machine(one: Measurement) -> str:

@@ -5,13 +5,14 @@ from itertools import count, cycle
 from textwrap import fill
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from simseg_core.figures.style import (
     COLOURS,
+    LINES,
     MARKERS,
     OKABE_ITO,
+    DescribedFigure,
     new_figure,
     style,
 )
@@ -22,7 +23,7 @@ __all__ = ["draw_losses", "draw_seed_spread"]
 
 def draw_losses(
     losses: Mapping[str, Sequence[float] | SeedRuns], *, smooth: int = 10
-) -> Figure:
+) -> DescribedFigure:
     """Draw the loss of each training over its steps.
 
     Args:
@@ -48,10 +49,12 @@ def draw_losses(
     with style():
         rows = sum(fill(name, 48).count("\n") + 1 for name in losses)
         figure, axes = new_figure(height=3.2 + 0.2 * rows)
+        told = []
         for (name, runs), (colour, line) in zip(losses.items(), _lines()):
             each = runs.losses.values() if isinstance(runs, SeedRuns) else [runs]
             steps, curves = _smoothed(name, list(each), smooth)
             mean = curves.mean(axis=0)
+            told.append(f"{name}: from {mean[0]:.2g} to {mean[-1]:.2g}.")
             dot = "o" if len(steps) == 1 else ""
             label = fill(name, 48)
             axes.plot(steps, mean, dot + line, color=colour, label=label, linewidth=1.8)
@@ -69,12 +72,13 @@ def draw_losses(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(True, which="major", axis="y")
         figure.legend(loc="outside upper left")
+    figure.alt_text = " ".join([f"The loss{mean_of}.", *told])
     return figure
 
 
 def draw_seed_spread(
     variants: Mapping[str, SeedRuns], measures: Sequence[str] = ("miou",)
-) -> Figure:
+) -> DescribedFigure:
     """Draw each seed's score as a dot and the median as a bar, with its value.
 
     Args:
@@ -130,10 +134,29 @@ def draw_seed_spread(
             axes.set_ylim(rows - 0.4, -0.6)
             axes.set_xlim(0, 1)
             axes.grid(True, axis="x")
-            axes.set_title(_TITLES.get(measure, f"IoU of {measure}"))
+            axes.set_title(_name(measure))
         seeds = len(next(iter(variants.values())).scores)
         panels[-1, 0].set_xlabel(f"a dot a seed ({seeds}); bar and number: median")
+    figure.alt_text = _spread_alt_text(variants, measures)
     return figure
+
+
+def _spread_alt_text(variants: Mapping[str, SeedRuns], measures: Sequence[str]) -> str:
+    """Say median and range of each network, measure by measure."""
+    seeds = len(next(iter(variants.values())).scores)
+    told = [f"The scores of {seeds} seeds."]
+    for measure in measures:
+        scores = "; ".join(
+            f"{name} {runs.median(measure):.2f}, {low:.2f} to {high:.2f}"
+            for name, runs in variants.items()
+            for low, high in [runs.spread(measure)]
+        )
+        told.append(f"{_name(measure)}, median and range: {scores}.")
+    return " ".join(told)
+
+
+def _name(measure: str) -> str:
+    return _TITLES.get(measure, f"IoU of {measure}")
 
 
 def _lines() -> Iterator[tuple[str, str]]:
@@ -142,11 +165,10 @@ def _lines() -> Iterator[tuple[str, str]]:
     for number in count():
         yield (
             dark[number % len(dark)],
-            DASHES[(number % len(dark) + number // len(dark)) % 4],
+            LINES[(number % len(dark) + number // len(dark)) % 4],
         )
 
 
-DASHES = ("-", "--", "-.", ":")
 _TITLES = {
     "miou": "mIoU",
     "boundary_miou": "boundary mIoU",

@@ -17,9 +17,9 @@ def forget():
     """Empty the caches before and after a test that hides their sources."""
     caches = (
         pictograms.pictogram_folder,
-        pictograms._original,
+        pictograms.read_pictogram,
         pictograms.pictogram,
-        textures._tile,
+        textures.read_texture,
     )
     for cached in caches:
         cached.cache_clear()

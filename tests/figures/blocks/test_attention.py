@@ -9,7 +9,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
-from simseg_core.figures import attention_alt_text, draw_attention
+from simseg_core.figures import draw_attention
 from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.probes.attention import effective_positions
 
@@ -87,12 +87,12 @@ def test_the_target_is_outlined_along_its_edges():
 
 
 def test_alt_text_says_what_is_drawn():
-    text = attention_alt_text(*scene(), target_name="lamp")
+    text = draw_attention(*scene(), target_name="lamp").alt_text
     assert "map of 6 x 10" in text
-    assert "From row 1, column 2: amounts to 1.0 of 60 positions" in text
+    assert "From 1 at row 1, column 2: amounts to 1.0 of 60 positions" in text
     assert "weight, 1.00, at row 4, column 7, 100 % on the lamp." in text
-    assert "From row 5, column 9: amounts to 60.0 of 60" in text
-    assert "lamp" not in attention_alt_text(*scene()[:3])
+    assert "From 2 at row 5, column 9: amounts to 60.0 of 60" in text
+    assert "lamp" not in draw_attention(*scene()[:3]).alt_text
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -134,9 +134,8 @@ def test_it_is_legible_at_any_count_and_size(count, size):
 def test_what_does_not_fit_is_named(change, words):
     names = ("image", "fields", "positions", "target")
     arguments = dict(zip(names, scene())) | change
-    for function in (draw_attention, attention_alt_text):
-        with pytest.raises(ValueError, match=words):
-            function(**arguments)
+    with pytest.raises(ValueError, match=words):
+        draw_attention(**arguments)
 
 
 def test_no_figure_stays_open():

@@ -7,10 +7,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from simseg_core.figures import (
-    channel_gates_alt_text,
     draw_channel_gates,
     draw_spatial_gates,
-    spatial_gates_alt_text,
 )
 from simseg_core.figures.style import SMALLEST, WIDTH
 
@@ -67,12 +65,13 @@ def test_one_group_is_sorted_by_its_mean() -> None:
 
 
 def test_alt_text_of_channels_tells_what_is_drawn(gates) -> None:
-    told = channel_gates_alt_text(gates)
+    told = draw_channel_gates(gates).alt_text
     assert told.startswith("Gates of 3 channels.")
     assert "Before: stop 0.25 to 0.75, go 0.25 to 0.75" in told
     assert "differ by up to 0.00" in told
     assert "After: stop 0.00 to 1.00, go 0.00 to 1.00" in told
     assert "differ by up to 0.75" in told
+    assert "over 0.5 they are higher for stop in 1 channels, for go in 1." in told
 
 
 def test_spatial_gates_lie_over_their_images() -> None:
@@ -103,11 +102,13 @@ def test_spatial_gates_lie_over_their_images() -> None:
     assert panels[2].collections  # the outline, of the image that has one
     assert not panels[5].collections
     assert np.allclose(panels[3].images[0].get_array(), images[1].permute(1, 2, 0))
-    told = spatial_gates_alt_text(images, gates, labels=labels)
-    assert told == (
-        "2 images beside their gates of 2 by 4 cells. "
-        "Fresh: 0.50 to 0.50. Trained: 0.00 to 1.00."
+    assert figure.alt_text == (
+        "2 images beside their gates of 2 by 4 cells. Fresh: 0.50 to 0.50, mean 0.50 "
+        "on what is outlined and 0.50 elsewhere. Trained: 0.00 to 1.00, mean 0.50 on "
+        "what is outlined and 0.50 elsewhere."
     )
+    bare = draw_spatial_gates(images, gates, normalized=False).alt_text
+    assert bare.endswith("Fresh: 0.50 to 0.50. Trained: 0.00 to 1.00.")
 
 
 @pytest.mark.parametrize(
@@ -123,9 +124,8 @@ def test_spatial_gates_lie_over_their_images() -> None:
     ],
 )
 def test_what_are_no_channel_gates_is_refused(gates, words) -> None:
-    for refuse in (draw_channel_gates, channel_gates_alt_text):
-        with pytest.raises(ValueError, match=words):
-            refuse(gates)
+    with pytest.raises(ValueError, match=words):
+        draw_channel_gates(gates)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,5 @@ def test_what_are_no_channel_gates_is_refused(gates, words) -> None:
     ],
 )
 def test_what_are_no_spatial_gates_is_refused(gates, words) -> None:
-    for refuse in (draw_spatial_gates, spatial_gates_alt_text):
-        with pytest.raises(ValueError, match=words):
-            refuse(torch.rand(2, 3, 8, 8), gates)
+    with pytest.raises(ValueError, match=words):
+        draw_spatial_gates(torch.rand(2, 3, 8, 8), gates)

@@ -6,11 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from simseg_core.figures.blocks.rates import (
-    draw_rate_sweep,
-    middle_of,
-    rate_sweep_alt_text,
-)
+from simseg_core.figures.blocks.rates import draw_rate_sweep, middle_of
 from simseg_core.probes.rates import rate_sweep
 from tests.figures.legible import assert_legible
 
@@ -120,7 +116,7 @@ def test_the_figure_is_legible_and_its_alt_text_tells_its_numbers(rates, size):
     net, given = Pyramid(rates), (1, 8, *size)
     figure = draw_rate_sweep(net, given)
     assert_legible(figure)
-    text, sweep = rate_sweep_alt_text(net, given), rate_sweep(net, given)
+    text, sweep = figure.alt_text, rate_sweep(net, given)
     told = [entry.get_text() for entry in figure.legends[0].get_texts()]
     for branch in sweep.branches:
         share = f"{100 * branch.share:.0f} %"

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Arc
 
-from simseg_core.figures import draw_wiring, wiring_alt_text
+from simseg_core.figures import draw_wiring
 from simseg_core.figures.style import SMALLEST, WIDTH
 
 WIRINGS = {
@@ -60,7 +60,7 @@ def test_is_legible_and_whole() -> None:
 
 
 def test_alt_text_tells_links_and_the_last_layer() -> None:
-    assert wiring_alt_text(WIRINGS, leaving=LEAVING) == (
+    assert draw_wiring(WIRINGS, leaving=LEAVING).alt_text == (
         "Dense: 4 layers, 10 links; layer 4 reads 3, 2, 1, 0. "
         "Harmonic: 4 layers, 7 links; layer 4 reads 3, 2, 0; 1, 3, 4 leave the block."
     )
@@ -77,6 +77,5 @@ def test_alt_text_tells_links_and_the_last_layer() -> None:
     ],
 )
 def test_what_is_no_wiring_is_refused(wirings, leaving, words) -> None:
-    for refuse in (draw_wiring, wiring_alt_text):
-        with pytest.raises(ValueError, match=words):
-            refuse(wirings, leaving=leaving)
+    with pytest.raises(ValueError, match=words):
+        draw_wiring(wirings, leaving=leaving)

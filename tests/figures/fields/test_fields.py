@@ -9,14 +9,9 @@ from simseg_core.figures.fields.draw import (
     draw_effective,
     draw_field_on_image,
     draw_gridding,
-    draw_growth,
     draw_phases,
-    effective_alt_text,
-    field_on_image_alt_text,
-    gridding_alt_text,
-    growth_alt_text,
-    phases_alt_text,
 )
+from simseg_core.figures.fields.growth import draw_growth
 from simseg_core.probes import effective_receptive_field, receptive_field
 
 
@@ -69,7 +64,7 @@ def test_the_rectangle_on_the_image_is_the_box(stack):
     assert drawn.get_width() == right - left + 1
     assert drawn.get_height() == bottom - top + 1
     assert f"{bottom - top + 1} × {right - left + 1}" in figure.get_suptitle()
-    told = field_on_image_alt_text(image, field, (10, 12), effective)
+    told = figure.alt_text
     assert f"rows {top} to {bottom} and columns {left} to {right}" in told
     assert "40 by 48" in told
     grey = draw_field_on_image(np.zeros((40, 48)), field["0"], (0, 0))
@@ -86,7 +81,10 @@ def test_growth_is_the_sizes_of_the_layers_that_widen_it(stack):
     assert figure.axes[0].lines[0].get_ydata().tolist() == [*sizes, sizes[-1]]
     labels = [text.get_text() for text in figure.axes[0].texts]
     assert sorted(labels) == ["stride 2", "the image: 40"]
-    told = growth_alt_text(field)
+    told = figure.alt_text
+    assert told.endswith("The image has 40 pixels.")
+    small = draw_growth(receptive_field(stack, (3, 8, 8))).alt_text
+    assert small.endswith("The image has 8 pixels, which 2 is the first to pass.")
     assert f"2 steps, from {sizes[0]} to {sizes[1]} pixels" in told
     with pytest.raises(ValueError, match="no layer"):
         draw_growth(receptive_field(nn.AdaptiveAvgPool2d(1), (3, 8, 8)))
@@ -100,7 +98,7 @@ def test_gridding_counts_the_pixels_that_it_paints():
         assert painted.shape == (side, side)
         assert int(painted.sum()) == count
         assert f"{count} of {side**2} pixels" in panel.get_title("left")
-    told = gridding_alt_text((1, 2, 5), (2, 2, 2), (6, 12, 18))
+    told = draw_gridding((1, 2, 5), (2, 2, 2), (6, 12, 18)).alt_text
     assert [s in told for s in ("100 %", "29 %", "3.2 %")] == [True] * 3
     with pytest.raises(ValueError, match="at least 1"):
         draw_gridding((1, 0))
@@ -119,7 +117,7 @@ def test_phases_are_painted_by_their_size(upsampled):
     assert upper != lower
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert entries == ["2 × 2: 50 %", "4 × 2: 50 %"]
-    assert "4 by 2 for 50 % of the output pixels" in phases_alt_text(field)
+    assert "4 by 2 for 50 % of the output pixels" in figure.alt_text
     no_period = receptive_field(nn.Upsample((45, 45), mode="bilinear"), (1, 32, 32))
     with pytest.raises(ValueError, match="no short period"):
         draw_phases(no_period)
@@ -138,6 +136,6 @@ def test_effective_fields_are_drawn_one_above_the_other(stack):
         f"Before: {before.size:.0f} pixels a side count",
         f"After: {after.size:.0f} pixels a side count",
     ]
-    told = effective_alt_text(before, after)
+    told = figure.alt_text
     assert f"{before.size:.0f} a side" in told
     assert f"{after.size:.0f} a side" in told

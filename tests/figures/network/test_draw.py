@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 from torch import nn
 
-from simseg_core.figures.network.draw import draw_trace, trace_alt_text
+from simseg_core.figures.network.draw import draw_trace
 from simseg_core.figures.network.graph import condense
 from simseg_core.figures.network.layout import LEAST, arrange
 from simseg_core.figures.network.levels import levels
@@ -139,7 +139,7 @@ def test_nothing_is_shown_or_left_open():
 
 def test_the_alternative_text_tells_the_same_facts():
     trace = trace_of("unet").at_depth(1)
-    text = trace_alt_text(trace)
+    text = draw_trace(trace).alt_text
     graph, layout = _plan(trace)
     operations = sum(row.operation != "input" for row in trace.at_depth(None))
     assert text.startswith(
@@ -153,8 +153,9 @@ def test_the_alternative_text_tells_the_same_facts():
     for band in layout.bands:
         assert f"At {band.title}:" in text
     assert "down.0 to merge.2" in text
-    fan = trace_alt_text(trace_of("aspp"))
-    assert "No skip" in fan
+    assert "It goes down 3 levels and up 3." in text
+    fan = draw_trace(trace_of("aspp")).alt_text
+    assert "No link skips a box." in fan
     assert "input is read by convs.0, convs.1, convs.2, convs.3" in fan.replace(
         ".0, convs", ", convs"
     ).replace("convs.0.0", "convs.0")

@@ -6,8 +6,8 @@ import torch
 import torchvision
 from torch import nn
 
-from simseg_core.figures.network.draw import draw_trace, trace_alt_text
-from simseg_core.figures.network.plan import PAGES, make_plan
+from simseg_core.figures.network.draw import draw_trace
+from simseg_core.figures.network.plan import MOST, make_plan
 from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.figures.text import fit, width, wrap
 from simseg_core.probes import trace_shapes
@@ -65,7 +65,7 @@ class Seesaw(nn.Module):
 def test_what_no_module_holds_is_folded_too(model):
     trace = trace_shapes(model(), (1, 4, 4, 4))
     plan = make_plan(trace)
-    assert 1 < len(plan.graph.boxes) <= PAGES["phone"][1]
+    assert 1 < len(plan.graph.boxes) <= MOST
     assert draw_trace(trace).get_figwidth() == WIDTH
     drawn = sum(box.memory for box in plan.graph.boxes)
     constants = sum(row.activation_bytes for row in trace if row.operation == "ones")
@@ -73,18 +73,6 @@ def test_what_no_module_holds_is_folded_too(model):
     assert all(a < b for a, b in plan.graph.links)
     if model is Repeats:  # whole units: no skip leads out of one
         assert plan.graph.skips == set()
-
-
-def test_print_shows_more():
-    trace = trace_shapes(torchvision.models.convnext_tiny(), (1, 3, 224, 224))
-    figure = draw_trace(trace, title="ConvNeXt", width="print")
-    assert figure.get_suptitle() == "ConvNeXt"
-    assert figure.get_figwidth() == PAGES["print"][0] > WIDTH
-    on_phone, in_print = (len(make_plan(trace, name).graph.boxes) for name in PAGES)
-    assert in_print > on_phone
-    assert len(trace_alt_text(trace, width="print")) > len(trace_alt_text(trace))
-    with pytest.raises(ValueError, match="choose 'phone' or 'print'"):
-        draw_trace(trace, width="poster")
 
 
 def test_channels_last_are_known_by_the_proportions():

@@ -10,10 +10,10 @@ import pytest
 from simseg_core.figures.network.draw import draw_trace
 from simseg_core.figures.network.key import KINDS, LETTERS
 from simseg_core.figures.network.layout import LABEL
-from simseg_core.figures.network.paint import _shade, title_places
-from simseg_core.figures.network.plan import EDGE, make_plan
+from simseg_core.figures.network.paint import band_shade, title_places
+from simseg_core.figures.network.plan import ROOM, make_plan
 from simseg_core.figures.network.route import route
-from simseg_core.figures.style import GREY, OKABE_ITO, WIDTH
+from simseg_core.figures.style import GREY, OKABE_ITO
 from simseg_core.figures.text import width
 from tests.figures.legible import contrast
 from tests.figures.networks import NETWORKS, trace_of
@@ -73,7 +73,7 @@ def inside(way, left, right, top, bottom, slack=0.01):
 
 
 def test_lines_boxes_and_words_stand_out_from_every_band():
-    for shade in map(_shade, (0, 1)):
+    for shade in map(band_shade, (0, 1)):
         assert contrast(GREY, shade) >= 4.5
         assert contrast("black", shade) >= 4.5
         assert contrast(OKABE_ITO["vermillion"], shade) >= 3  # WCAG 2.1, 1.4.11
@@ -83,7 +83,7 @@ def test_lines_boxes_and_words_stand_out_from_every_band():
 
 def test_a_title_stands_where_no_link_passes():
     graph, layout = _plan(trace_of("bottleneck"))
-    places = title_places(graph, layout, WIDTH - 2 * EDGE)
+    places = title_places(graph, layout, ROOM)
     for band, x in zip(layout.bands, places):
         for link in graph.links:
             way = dense(route(layout, link))

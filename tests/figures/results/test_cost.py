@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from simseg_core.figures import cost_alt_text, draw_cost
+from simseg_core.figures import draw_cost
 from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.probes import cost
 
@@ -40,7 +40,7 @@ def test_each_bar_is_a_stages_share() -> None:
 
 
 def test_the_alt_text_tells_the_same_shares() -> None:
-    told = cost_alt_text(cost(NET, SIZE))
+    told = draw_cost(cost(NET, SIZE)).alt_text
     assert f"0 {100 * WEIGHTS[0] / sum(WEIGHTS):.0f}, " in told
     assert f"2 {100 * WEIGHTS[2] / sum(WEIGHTS):.0f}, " in told
     assert "Sequential on 1×3×32×32" in told
@@ -49,6 +49,5 @@ def test_the_alt_text_tells_the_same_shares() -> None:
 def test_a_network_without_weights_is_drawn_and_too_many_stages_are_refused() -> None:
     assert draw_cost(cost(nn.ReLU(), SIZE)).axes[1].patches[0].get_width() == 0
     deep = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(41)))
-    for told in (draw_cost, cost_alt_text):
-        with pytest.raises(ValueError, match=r"41 stages.*smaller depth"):
-            told(cost(deep, SIZE))
+    with pytest.raises(ValueError, match=r"41 stages.*smaller depth"):
+        draw_cost(cost(deep, SIZE))

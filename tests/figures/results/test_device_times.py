@@ -1,16 +1,11 @@
 """Stored times beside fresh ones: never taken for the reader's device."""
 
-from dataclasses import replace
-
 import pytest
 from matplotlib.figure import Figure
 
 from simseg_core.figures import draw_roofline, draw_timings
-from simseg_core.figures.results.device_times import (
-    device_times_alt_text,
-    draw_device_times,
-)
-from simseg_core.figures.style import GREY, SMALLEST, WIDTH
+from simseg_core.figures.results.device_times import draw_device_times
+from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.probes.timing.block_times import BlockTimes
 from simseg_core.probes.timing.ceilings import Block, Ceilings, Roofline
 from simseg_core.probes.timing.device_times import DeviceTimes
@@ -60,35 +55,8 @@ def below(figure: Figure) -> str:
     return figure.get_supxlabel().replace("\n", " ")
 
 
-def test_a_stored_result_is_grey_hollow_and_named() -> None:
-    fresh = [timed("3x3", 0.2, 0.3, 0.4), timed("1x1", 0.05)]
-    stored = [timed("3x3", 0.002, device="cuda:0"), timed("other", 9, device="cuda:0")]
-    figure = draw_timings(fresh, stored=stored)
-    check_page(figure)
-    axes = figure.axes[0]
-    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
-    assert [line.get_xdata()[0] for line in hollow] == [0.002]  # "other" is left out
-    assert {line.get_color() for line in hollow} == {GREY}
-    assert "grey, stored, not this run: cuda:0: NVIDIA Example GPU" in below(figure)
-    assert "2026-01-31" in below(figure)
-    assert "torch 2.6" in below(figure)
-    low, high = axes.get_xlim()
-    assert low < 0.002 < 0.4 < high
-
-
 def test_a_fresh_result_alone_says_nothing_of_others() -> None:
     assert "not this run" not in below(draw_timings([timed("3x3", 0.2)]))
-
-
-def test_stored_times_of_other_things_are_refused() -> None:
-    fresh = [timed("3x3", 0.2)]
-    with pytest.raises(ValueError, match="give times of the same blocks"):
-        draw_timings(fresh, stored=[timed("5x5", 0.2, device="cuda:0")])
-    with pytest.raises(ValueError, match="unlike things"):
-        draw_timings(fresh, stored=[timed("3x3", 0.2, backward=True)])
-    mixed = [timed("3x3", 0.2), timed("3x3", 0.2, device="cuda:0")]
-    with pytest.raises(ValueError, match="one device"):
-        draw_timings(fresh, stored=mixed)
 
 
 def test_every_block_has_its_row_and_its_two_times() -> None:
@@ -133,7 +101,9 @@ def test_a_mode_that_was_not_timed_is_refused() -> None:
 
 
 def test_the_alt_text_has_every_number() -> None:
-    text = device_times_alt_text(many("cpu", 0.1))
+    other = many("cuda:0", 0.001)
+    text = draw_device_times(many("cpu", 0.1), stored=[other]).alt_text
+    assert f"Stored, not this run, float32: {other.origin}." in text
     for part in ("conv: 100 ms forward, 300 ms forward and backward", HERE, "pool"):
         assert part in text
 
@@ -148,9 +118,3 @@ def test_no_two_of_many_blocks_look_the_same_under_the_roof() -> None:
         if line.get_marker() not in ("None", None, "")
     ]
     assert len(marks) == len(set(marks)) == 20
-
-
-def test_a_stored_day_that_nobody_noted_is_unknown() -> None:
-    stored = replace(timed("3x3", 0.002, device="cuda:0"), date="")
-    figure = draw_timings([timed("3x3", 0.2)], stored=[stored])
-    assert "date unknown" in below(figure)

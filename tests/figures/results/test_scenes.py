@@ -10,6 +10,7 @@ from simseg_core.data import Signs, Street, colorize, denormalize
 from simseg_core.data.palettes import IGNORE
 from simseg_core.figures import draw_predictions, draw_samples
 from simseg_core.figures.style import SMALLEST, WIDTH
+from simseg_core.tables.units import percent
 
 PALETTE = [(255, 0, 0), (0, 0, 255)]
 NAMES = ["left", "right"]
@@ -57,6 +58,12 @@ def test_each_image_is_over_its_label(normalize):
         assert np.array_equal(shown[below], colorize(label, data.palette))
     assert legend(figure) == list(Street.classes)
     assert_legible(figure)
+    assert figure.alt_text.startswith("5 images in rows of 3, each over its label map:")
+    labels = torch.stack([label for _, label in data])
+    for index, name in enumerate(Street.classes):
+        inside = (labels == index).float().mean(dim=(1, 2))
+        told = f"{name} {percent(inside.mean().item())} of the pixels"
+        assert f"{told}, in {(inside > 0).sum()}" in figure.alt_text
 
 
 def test_a_sheet_fits_other_counts_and_classes():
@@ -103,6 +110,12 @@ def test_errors_are_black_and_counted_where_labels_count():
     black = (shown[11] == 0).all(-1)
     assert black.sum() == 1
     assert black[0, 0]
+    assert figure.alt_text == (
+        "2 images: each with its label, the predictions of all left, nearly, and a map "
+        "of the errors of each. Wrong in all left: 50 %, 50 % of the pixels; 0.0 % of "
+        "left, 100 % of right. Wrong in nearly: 0.0 %, 0.1 % of the pixels; 0.1 % of "
+        "left, 0.0 % of right."
+    )
     assert legend(figure) == ["left", "right", "ignored"]
     assert_legible(figure)
 

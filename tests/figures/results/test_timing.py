@@ -55,6 +55,10 @@ def test_timings_show_median_middle_half_and_device() -> None:
     assert CPU in below
     assert "cpu" in below
     assert "GPU" not in " ".join(texts(figure))
+    assert CPU in figure.alt_text
+    assert f"{names[0]}: median 300 ms, middle half 200 ms to 400 ms." in (
+        figure.alt_text
+    )
 
 
 def test_competitors_are_drawn_in_their_order() -> None:
@@ -95,3 +99,8 @@ def test_the_roofline_stands_where_the_ceilings_say() -> None:
     assert legend[0] == "3x3: 50% of the roof, limited by arithmetic"
     assert legend[1] == "depthwise: 10% of the roof, limited by memory"
     assert CPU in figure.axes[0].get_xlabel().replace("\n", " ")
+    assert "memory is the limit below 10 FLOP per byte" in figure.alt_text
+    assert (
+        "3x3 at 20 FLOP per byte reaches 50% of the roof, limited by arithmetic."
+        in figure.alt_text
+    )

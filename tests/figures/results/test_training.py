@@ -51,6 +51,9 @@ def test_every_seed_is_a_dot_and_the_median_a_number() -> None:
     assert [text.get_text() for text in poles.texts] == ["0.50", "0.00"]
     medians = [bar.get_segments()[0][0][0] for bar in poles.collections]
     assert medians == [0.5, 0.0]
+    assert figure.alt_text.startswith("The scores of 3 seeds. IoU of pole or wire, ")
+    assert "with skips 0.50, 0.25 to 0.75; " in figure.alt_text
+    assert "the same network without 0.00, 0.00 to 1.00." in figure.alt_text
 
 
 def test_losses_of_seeds_are_a_mean_and_a_band() -> None:
@@ -64,6 +67,9 @@ def test_losses_of_seeds_are_a_mean_and_a_band() -> None:
     (band,) = figure.axes[0].collections
     assert set(band.get_paths()[0].vertices[:, 1]) >= {3.0, 2.0, 1.5, 1.0}
     assert seeds.get_linestyle() != one.get_linestyle()
+    assert figure.alt_text == (
+        "The loss, mean of 2 steps. U-Net: from 2.5 to 1.2. one: from 0.75 to 0.38."
+    )
 
 
 def test_smoothing_longer_than_the_training_gives_one_point() -> None:
