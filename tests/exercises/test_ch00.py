@@ -119,10 +119,10 @@ given("00.1", "that is the mean of probabilities")(
 given("00.1", "charges a confident mistake")(
     lambda x, y, void: 1 + F.nll_loss(x.softmax(1), y, ignore_index=void)
 )
-given("00.1", "of a class (0)")(
+given("00.1", "of class 0")(
     lambda x, y, void: F.nll_loss(x.log_softmax(1), y * (y != void))
 )
-given("00.1", "of a class (3)")(
+given("00.1", "of class 3")(
     lambda x, y, void: F.nll_loss(x.log_softmax(1), y.clamp(0, x.shape[1] - 1))
 )
 given("00.1", "A sigmoid asks each class by itself")(

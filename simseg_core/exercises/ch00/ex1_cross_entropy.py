@@ -111,8 +111,8 @@ def _slips(
             )
         for stand_in in (0, C - 1):
             yield (
-                "Void pixels are scored as if they were of a class "
-                f"({stand_in}): leave them out.",
+                "Void pixels are scored as if they were of class "
+                f"{stand_in}: leave them out.",
                 pick(scores, label.where(counts, stand_in)).mean(),
             )
         yield (
