@@ -25,7 +25,8 @@ from typing import Any
 
 from simseg_core.probes.timing.comparison import Comparison
 from simseg_core.probes.timing.device_times import FOLDER, DeviceTimes, file_stem
-from simseg_core.probes.timing.measurement import Measurement, read_json, write_json
+from simseg_core.probes.timing.kept import read_json, write_json
+from simseg_core.probes.timing.measurement import Measurement
 from simseg_core.tables.units import binary, duration
 
 ROOT = Path(__file__).resolve().parent.parent
