@@ -26,8 +26,8 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
+from simseg_core.probes.timing.kept import write_json
 from simseg_core.probes.timing.machine import device_name
-from simseg_core.probes.timing.measurement import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "claims" / "other-seeds.json"

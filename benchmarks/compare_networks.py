@@ -32,8 +32,8 @@ from simseg_core import create_model
 from simseg_core.data import Street
 from simseg_core.measured import FOLDER
 from simseg_core.probes import compare, cost
+from simseg_core.probes.timing.kept import write_json
 from simseg_core.probes.timing.machine import device_name
-from simseg_core.probes.timing.measurement import write_json
 from simseg_core.training import evaluate, fit, inverse_sqrt_frequency
 from simseg_core.training.metrics import Scores
 

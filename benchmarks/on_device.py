@@ -41,7 +41,7 @@ from side_by_side import keep
 from simseg_core.probes.timing import machine
 from simseg_core.probes.timing.comparison import Comparison
 from simseg_core.probes.timing.device_times import DeviceTimes
-from simseg_core.probes.timing.measurement import write_json
+from simseg_core.probes.timing.kept import write_json
 
 SCHEMA = "simseg device run 1"
 REHEARSAL = "a rehearsal at tiny sizes: no result"

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from simseg_core.probes import compare
 from simseg_core.probes.timing.comparison import Comparison
-from simseg_core.probes.timing.measurement import read_json, write_json
+from simseg_core.probes.timing.kept import read_json, write_json
 
 SCHEMA = "simseg benchmarks 1"
 

@@ -4,8 +4,10 @@ Nothing here judges a time: sizes are tiny, and one round is one round.
 """
 
 import importlib
+import io
 import json
 import re
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,9 @@ from typing import Any
 
 import pytest
 import torch
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from simseg_core import create_model
 from simseg_core.probes.timing.comparison import Comparison
@@ -34,8 +39,8 @@ SIZES = {
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import a script of benchmarks/ or tools/, as running it would; be brief."""
-    for folder in ("tools", "benchmarks"):
+    """Import a script or an extension, as running it would; be brief."""
+    for folder in ("tools", "benchmarks", "book/_ext"):
         monkeypatch.syspath_prepend(ROOT / folder)
     shared = importlib.import_module("side_by_side")
     real = shared.compare
@@ -153,39 +158,87 @@ def test_results_of_two_devices_are_not_mixed(load: Any, tmp_path: Path) -> None
 
 
 def test_the_page_shows_what_the_files_say(load: Any) -> None:
-    tool = load("add_timing")
-    page = tool.PAGE.read_text("utf-8")
-    assert tool.tables(page) == page, "run: python tools/add_timing.py"
+    tool, tables = load("add_timing"), load("timing_tables")
+    page = (ROOT / "book" / "benchmarks.md").read_text("utf-8")
+    asked = re.findall(r"^```\{timing-tables\} (\S+)$", page, re.MULTILINE)
+    assert sorted(asked) == sorted(tables.SOURCES)
+    shown = "\n".join(line for name in asked for line in tables.markdown(name, ROOT))
     assert list(tool.RESULTS.glob("*.json"))
     for path in FOLDER.glob("gpu_timing_*.json"):
-        assert DeviceTimes.load(path).origin in page
+        assert DeviceTimes.load(path).origin in shown
+    for path in tool.RUNS.glob("*.json"):
+        assert tool.read_run(path)["driver"] in shown
 
 
 def test_a_contributed_file_gets_its_place_and_its_rows(
     load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tool = load("add_timing")
+    tool, tables = load("add_timing"), load("timing_tables")
     given = DeviceTimes.load(next(FOLDER.glob("gpu_timing_*.json")))
     given.save(tmp_path / "mine.json")
-    (tmp_path / "measured").mkdir()
-    page = tmp_path / "page.md"
-    page.write_text("\n".join(["# Page", *tool.marks("device times"), "between",
-                               *tool.marks("ratios"), *tool.marks("training"),
-                               *tool.marks("gpu runs"), "end", ""]))  # fmt: skip
-    for name, value in [("FOLDER", tmp_path / "measured"), ("PAGE", page),
-                        ("RESULTS", tmp_path), ("ROOT", tmp_path)]:  # fmt: skip
+    measured = tmp_path / tables.SOURCES["device-times"].folder
+    for name, value in [("FOLDER", measured), ("ROOT", tmp_path)]:
         monkeypatch.setattr(tool, name, value)
     for name in ("RESULTS", "RUNS"):
         monkeypatch.setattr(tool, name, tmp_path / "none")
     assert tool.main([str(tmp_path / "mine.json"), "--note", "on battery"]) == 0
-    added = DeviceTimes.load(tmp_path / "measured" / given.file_name)
+    added = DeviceTimes.load(measured / given.file_name)
     assert added.note == "on battery"
-    text = page.read_text()
+    text = "\n".join(tables.markdown("device-times", tmp_path))
     assert "on battery" in text
     assert "| attention, fused |" in text
-    assert "between" in text
-    assert text.endswith("end\n")
 
     (tmp_path / "bad.json").write_text("{")
     assert tool.main([str(tmp_path / "bad.json")]) == 2
-    assert page.read_text() == text
+    assert "\n".join(tables.markdown("device-times", tmp_path)) == text
+
+
+def test_without_files_the_page_says_so(load: Any, tmp_path: Path) -> None:
+    tables = load("timing_tables")
+    for name in ("device-times", "training", "gpu-runs"):
+        (line,) = tables.markdown(name, tmp_path)
+        assert "contributed yet" in line
+    assert tables.markdown("ratios", tmp_path) == []
+
+
+def read_page(book: Path, out: Path) -> tuple[nodes.document, str]:
+    """Let Sphinx read the one page of a small book; give it, and the warnings."""
+    told = io.StringIO()
+    options = {"extensions": ["myst_parser", "timing_tables"]}
+    with docutils_namespace():
+        app = Sphinx(
+            book, None, out, out / "doctrees", "dummy",
+            confoverrides=options, status=None, warning=told,
+        )  # fmt: skip
+        app.build()
+        return app.env.get_doctree("index"), told.getvalue()
+
+
+def test_tables_are_sections_of_the_page_and_a_faulty_file_is_told(
+    load: Any, tmp_path: Path
+) -> None:
+    tables = load("timing_tables")
+    book, out = tmp_path / "book", tmp_path / "out"
+    for folder in ("simseg_core/measured", "benchmarks/results"):
+        shutil.copytree(ROOT / folder, book / folder)
+    parts = [f"## {n}\n\n```{{timing-tables}} {n}\n```\n" for n in tables.SOURCES]
+    (book / "index.md").write_text("\n".join(["# Page\n", *parts]))
+    page, told = read_page(book, out)
+    assert told == ""
+    sections = {
+        section.next_node(nodes.title).astext(): section
+        for section in page.findall(nodes.section)
+    }
+    times = sections["device-times"]
+    for path in FOLDER.glob("gpu_timing_*.json"):
+        assert DeviceTimes.load(path).origin in times.astext()
+    assert all(
+        isinstance(one.parent, nodes.section) for one in times.findall(nodes.table)
+    )
+    assert any(one.startswith("Ratios on") for one in sections)
+    assert "No device has been contributed yet." in sections["training"].astext()
+
+    results = next((book / "benchmarks" / "results").glob("*.json"))
+    results.write_text("{")
+    _, told = read_page(book, out)
+    assert f"{results} is no whole JSON file" in told

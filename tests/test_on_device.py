@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import a script of benchmarks/ or tools/, as running it would."""
-    for folder in ("tools", "benchmarks"):
+    """Import a script or an extension, as running it would."""
+    for folder in ("tools", "benchmarks", "book/_ext"):
         monkeypatch.syspath_prepend(ROOT / folder)
     return importlib.import_module
 
@@ -192,8 +192,11 @@ def test_nothing_is_trained_for_a_chapters_timings(load: Any) -> None:
 
 @pytest.fixture
 def book(load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`add_timing` on a book of its own, and a run's folder like one from a GPU."""
-    tool = load("add_timing")
+    """`add_timing` on a book of its own, and a run's folder like one from a GPU.
+
+    Also what the book's page shows then, by the name of its tables.
+    """
+    tool, tables = load("add_timing"), load("timing_tables")
     given = DeviceTimes.load(next(FOLDER.glob("gpu_timing_*.json")))
     folder = tmp_path / "run"
     folder.mkdir()
@@ -208,20 +211,24 @@ def book(load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         },
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(run))
-    page = tmp_path / "page.md"
-    names = ("device times", "ratios", "training", "gpu runs")
-    page.write_text("\n".join(mark for name in names for mark in tool.marks(name)))
-    for name in ("FOLDER", "RESULTS", "RUNS"):
-        monkeypatch.setattr(tool, name, tmp_path / name)
-    monkeypatch.setattr(tool, "PAGE", page)
+    for name, shown in [
+        ("FOLDER", "device-times"), ("RESULTS", "ratios"), ("RUNS", "gpu-runs"),
+    ]:  # fmt: skip
+        monkeypatch.setattr(tool, name, tmp_path / tables.SOURCES[shown].folder)
     monkeypatch.setattr(tool, "ROOT", tmp_path)
+
+    def page() -> str:
+        return "\n".join(
+            line for name in tables.SOURCES for line in tables.markdown(name, tmp_path)
+        )
+
     return tool, folder, page
 
 
 def test_a_folder_goes_into_the_book_in_one_step(book: Any) -> None:
     tool, folder, page = book
     assert tool.main([str(folder)]) == 0
-    text = page.read_text()
+    text = page()
     wanted = ["driver 5.1", "9 passed", "| ratios | cut off |", "Held: it sees."]
     wanted += ["Did not hold: it hears.", "### Ratios on", "| attention, fused |"]
     for words in wanted:
@@ -247,10 +254,10 @@ def test_a_folder_with_a_fault_adds_nothing(
     tool, folder, page = book
     path = next(folder.glob(f"{file}*"))
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    before = page.read_text()
+    before = page()
     assert tool.main([str(folder)]) == 2
     assert fault in capsys.readouterr().err
-    assert page.read_text() == before
+    assert page() == before
     assert not tool.FOLDER.exists()
     assert not tool.RESULTS.exists()
 
@@ -264,5 +271,5 @@ def test_training_is_told_in_images_a_second(book: Any, load: Any) -> None:
     assert tool.main([str(folder)]) == 0
     measured = next(iter(entry["comparison"]["measurements"].values()))
     rate = f"{40 / measured['median']:,.0f}"
-    row = next(line for line in page.read_text().splitlines() if "| fit, net" in line)
+    row = next(line for line in page().splitlines() if "| fit, net" in line)
     assert row.split("|")[2].strip() == rate

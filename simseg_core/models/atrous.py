@@ -4,8 +4,8 @@ Chen et al. 2017, *Rethinking Atrous Convolution for Semantic Image Segmentation
 1706.05587, equation 1 and figure 1: y[i] = sum over k of x[i + r k] w[k]. The kernel
 keeps its weights and r - 1 holes open between them; r = 1 is ordinary convolution.
 
-The convolutions here are for reading. The networks use `nn.Conv2d(..., dilation=r)`,
-and the tests hold all three equal.
+`atrous_conv2d` is for reading. The networks use `nn.Conv2d(..., dilation=r)`, and the
+tests hold both equal.
 
 Differs from the paper:
     - As in deep learning everywhere, the kernel's centre has index 0 (k = -1, 0, 1),
@@ -51,44 +51,6 @@ def atrous_conv2d(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
             shifted = padded[:, :, i * rate : i * rate + H, j * rate : j * rate + W]
             y = y + torch.einsum("dc,bchw->bdhw", weight[:, :, i, j], shifted)
     return y
-
-
-def atrous_by_parts(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
-    """Convolve with holes by sorting the pixels into rate x rate maps without holes.
-
-    (B, C, H, W), (D, C, k, k) -> (B, D, H, W). Pixels `rate` apart become neighbours in
-    one small map; an ordinary convolution does the rest, and the pixels go home again.
-    TensorFlow calls it space-to-batch. It pads H and W up to multiples of the rate, so
-    that it computes a little more than equation 1 asks for.
-
-    Args:
-        x: The map.
-        weight: A kernel whose height and width are odd, laid out as `nn.Conv2d`'s.
-        rate: Distance between neighbouring taps, in pixels.
-
-    Raises:
-        TypeError: The rate is not an int.
-        ValueError: The rate is below 1, or the shapes do not fit.
-
-    >>> x, weight = torch.randn(1, 2, 5, 7), torch.randn(3, 2, 3, 3)
-    >>> direct = atrous_conv2d(x, weight, rate=2)
-    >>> torch.allclose(atrous_by_parts(x, weight, rate=2), direct, atol=1e-5)
-    True
-    """
-    _check(x, weight, rate)
-    B, C, H, W = x.shape
-    padded = F.pad(x, (0, -W % rate, 0, -H % rate))
-    h, w = padded.shape[-2] // rate, padded.shape[-1] // rate
-    # Row y is y // rate in map y % rate; columns alike. The maps join the batch.
-    parts = padded.view(B, C, h, rate, w, rate).permute(3, 5, 0, 1, 2, 4)
-    y = F.conv2d(
-        parts.reshape(rate * rate * B, C, h, w),
-        weight,
-        padding=(weight.shape[-2] // 2, weight.shape[-1] // 2),
-    )
-    D = weight.shape[0]
-    whole = y.view(rate, rate, B, D, h, w).permute(2, 3, 4, 0, 5, 1)
-    return whole.reshape(B, D, h * rate, w * rate)[:, :, :H, :W]
 
 
 def _check(x: Tensor, weight: Tensor, rate: int) -> None:

@@ -23,14 +23,13 @@ Differs from the paper:
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from simseg_core.models.aspp import ASPP, rates_at
 from simseg_core.models.layers import (
     check_counts,
-    check_images,
     conv_bn_relu,
     init_he,
+    resize,
 )
 from simseg_core.models.resnet import WIDTHS, ResNetEncoder
 
@@ -116,12 +115,7 @@ class DeepLabV3(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits at the input's size."""
-        check_images(
-            x, in_channels=self.encoder.in_channels, stride=self.encoder.output_stride
-        )
         size = x.shape[-2:]
         x = self.encoder(x)[-1]
         x = self.classify(self.refine(self.aspp(x)))
-        return F.interpolate(
-            x, size=size, mode="bilinear", align_corners=self.align_corners
-        )
+        return resize(x, size, align_corners=self.align_corners)

@@ -30,15 +30,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from simseg_core.models.aspp import ASPP, rates_at
 from simseg_core.models.deeplabv3 import MULTI_GRID
 from simseg_core.models.layers import (
     check_counts,
-    check_images,
     conv_bn_relu,
     init_he,
+    resize,
 )
 from simseg_core.models.mobilenet import MobileNetV2Encoder
 from simseg_core.models.resnet import ResNetEncoder
@@ -84,9 +83,7 @@ class Decoder(nn.Module):
 
     def forward(self, x: Tensor, low: Tensor) -> Tensor:
         """Return the sharpened map, at the low-level features' size."""
-        x = F.interpolate(
-            x, size=low.shape[-2:], mode="bilinear", align_corners=self.align_corners
-        )
+        x = resize(x, low.shape[-2:], align_corners=self.align_corners)
         return self.refine(torch.cat([x, self.narrow(low)], dim=1))
 
 
@@ -206,17 +203,9 @@ class DeepLabV3Plus(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits at the input's size."""
-        check_images(
-            x, in_channels=self.encoder.in_channels, stride=self.encoder.output_stride
-        )
         size = x.shape[-2:]
         maps = self.encoder(x)
         x = self.aspp(maps[-1])
         if self.decoder is not None:
             x = self.decoder(x, maps[self.low])
-        return F.interpolate(
-            self.classify(x),
-            size=size,
-            mode="bilinear",
-            align_corners=self.align_corners,
-        )
+        return resize(self.classify(x), size, align_corners=self.align_corners)

@@ -15,10 +15,10 @@ layers read the farthest link first; and its resizes do not align corners.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from simseg_core.models.hardblock import HarDBlock
 from simseg_core.models.layers import (
@@ -27,6 +27,7 @@ from simseg_core.models.layers import (
     check_widths,
     conv_bn_relu,
     init_he,
+    resize,
 )
 
 STEM = (16, 24, 32, 48)  # the first and the third of the 3x3 convolutions have stride 2
@@ -35,17 +36,7 @@ GROWTH = (10, 16, 18, 24, 32)
 LAYERS = (4, 4, 8, 8, 8)
 MULTIPLIER = 1.7
 STRIDE = 64
-
-
-def resize_to(x: Tensor, like: Tensor) -> Tensor:
-    """Resize a map bilinearly, corners aligned, to another one's height and width.
-
-    (B, C, h, w), (B, D, H, W) -> (B, C, H, W).
-
-    >>> resize_to(torch.tensor([[[[0.0, 1.0]]]]), torch.zeros(1, 1, 1, 3))
-    tensor([[[[0.0000, 0.5000, 1.0000]]]])
-    """
-    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)
+resize_aligned = partial(resize, align_corners=True)
 
 
 class FCHarDNet(nn.Module):
@@ -123,7 +114,7 @@ class FCHarDNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits at the input's size."""
         check_images(x, in_channels=self.in_channels, stride=STRIDE)
-        image = x
+        size = x.shape[-2:]
         x = self.stem(x)
         skips: list[Tensor] = []
         for level, (block, mix) in enumerate(zip(self.down, self.mix)):
@@ -134,6 +125,6 @@ class FCHarDNet(nn.Module):
         skips.pop()  # the lowest block's output goes nowhere else
         for narrow, block in zip(self.narrow, self.up):
             skip = skips.pop()
-            x = torch.cat([resize_to(x, like=skip), skip], dim=1)
+            x = torch.cat([resize_aligned(x, skip.shape[-2:]), skip], dim=1)
             x = block(narrow(x))
-        return resize_to(self.classify(x), like=image)
+        return resize_aligned(self.classify(x), size)

@@ -25,25 +25,10 @@ from simseg_core.models.layers import (
     check_counts,
     check_images,
     check_widths,
-    conv_bn,
+    conv_bn_relu6,
     init_he,
 )
 from simseg_core.models.separable import depthwise_bn
-
-
-def conv_bn_relu6(
-    in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1
-) -> nn.Sequential:
-    """Chain a convolution, a BatchNorm and a ReLU that stops at 6.
-
-    (B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride)).
-
-    >>> import torch
-    >>> conv_bn_relu6(3, 8, stride=2)(torch.zeros(1, 3, 7, 10)).shape
-    torch.Size([1, 8, 4, 5])
-    """
-    block = conv_bn(in_channels, out_channels, kernel_size=kernel_size, stride=stride)
-    return block.append(nn.ReLU6(inplace=True))
 
 
 def pointwise_depthwise(in_channels: int, out_channels: int) -> nn.Sequential:

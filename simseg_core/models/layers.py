@@ -1,4 +1,4 @@
-"""What several networks share: convolution blocks, initial weights, input checks.
+"""What several networks share: blocks, resizing, first weights, input checks.
 
 Weights start as in He et al. 2015 (arXiv 1502.01852, equation 10): normal with
 variance 2/N, N being the number of inputs that one output adds up. The U-Net paper
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 def conv_bn(
@@ -62,6 +63,73 @@ def conv_bn_relu(
         dilation=dilation,
     )
     return block.append(nn.ReLU(inplace=True))
+
+
+def conv_bn_relu6(
+    in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1
+) -> nn.Sequential:
+    """Chain what `conv_bn` chains and a ReLU that stops at 6; shapes as there.
+
+    >>> conv_bn_relu6(3, 8, stride=2)(torch.zeros(1, 3, 7, 10)).shape
+    torch.Size([1, 8, 4, 5])
+    """
+    block = conv_bn(in_channels, out_channels, kernel_size=kernel_size, stride=stride)
+    return block.append(nn.ReLU6(inplace=True))
+
+
+class Classifier(nn.Module):
+    """An encoder, the mean over its last map, and a linear layer.
+
+    (B, in_channels, H, W) -> logits (B, num_classes), for any H and W that the encoder
+    takes.
+
+    Args:
+        encoder: Returns a list of maps.
+        channels: Of the map that is averaged.
+        num_classes: Number of logits.
+        last: What stands between the encoder's last map and the mean, if anything.
+
+    Raises:
+        ValueError: `num_classes` is below 1.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        channels: int,
+        num_classes: int,
+        last: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        check_counts(num_classes=num_classes)
+        self.encoder = encoder
+        self.last = last
+        self.classify = nn.Linear(channels, num_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return one row of logits for each image."""
+        x = self.encoder(x)[-1]
+        if self.last is not None:
+            x = self.last(x)
+        return self.classify(x.mean(dim=(-2, -1)))
+
+
+def resize(
+    x: torch.Tensor, size: tuple[int, ...], *, align_corners: bool = False
+) -> torch.Tensor:
+    """Resize a map bilinearly: (B, C, h, w), (H, W) -> (B, C, H, W).
+
+    Args:
+        x: The map.
+        size: Height and width to give it, in pixels.
+        align_corners: Whether the corner pixels' centres stay where they are, or the
+            map's outer edges: see `F.interpolate`.
+
+    >>> resize(torch.tensor([[[[0.0, 1.0]]]]), (1, 3), align_corners=True)
+    tensor([[[[0.0000, 0.5000, 1.0000]]]])
+    """
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
 def init_he(network: nn.Module) -> None:

@@ -25,10 +25,12 @@ from torch import Tensor, nn
 
 from simseg_core.models.atrous import replace_strides
 from simseg_core.models.layers import (
+    Classifier,
     check_counts,
     check_images,
     check_widths,
     conv_bn,
+    conv_bn_relu6,
     init_he,
     set_eps,
 )
@@ -82,8 +84,7 @@ class InvertedResidual(nn.Module):
         wide = in_channels * expansion
         self.widen = nn.Sequential()
         if expansion > 1:
-            self.widen.extend(conv_bn(in_channels, wide, kernel_size=1))
-            self.widen.append(nn.ReLU6(inplace=True))
+            self.widen.extend(conv_bn_relu6(in_channels, wide, kernel_size=1))
         self.widen.extend(depthwise_bn(wide, stride=stride, dilation=rate))
         self.widen.append(nn.ReLU6(inplace=True))
         self.narrow = conv_bn(wide, out_channels, kernel_size=1)
@@ -154,8 +155,7 @@ class MobileNetV2Encoder(nn.Module):
                 )
                 blocks.append(block)
                 c_in = c_out
-        self.stem = conv_bn(in_channels, widths[0], stride=2)
-        self.stem.append(nn.ReLU6(inplace=True))
+        self.stem = conv_bn_relu6(in_channels, widths[0], stride=2)
         self.start = nn.Sequential(*blocks[:LOW_LEVEL])
         self.low_level = blocks[LOW_LEVEL]
         self.rest = nn.Sequential(*blocks[LOW_LEVEL + 1 :])
@@ -170,7 +170,7 @@ class MobileNetV2Encoder(nn.Module):
         return [low, self.rest(x)]
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(Classifier):
     """MobileNetV2 that classifies images.
 
     (B, in_channels, H, W) -> logits (B, num_classes), for any H and W from the output
@@ -203,20 +203,16 @@ class MobileNetV2(nn.Module):
         output_stride: int = 32,
         eps: float = EPS,
     ) -> None:
-        super().__init__()
-        check_counts(num_classes=num_classes, last_channels=last_channels)
-        self.encoder = MobileNetV2Encoder(
+        check_counts(last_channels=last_channels)
+        encoder = MobileNetV2Encoder(
             in_channels=in_channels,
             widths=widths,
             output_stride=output_stride,
             eps=eps,
         )
-        self.last = conv_bn(self.encoder.channels[-1], last_channels, kernel_size=1)
-        self.last.append(nn.ReLU6(inplace=True))
-        self.classify = nn.Linear(last_channels, num_classes)
-        init_he(self.last)
-        set_eps(self.last, eps)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return one row of logits for each image."""
-        return self.classify(self.last(self.encoder(x)[-1]).mean(dim=(-2, -1)))
+        last = conv_bn_relu6(encoder.channels[-1], last_channels, kernel_size=1)
+        super().__init__(
+            encoder, channels=last_channels, num_classes=num_classes, last=last
+        )
+        init_he(last)
+        set_eps(last, eps)

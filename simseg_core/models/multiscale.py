@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from simseg_core.models.aspp import ASPP
 from simseg_core.models.layers import (
@@ -22,6 +21,7 @@ from simseg_core.models.layers import (
     check_images,
     conv_bn_relu,
     init_he,
+    resize,
 )
 
 
@@ -38,15 +38,6 @@ def trunk(in_channels: int, width: int) -> nn.Sequential:
         conv_bn_relu(width, width, stride=2),
         conv_bn_relu(width, width, stride=2),
     )
-
-
-def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize a map bilinearly: (B, C, h, w), (H, W) -> (B, C, H, W).
-
-    >>> resize(torch.zeros(1, 2, 3, 4), (5, 6)).shape
-    torch.Size([1, 2, 5, 6])
-    """
-    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 class ImagePyramid(nn.Module):

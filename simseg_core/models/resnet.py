@@ -15,11 +15,14 @@ Differs from the paper:
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 
 import torch
 from torch import nn
 
+from simseg_core.models.atrous import replace_strides
 from simseg_core.models.layers import (
+    Classifier,
     check_counts,
     check_images,
     check_widths,
@@ -87,8 +90,6 @@ class ResNetEncoder(nn.Module):
         check_widths(widths, length=4)
         if depth not in STAGES:
             raise ValueError(f"depth must be one of {list(STAGES)}, got {depth}")
-        if output_stride not in (8, 16, 32):
-            raise ValueError(f"output_stride must be 8, 16 or 32, got {output_stride}")
         unit, counts = STAGES[depth]
         if multi_grid is not None and len(multi_grid) != counts[-1]:
             raise ValueError(
@@ -135,35 +136,42 @@ def plan_stages(
 
     Args:
         counts: Units of each stage.
-        output_stride: Where strides stop and dilation begins.
+        output_stride: Where strides stop and dilation begins: 8, 16 or 32.
         multi_grid: Factors on the last stage's dilation, one a unit.
 
     Returns:
         For each stage, for each unit: its stride, and its two dilations, of the
         convolution that has (or would have had) the stride and of those after it.
 
-    >>> plan_stages((1, 2), output_stride=4)
-    [[(1, (1, 1))], [(1, (1, 2)), (1, (2, 2))]]
+    Raises:
+        ValueError: The output stride is none of the three.
+
+    >>> plan_stages((1, 1, 2), output_stride=8)
+    [[(1, (1, 1))], [(2, (1, 1))], [(1, (1, 2)), (1, (2, 2))]]
     """
+    wanted = [
+        [1 if index == 0 else 2] + [1] * (count - 1)
+        for index, count in enumerate(counts)
+    ]
+    # The stem and the pooling come first; each strides by 2.
+    kept = replace_strides([2, 2, *chain(*wanted)], output_stride=output_stride)
+    units = iter(kept[2:])
     plan = []
-    reached, before = 4, 1  # the stem and the pooling stride by 4
-    for index, count in enumerate(counts):
-        stride, rate = (1 if index == 0 else 2), before
-        if reached * stride > output_stride:
-            stride, rate = 1, before * stride
-        reached *= stride
-        steps = [(stride, (before, rate))] + [(1, (rate, rate))] * (count - 1)
-        if multi_grid is not None and index == len(counts) - 1:
-            steps = [
-                (step, (rate * factor, rate * factor))
-                for (step, _), factor in zip(steps, multi_grid)
-            ]
+    for strides in wanted:
+        steps = []
+        for wish, (stride, rate) in zip(strides, units):
+            later = rate * wish // stride  # a stride that was left out dilates the rest
+            steps.append((stride, (rate, later)))
         plan.append(steps)
-        before = rate
+    if multi_grid is not None:
+        plan[-1] = [
+            (stride, (rate * factor, rate * factor))
+            for (stride, (_, rate)), factor in zip(plan[-1], multi_grid)
+        ]
     return plan
 
 
-class ResNet(nn.Module):
+class ResNet(Classifier):
     """A ResNet that classifies images.
 
     (B, in_channels, H, W) -> logits (B, num_classes), for any H and W from the output
@@ -198,9 +206,7 @@ class ResNet(nn.Module):
         multi_grid: Sequence[int] | None = None,
         block_attention: Attention | None = None,
     ) -> None:
-        super().__init__()
-        check_counts(num_classes=num_classes)
-        self.encoder = ResNetEncoder(
+        encoder = ResNetEncoder(
             in_channels=in_channels,
             depth=depth,
             widths=widths,
@@ -209,8 +215,6 @@ class ResNet(nn.Module):
             multi_grid=multi_grid,
             block_attention=block_attention,
         )
-        self.classify = nn.Linear(self.encoder.channels[-1], num_classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return one row of logits for each image."""
-        return self.classify(self.encoder(x)[-1].mean(dim=(-2, -1)))
+        super().__init__(
+            encoder, channels=encoder.channels[-1], num_classes=num_classes
+        )

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from simseg_core.models.layers import check_counts, check_images, check_widths, init_he
+from simseg_core.models.layers import check_counts, check_widths, init_he
 from simseg_core.models.resnet import WIDTHS, ResNetEncoder
 from simseg_core.models.unet_padded import DoubleConv
 
@@ -75,7 +75,6 @@ class UNetResNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits at the input's size."""
-        check_images(x, in_channels=self.encoder.in_channels, stride=32)
         size = x.shape[-2:]
         *skips, x = self.encoder(x)
         *stages, last = self.expand

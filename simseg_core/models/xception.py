@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from simseg_core.models.atrous import replace_strides
 from simseg_core.models.layers import (
+    Classifier,
     check_counts,
     check_images,
     check_widths,
@@ -153,7 +154,7 @@ class XceptionEncoder(nn.Module):
         return [low, self.exit(self.middle(self.third(x)))]
 
 
-class Xception(nn.Module):
+class Xception(Classifier):
     """Xception-65 that classifies images.
 
     (B, in_channels, H, W) -> logits (B, num_classes), for any H and W from the output
@@ -182,13 +183,9 @@ class Xception(nn.Module):
         widths: Sequence[int] = WIDTHS,
         output_stride: int = 32,
     ) -> None:
-        super().__init__()
-        check_counts(num_classes=num_classes)
-        self.encoder = XceptionEncoder(
+        encoder = XceptionEncoder(
             in_channels=in_channels, widths=widths, output_stride=output_stride
         )
-        self.classify = nn.Linear(self.encoder.channels[-1], num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return one row of logits for each image."""
-        return self.classify(self.encoder(x)[-1].mean(dim=(-2, -1)))
+        super().__init__(
+            encoder, channels=encoder.channels[-1], num_classes=num_classes
+        )

@@ -1,16 +1,16 @@
 """The book's networks by name: `create_model` builds one, `list_models` names them.
 
-Which networks there are, and what their presets mean, stands in `zoo_table`.
+Which networks there are, and what their presets mean, stands in `presets`.
 """
 
 import difflib
 import inspect
 from collections.abc import Iterable
-from importlib import import_module
 from typing import Any
 
 from torch import nn
 
+from simseg_core import models
 from simseg_core.models.presets import PRESETS, TABLE, TASKS, Entry
 
 
@@ -72,7 +72,7 @@ def create_model(
     if preset not in PRESETS:
         raise ValueError(_unknown("preset", preset, PRESETS))
     entry = TABLE[name]
-    build = _load(entry.target)
+    build = getattr(models, entry.target)  # imported now, when it is asked for
     known = _options(build, entry)
     for option in options:
         if option in entry.fixed:
@@ -88,11 +88,6 @@ def create_model(
         num_classes=num_classes,
         **{**entry.fixed, **chosen, **options},
     )
-
-
-def _load(target: str) -> type[nn.Module]:
-    module, attribute = target.split(":")
-    return getattr(import_module(f"simseg_core.models.{module}"), attribute)
 
 
 def _options(build: type[nn.Module], entry: Entry) -> list[str]:

@@ -69,9 +69,6 @@ from .timing.device_times import (
 from .timing.measurement import (
     Measurement as Measurement,
 )
-from .timing.measurement import (
-    load as load,
-)
 from .trace.costs import (
     Cost as Cost,
 )

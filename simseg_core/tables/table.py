@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Column", "html_table", "text_table"]
+__all__ = ["Column", "Table", "Tabled", "html_table", "text_table"]
 
 _numbers = count(1)  # two tables of a page may not have the same accessible name
 
@@ -44,6 +44,35 @@ class Column:
                 f"column {self.heading!r} shows numbers as text, which sorts 9 after "
                 "10: give value=, the number itself"
             )
+
+
+class Table(NamedTuple):
+    """What `text_table` and `html_table` lay out; they say what each part is."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Any]
+    notes: Sequence[str] = ()
+    total: Any = None
+
+
+class Tabled:
+    """A result that shows itself as a table: in text if printed, in HTML in a notebook.
+
+    A subclass gives the table by `_table`. A dataclass needs `repr=False`.
+    """
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return text_table(*self._table())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
 
 
 def _short(text: str, width: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["binary", "duration", "percent", "si", "threaded", "times"]
+__all__ = ["binary", "duration", "memory", "percent", "si", "threaded", "times"]
 
 
 def si(number: float) -> str:
@@ -21,6 +21,15 @@ def binary(number: float) -> str:
     ('512 B', '1.00 MiB', '3.06 MiB')
     """
     return _scaled(number, 1024, (" B", " KiB", " MiB", " GiB", " TiB", " PiB"))
+
+
+def memory(size: int | None) -> str:
+    """Write a peak of memory in bytes, or that nobody counted it.
+
+    >>> memory(2**20), memory(None)
+    ('1.00 MiB', 'unknown')
+    """
+    return "unknown" if size is None else binary(size)
 
 
 def _scaled(number: float, base: int, units: Sequence[str]) -> str:

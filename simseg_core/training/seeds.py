@@ -1,11 +1,13 @@
 """Scores of several seeds: one run is an anecdote, their spread is the result."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import methodcaller
 from statistics import median
+from typing import Any, NamedTuple
 
-from simseg_core.tables import Column, html_table
+from simseg_core.tables import Column, Table, Tabled
 from simseg_core.training.metrics import Scores
 
 __all__ = ["SeedRuns", "SeedTable"]
@@ -58,8 +60,8 @@ class SeedRuns:
         )
 
 
-@dataclass(frozen=True)
-class SeedTable:
+@dataclass(frozen=True, repr=False)
+class SeedTable(Tabled):
     """Several networks side by side: each seed, median and range of each measure.
 
     Attributes:
@@ -84,68 +86,56 @@ class SeedTable:
                 "compare runs of the same seeds"
             )
 
-    @property
-    def rows(self) -> list[list[str]]:
-        """Heading and cells as text."""
-        return [self._heading(), *map(_texts, self._lines())]
-
-    def _heading(self) -> list[str]:
+    def _table(self) -> Table:
         seeds = next(iter(self.variants.values())).scores
-        numbers = [*(f"seed {seed}" for seed in seeds), "median", "min to max"]
-        return ["network", "measure", *numbers]
-
-    def _lines(self) -> list["_Line"]:
-        return [
-            _Line(
-                (name, measure),
-                (*runs.values(measure), runs.median(measure)),
-                runs.spread(measure),
-            )
-            for name, runs in self.variants.items()
+        columns = [
+            Column("network", lambda line: line.network),
+            Column("measure", lambda line: line.measure),
+            *(
+                _score(f"seed {seed}", methodcaller("value", place))
+                for place, seed in enumerate(seeds)
+            ),
+            _score("median", lambda line: line.runs.median(line.measure)),
+            Column(  # a range sorts by where it begins
+                "min to max",
+                lambda line: "{:.3f} to {:.3f}".format(*line.spread),
+                True,
+                value=lambda line: line.spread[0],
+            ),
+        ]
+        lines = [
+            _Line(network, measure, runs)
+            for network, runs in self.variants.items()
             for measure in self.measures
         ]
+        return Table("Scores by seed", columns, lines)
 
     def __str__(self) -> str:
-        widths = [max(map(len, column)) for column in zip(*self.rows)]
-        return "\n".join(
-            "  ".join(
-                text.ljust(width) if i < 2 else text.rjust(width)
-                for i, (text, width) in enumerate(zip(row, widths))
-            )
-            for row in self.rows
-        )
-
-    def _repr_html_(self) -> str:
-        columns = [_column(text, place) for place, text in enumerate(self._heading())]
-        return html_table("Scores by seed", columns, self._lines())
+        _, columns, rows, *_ = self._table()
+        cells = [[column.heading, *map(column.cell, rows)] for column in columns]
+        aligned = []
+        for column, texts in zip(columns, cells):
+            side = str.rjust if column.is_number else str.ljust
+            width = max(map(len, texts))
+            aligned.append([side(text, width) for text in texts])
+        return "\n".join(map("  ".join, zip(*aligned)))
 
 
-@dataclass(frozen=True)
-class _Line:
-    names: tuple[str, str]
-    numbers: tuple[float, ...]
-    spread: tuple[float, float]
+class _Line(NamedTuple):
+    network: str
+    measure: str
+    runs: SeedRuns
+
+    def value(self, place: int) -> float:
+        return self.runs.values(self.measure)[place]
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        return self.runs.spread(self.measure)
 
 
-def _texts(line: _Line) -> list[str]:
-    low, high = line.spread
-    cells = [f"{number:.3f}" for number in line.numbers]
-    return [*line.names, *cells, f"{low:.3f} to {high:.3f}"]
-
-
-def _column(heading: str, place: int) -> Column:
-    """Show one cell of each line; a range sorts by where it begins."""
-
-    def value(line: _Line) -> float:
-        return (*line.numbers, line.spread[0])[place - len(line.names)]
-
-    is_number = place > 1
-    return Column(
-        heading,
-        lambda line: _texts(line)[place],
-        is_number,
-        value=value if is_number else None,
-    )
+def _score(heading: str, value: Callable[[Any], float]) -> Column:
+    return Column(heading, lambda line: f"{value(line):.3f}", True, value=value)
 
 
 def _measure(scores: Scores, measure: str) -> float:

@@ -9,7 +9,6 @@ import torch
 
 from simseg_core import create_model, list_models, models
 from simseg_core.models.presets import PRESETS, TABLE, TASKS
-from simseg_core.models.zoo import _load
 
 NAMES = list_models()
 
@@ -45,7 +44,7 @@ def test_presets_change_numbers_only(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_signatures_are_what_the_table_needs(name: str) -> None:
-    signature = inspect.signature(_load(TABLE[name].target)).parameters
+    signature = inspect.signature(getattr(models, TABLE[name].target)).parameters
     assert {p.kind for p in signature.values()} == {inspect.Parameter.KEYWORD_ONLY}
     assert {"in_channels", "num_classes"} <= signature.keys()
 

@@ -14,8 +14,8 @@ FAULTS = [
         "name": "logits resized with corners aligned in spite of the argument",
         "seen": "-",
         "module": V3,
-        "old": 'mode="bilinear", align_corners=self.align_corners',
-        "new": 'mode="bilinear", align_corners=True',
+        "old": "resize(x, size, align_corners=self.align_corners)",
+        "new": "resize(x, size, align_corners=True)",
         "caught_by": f"{TESTS}/test_deeplabv3.py"
         "::test_one_argument_governs_how_logits_are_resized[False]",
     },
@@ -23,8 +23,8 @@ FAULTS = [
         "name": "two resizes of one network, corners aligned in one",
         "seen": "segmentation_models.pytorch as shipped",
         "module": V3PLUS,
-        "old": 'size=low.shape[-2:], mode="bilinear", align_corners=self.align_corners',
-        "new": 'size=low.shape[-2:], mode="bilinear", align_corners=True',
+        "old": "low.shape[-2:], align_corners=self.align_corners",
+        "new": "low.shape[-2:], align_corners=True",
         "caught_by": f"{TESTS}/test_deeplabv3plus.py"
         "::test_one_argument_governs_both_resizes[False]",
     },

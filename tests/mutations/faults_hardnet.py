@@ -1,7 +1,7 @@
 """Known faults of HarDNets; the keys of a row are explained in test_faults.py."""
 
 BLOCK = "simseg_core.models.hardblock"
-HARDNET = "simseg_core.models.hardnet"
+LAYERS = "simseg_core.models.layers"
 FC = "simseg_core.models.fchardnet"
 TESTS = "tests/models"
 
@@ -42,7 +42,7 @@ FAULTS = [
     {
         "name": "ReLU without its bound",
         "seen": "pytorchcv's dense HarDNets as shipped",
-        "module": HARDNET,
+        "module": LAYERS,
         "old": "nn.ReLU6(inplace=True)",
         "new": "nn.ReLU(inplace=True)",
         "caught_by": f"{TESTS}/test_hardnet.py::test_activation_stops_at_6",
@@ -61,8 +61,8 @@ FAULTS = [
         "name": "skip before up",
         "seen": "-",
         "module": FC,
-        "old": "torch.cat([resize_to(x, like=skip), skip], dim=1)",
-        "new": "torch.cat([skip, resize_to(x, like=skip)], dim=1)",
+        "old": "torch.cat([resize_aligned(x, skip.shape[-2:]), skip], dim=1)",
+        "new": "torch.cat([skip, resize_aligned(x, skip.shape[-2:])], dim=1)",
         "caught_by": "tests/parity/test_fchardnet_slow.py"
         "::test_logits_and_gradients_equal_the_rewrite[size0]",
     },
@@ -70,8 +70,8 @@ FAULTS = [
         "name": "corners not aligned",
         "seen": "-",
         "module": FC,
-        "old": 'mode="bilinear", align_corners=True',
-        "new": 'mode="bilinear", align_corners=False',
+        "old": "partial(resize, align_corners=True)",
+        "new": "partial(resize, align_corners=False)",
         "caught_by": "tests/parity/test_fchardnet_slow.py"
         "::test_logits_and_gradients_equal_the_rewrite[size0]",
     },

@@ -29,17 +29,17 @@ FAULTS = [
         "name": "first unit of a dilated stage dilated",
         "seen": "segmentation_models.pytorch as shipped; its #183",
         "module": RESNET,
-        "old": "[(stride, (before, rate))]",
-        "new": "[(stride, (rate, rate))]",
+        "old": "steps.append((stride, (rate, later)))",
+        "new": "steps.append((stride, (later, later)))",
         "caught_by": f"{TESTS}"
         "::test_smaller_output_stride_only_samples_more_densely[50-v1.5]",
     },
     {
         "name": "dilations of two stages not multiplied",
         "seen": "-",
-        "module": RESNET,
-        "old": "stride, rate = 1, before * stride",
-        "new": "stride, rate = 1, stride",
+        "module": "simseg_core.models.atrous",
+        "old": "rate *= stride",
+        "new": "rate = stride",
         "caught_by": f"{PEERS}::test_output_stride_equals_torchvision[8-replaced1]",
     },
     {

@@ -122,10 +122,7 @@ def uses(chapter: Any) -> tuple[list[str], set[str]]:
     modules = {home(module, name) for module, name in named}
     if ("simseg_core", "create_model") in named:
         lines += [f"create_model({name!r}, preset='tiny')" for name in networks]
-        modules |= {
-            f"simseg_core.models.{TABLE[name].target.partition(':')[0]}"
-            for name in networks
-        }
+        modules |= {home("simseg_core.models", TABLE[name].target) for name in networks}
     if ("simseg_core.exercises", "check") in named:
         number = chapter.name[:2]
         lines += [f"check('{number}.{place}', None)" for place in (1, 2)]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from simseg_core.models.atrous import atrous_by_parts
 from tests.parity.printed_multiply_adds import Row, as_text, count, padded_size, rows
+from tests.parity.space_to_batch import atrous_by_parts
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_padded_size_is_a_multiple_without_the_border(length: int, rate: int) ->
     padded = padded_size(length, rate)
     assert padded % rate == 0
     assert length <= padded < length + rate
-    # The same size that sorting by position works on, in `atrous`.
+    # The same size that sorting by position works on.
     x = torch.zeros(1, 1, length, length)
     assert padded == -(-length // rate) * rate
     assert atrous_by_parts(x, torch.zeros(1, 1, 3, 3), rate=rate).shape == x.shape

@@ -30,13 +30,13 @@ from simseg_core.probes.field.outputs import trace_fields
 from simseg_core.probes.field.report import Interval, LayerField
 from simseg_core.probes.running.inputs import as_module, image_shape
 from simseg_core.probes.running.refusal import VOLUMES, refuse_class, title_of
-from simseg_core.tables import Column, html_table, text_table
+from simseg_core.tables import Column, Table, Tabled
 from simseg_core.tables.units import times
 
 __all__ = ["ReceptiveField", "receptive_field"]
 
 
-class ReceptiveField:
+class ReceptiveField(Tabled):
     """The fields of a network's outputs and of everything on the way.
 
     Attributes:
@@ -154,11 +154,8 @@ class ReceptiveField:
         outputs = self.outputs.items()
         return shown + [(f"output {label}".strip(), end) for label, end in outputs]
 
-    def __str__(self) -> str:
-        return text_table(self._title(), _COLUMNS, self._rows(), _NOTES)
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), _COLUMNS, self._rows(), _NOTES)
+    def _table(self) -> Table:
+        return Table(self._title(), _COLUMNS, self._rows(), _NOTES)
 
     def _title(self) -> str:
         return f"Receptive field in pixels of the {times(self.input_shape)} input"

@@ -10,18 +10,18 @@ attainable FLOP/s = min(peak, bandwidth * intensity).
 block whose tensors stay in the cache moves no memory and may stand above the roof.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from simseg_core.probes.timing import machine
-from simseg_core.probes.timing.measurement import Measurement, write_json
+from simseg_core.probes.timing.kept import Kept
+from simseg_core.probes.timing.measurement import Measurement
 from simseg_core.probes.timing.turns import Timed
-from simseg_core.tables import Column, html_table, text_table
+from simseg_core.tables import Column, Table, Tabled
 from simseg_core.tables.units import duration, si, threaded
 
 __all__ = ["Block", "Ceilings", "Roofline", "measure_ceilings", "roofline"]
@@ -32,7 +32,7 @@ _GPU_SIZES = (2048, 4096, 8192)
 
 
 @dataclass(frozen=True)
-class Ceilings:
+class Ceilings(Kept):
     """What a device reaches at best, as measured.
 
     Attributes:
@@ -43,6 +43,8 @@ class Ceilings:
         dtype: type of the matrices, and "TF32" where they were rounded to it.
         threads: CPU threads that PyTorch used.
     """
+
+    kind = "ceilings"
 
     flops: float
     bandwidth: float
@@ -62,7 +64,7 @@ class Ceilings:
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Kept):
     """One block on the roofline.
 
     Attributes:
@@ -71,6 +73,8 @@ class Block:
         moved_bytes: bytes that one run reads and writes.
         seconds: time of one run.
     """
+
+    kind = "block"
 
     name: str
     macs: float
@@ -89,8 +93,10 @@ class Block:
 
 
 @dataclass(frozen=True, repr=False)
-class Roofline:
+class Roofline(Kept, Tabled):
     """Blocks under the measured ceilings of one device."""
+
+    kind = "roofline"
 
     ceilings: Ceilings
     blocks: tuple[Block, ...]
@@ -104,23 +110,7 @@ class Roofline:
         below = block.intensity < self.ceilings.ridge
         return "memory" if below else "arithmetic"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain values, ready for JSON."""
-        return asdict(self)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write JSON; the file is whole or not there."""
-        write_json(self.to_dict(), path)
-
-    def __str__(self) -> str:
-        return self._table(text_table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self._table(html_table)
-
-    def _table(self, layout: Any) -> str:
+    def _table(self) -> Table:
         columns = [
             Column("block", lambda block: block.name),
             Column(
@@ -146,7 +136,7 @@ class Roofline:
             f"ceilings measured: {si(top.flops)} FLOP/s, {si(top.bandwidth)} byte/s",
             f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}",
         ]
-        return layout("Roofline", columns, self.blocks, notes)
+        return Table("Roofline", columns, self.blocks, notes)
 
 
 def roofline(

@@ -5,17 +5,17 @@ versions, and reading it back checks that all times are of one device, so that n
 can take one machine's figures for another's.
 """
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from simseg_core.measured import FOLDER
 from simseg_core.probes.timing.block_times import COLUMNS, BlockTimes
 from simseg_core.probes.timing.ceilings import Ceilings, Roofline, roofline
-from simseg_core.probes.timing.measurement import Measurement, read_json, write_json
-from simseg_core.tables import html_table, text_table
+from simseg_core.probes.timing.kept import Kept
+from simseg_core.probes.timing.measurement import Measurement
+from simseg_core.tables import Table, Tabled
 from simseg_core.tables.units import threaded
 
 __all__ = ["BlockTimes", "DeviceTimes", "file_stem", "stored_times"]
@@ -34,7 +34,7 @@ def file_stem(device: str, device_name: str) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class DeviceTimes:
+class DeviceTimes(Kept, Tabled):
     """The times of all blocks on one device.
 
     Attributes:
@@ -46,6 +46,8 @@ class DeviceTimes:
     Raises:
         ValueError: if there is nothing in it, or the times are of several devices.
     """
+
+    kind = "file of device times"
 
     sizes: str
     modes: Mapping[str, Mapping[str, BlockTimes]]
@@ -129,24 +131,18 @@ class DeviceTimes:
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain values, ready for JSON, each measurement with its median."""
-        modes = {
-            mode: {name: block.to_dict() for name, block in blocks.items()}
-            for mode, blocks in self.modes.items()
-        }
+        kept = super().to_dict()
         return {
             "schema": SCHEMA,
             "device": self.device,
             "device_name": self.device_name,
             "date": self.date,
             "versions": dict(self._first.versions),
-            "note": self.note,
-            "sizes": self.sizes,
-            "ceilings": {mode: asdict(top) for mode, top in self.ceilings.items()},
-            "modes": modes,
+            **{name: kept[name] for name in ("note", "sizes", "ceilings", "modes")},
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "DeviceTimes":
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Rebuild what `to_dict` gave.
 
         Raises:
@@ -162,57 +158,23 @@ class DeviceTimes:
         missing = [name for name in names if not values.get(name)]
         if missing:
             raise ValueError(f"these device times lack {', '.join(missing)}")
-        built = cls(
-            values["sizes"],
-            {
-                mode: {
-                    name: BlockTimes.from_dict(one, name)
-                    for name, one in blocks.items()
-                }
-                for mode, blocks in values["modes"].items()
-            },
-            {mode: Ceilings(**top) for mode, top in values["ceilings"].items()},
-            note=values.get("note", ""),
-        )
-        if (built.device, built.device_name) != (
-            values["device"],
-            values["device_name"],
-        ):
+        built = super().from_dict(values)
+        told = (values["device"], values["device_name"])
+        if (built.device, built.device_name) != told:
             raise ValueError(
                 f"the file says {values['device_name']!r}, its times say "
                 f"{built.device_name!r}: write it again from the notebook"
             )
         return built
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write JSON that `load` reads; the file is whole or not there."""
-        write_json(self.to_dict(), path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "DeviceTimes":
-        """Read device times that `save` wrote.
-
-        Raises:
-            ValueError: if the file holds no whole device times; the error names it.
-        """
-        return read_json(path, cls.from_dict)
-
-    def __str__(self) -> str:
-        return self._table(text_table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self._table(html_table)
-
-    def _table(self, layout: Any) -> str:
+    def _table(self) -> Table:
         rows = [
             (mode, name, block)
             for mode, blocks in self.modes.items()
             for name, block in blocks.items()
         ]
         title = f"Time and memory of each block, {self.sizes} sizes"
-        return layout(title, COLUMNS, rows, [self.origin])
+        return Table(title, COLUMNS, rows, [self.origin])
 
 
 def stored_times() -> list[DeviceTimes]:

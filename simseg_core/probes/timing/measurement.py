@@ -1,27 +1,22 @@
 """What a timing found, with all that it depends on; kept as JSON."""
 
-import json
 import math
-import os
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from simseg_core.tables import Column, html_table
-from simseg_core.tables.units import binary, duration, threaded
+from simseg_core.probes.timing.kept import Kept
+from simseg_core.tables import Column, Table, Tabled
+from simseg_core.tables.units import duration, memory, threaded
 
-__all__ = ["Measurement", "load", "read_json", "write_json"]
-
-_Result = TypeVar("_Result")
+__all__ = ["Measurement"]
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, repr=False)
+class Measurement(Kept, Tabled):
     """Times of one call on one device.
 
     Attributes:
@@ -39,6 +34,8 @@ class Measurement:
         versions: of torch, Python, the platform, CUDA.
         date: the day it was measured, such as ``"2026-11-24"``; "" if nobody noted it.
     """
+
+    kind = "measurement"
 
     label: str
     times: tuple[float, ...]
@@ -87,50 +84,36 @@ class Measurement:
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain values, ready for JSON, the median and IQR among them."""
-        return {**asdict(self), "median": self.median, "iqr": self.iqr}
+        return {**super().to_dict(), "median": self.median, "iqr": self.iqr}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Measurement":
-        """Rebuild what `to_dict` gave.
-
-        Raises:
-            ValueError: naming the fields that are missing, or hold no such value.
-        """
-        if not isinstance(values, Mapping):
-            raise ValueError(
-                f"this is no measurement: {type(values).__name__}, no {{}}"
-            )
-        names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in values and name != "date"]
-        if missing:
-            raise ValueError(f"this is no measurement: it lacks {', '.join(missing)}")
-        kept = {name: values[name] for name in names if name in values}
+    def _check(self) -> None:
         for name in ("label", "device", "device_name", "dtype"):
-            if not (isinstance(kept[name], str) and kept[name]):
-                raise ValueError(f"{name} must be a text, got {kept[name]!r}")
-        if not isinstance(kept["versions"], Mapping) or "torch" not in kept["versions"]:
-            raise ValueError(f"versions must name torch's, got {kept['versions']!r}")
-        return cls(**{**kept, "times": _times(kept["times"])})
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write JSON that `load` reads; the file is whole or not there."""
-        write_json(self.to_dict(), path)
+            value = getattr(self, name)
+            if not (isinstance(value, str) and value):
+                raise ValueError(f"{name} must be a text, got {value!r}")
+        if "torch" not in self.versions:
+            raise ValueError(f"versions must name torch's, got {self.versions!r}")
+        fitting = isinstance(self.times, tuple) and all(
+            isinstance(t, int | float) and math.isfinite(t) and t > 0
+            for t in self.times
+        )
+        if not fitting or not self.times:
+            raise ValueError(
+                f"times must be seconds above zero, got {self.times!r:.60}"
+            )
 
     def __str__(self) -> str:
         low, high = self.quartiles
-        size = "unknown" if self.peak_bytes is None else binary(self.peak_bytes)
         what = "forward and backward" if self.backward else "forward"
         return (
             f"{self.label}: {duration(self.median)} "
             f"(middle half {duration(low)} to {duration(high)}, "
             f"{len(self.times)} x {self.runs_per_time} runs, {what})\n"
-            f"  peak memory {size} ({self.memory_counter})\n"
+            f"  peak memory {memory(self.peak_bytes)} ({self.memory_counter})\n"
             f"  {self.origin}, {self.layout}"
         )
 
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
+    def _table(self) -> Table:
         columns = [
             Column("measured", lambda one: one.label),
             _timed("median", lambda one: one.median),
@@ -138,9 +121,7 @@ class Measurement:
             _timed("three quarters below", lambda one: one.quartiles[1]),
             Column(
                 "peak memory",
-                lambda one: (
-                    "unknown" if one.peak_bytes is None else binary(one.peak_bytes)
-                ),
+                lambda one: memory(one.peak_bytes),
                 True,
                 value=lambda one: one.peak_bytes,
             ),
@@ -151,61 +132,8 @@ class Measurement:
             f"memory: {self.memory_counter}",
             f"{self.origin}, {self.layout}",
         ]
-        return html_table("Time of one run", columns, [self], notes)
-
-
-def _times(values: Any) -> tuple[float, ...]:
-    fitting = isinstance(values, list | tuple) and all(
-        isinstance(t, int | float) and math.isfinite(t) and t > 0 for t in values
-    )
-    if not fitting or not values:
-        raise ValueError(f"times must be seconds above zero, got {values!r:.60}")
-    return tuple(values)
+        return Table("Time of one run", columns, [self], notes)
 
 
 def _timed(heading: str, seconds: Callable[[Measurement], float]) -> Column:
     return Column(heading, lambda one: duration(seconds(one)), True, value=seconds)
-
-
-def load(path: str | os.PathLike[str]) -> Measurement:
-    """Read a measurement that `Measurement.save` wrote.
-
-    Raises:
-        ValueError: if the file holds no measurement; the error names it.
-    """
-    return read_json(path, Measurement.from_dict)
-
-
-def read_json(path: str | os.PathLike[str], build: Callable[[Any], _Result]) -> _Result:
-    """Build a result from a JSON file.
-
-    Raises:
-        ValueError: if the file is cut off or `build` refuses it; the error names it.
-    """
-    text = Path(path).read_text("utf-8")
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise ValueError(
-            f"{os.fspath(path)} is no whole JSON file ({error}): copy it again from "
-            "where it was written"
-        ) from error
-    try:
-        return build(values)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from error
-
-
-def write_json(values: Any, path: str | os.PathLike[str]) -> None:
-    """Write JSON beside its place, then move it there: never half a file."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=2)
-            file.write("\n")
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -26,7 +26,7 @@ from simseg_core.probes.running.tensors import Shape
 from simseg_core.probes.trace.rows import left_out, not_counted_note
 from simseg_core.probes.trace.run import Sizes
 from simseg_core.probes.trace.shapes import Row, Trace, trace_shapes
-from simseg_core.tables import Column, html_table, text_table
+from simseg_core.tables import Column, Table, Tabled
 from simseg_core.tables.units import binary, si, times
 
 __all__ = ["Cost", "Stage", "cost"]
@@ -67,7 +67,7 @@ class Stage:
 
 
 @dataclass(frozen=True, repr=False)
-class Cost(Stage):
+class Cost(Stage, Tabled):
     """What a network costs as a whole, and stage by stage.
 
     Attributes:
@@ -105,15 +105,7 @@ class Cost(Stage):
             "arithmetic_intensity": self.arithmetic_intensity,
         }
 
-    def __str__(self) -> str:
-        return self._table(text_table)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self._table(html_table)
-
-    def _table(self, layout: Callable[..., str]) -> str:
+    def _table(self) -> Table:
         given = ", ".join(map(times, self.input_shapes))
         notes = [
             f"Parameters {self.parameters:,} · MACs {self.macs:,} · CIO {self.cio:,}",
@@ -122,7 +114,7 @@ class Cost(Stage):
         ]
         total = replace(self, name="Total")
         title = f"Cost of {self.name} on {given}"
-        return layout(title, _COLUMNS, self.stages, notes, total=total)
+        return Table(title, _COLUMNS, self.stages, notes, total)
 
 
 def _number(heading: str, attribute: str, write: Callable[[float], str]) -> Column:

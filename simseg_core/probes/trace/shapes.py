@@ -25,14 +25,14 @@ from simseg_core.probes.trace.rows import (
     not_counted_note,
 )
 from simseg_core.probes.trace.run import Sizes, listen
-from simseg_core.tables import Column, html_table, text_table
+from simseg_core.tables import Column, Table, Tabled
 from simseg_core.tables.units import binary, si, times
 
 __all__ = ["Edge", "Row", "Trace", "trace_shapes"]
 
 
 @dataclass(frozen=True, repr=False)
-class Trace:
+class Trace(Tabled):
     """What ran, row by row in call order, and the tensors that flow between the rows.
 
     Attributes:
@@ -116,13 +116,8 @@ class Trace:
             "outputs": list(self.outputs),
         }
 
-    def __str__(self) -> str:
-        return text_table(self._title(), _COLUMNS, self.rows, self._notes())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), _COLUMNS, self.rows, self._notes())
+    def _table(self) -> Table:
+        return Table(self._title(), _COLUMNS, self.rows, self._notes())
 
     def _title(self) -> str:
         given = ", ".join(

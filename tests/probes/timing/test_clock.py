@@ -14,7 +14,8 @@ from torch.utils import benchmark
 from simseg_core.probes.timing import machine, turns
 from simseg_core.probes.timing.clock import compare, measure
 from simseg_core.probes.timing.comparison import Comparison
-from simseg_core.probes.timing.measurement import Measurement, load, write_json
+from simseg_core.probes.timing.kept import write_json
+from simseg_core.probes.timing.measurement import Measurement
 from simseg_core.tables.units import duration
 
 BRIEF = {"min_run_time": 0.001, "max_run_time": 0.01}
@@ -349,7 +350,7 @@ def sample() -> Measurement:
 def test_json_round_trip(tmp_path: Path) -> None:
     found, path = sample(), tmp_path / "new" / "relu.json"
     found.save(path)
-    assert load(path) == found
+    assert Measurement.load(path) == found
     assert json.loads(path.read_text())["median"] == found.median
     assert [file.name for file in path.parent.iterdir()] == ["relu.json"]
 
@@ -378,7 +379,7 @@ def test_a_file_without_a_measurement_is_named(
     path = tmp_path / "other.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"other\.json.*{fault}"):
-        load(path)
+        Measurement.load(path)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +399,7 @@ def test_a_field_that_cannot_be_is_named(
 ) -> None:
     write_json({**sample().to_dict(), name: value}, tmp_path / "bad.json")
     with pytest.raises(ValueError, match=rf"bad\.json: {fault}"):
-        load(tmp_path / "bad.json")
+        Measurement.load(tmp_path / "bad.json")
 
 
 def test_a_file_that_was_cut_off_is_told_as_such(tmp_path: Path) -> None:
@@ -408,7 +409,7 @@ def test_a_file_that_was_cut_off_is_told_as_such(tmp_path: Path) -> None:
     for length in (0, 1, len(whole) // 2, len(whole) - 3):
         path.write_text(whole[:length])
         with pytest.raises(ValueError, match=r"cut\.json is no whole JSON file.*again"):
-            load(path)
+            Measurement.load(path)
 
 
 def test_the_day_is_kept_and_an_older_file_has_none(tmp_path: Path) -> None:
@@ -430,7 +431,9 @@ def test_a_comparison_comes_back_whole(tmp_path: Path) -> None:
 def test_a_file_without_a_comparison_is_named(tmp_path: Path) -> None:
     path = tmp_path / "pair.json"
     sample().save(path)
-    with pytest.raises(ValueError, match=r'pair\.json: .*"measurements" and "ratios"'):
+    with pytest.raises(
+        ValueError, match=r"pair\.json: .*comparison: it lacks measurements, r"
+    ):
         Comparison.load(path)
     values = Comparison.of_rounds([[sample()]]).to_dict()
     write_json({**values, "ratios": {"other": [1]}}, path)

@@ -101,7 +101,7 @@ CONV = ("modes", "float32", "conv")
         (("device",), "lack device"),
         (("device_name",), "lack device_name"),
         (("modes",), "lack modes"),
-        ((*CONV, "macs"), "block 'conv' lacks 'macs'"),
+        ((*CONV, "macs"), "block 'conv': .*lacks macs"),
         ((*CONV, "step", "device_name"), "block 'conv': .*lacks device_name"),
         (("ceilings", "float32", "bandwidth"), "bandwidth"),
     ],
