@@ -144,7 +144,7 @@ def test_a_custom_operator_with_a_rule_agrees_with_the_gradient():
             padding=0,
             dilation=1,
         )
-        return call.move(image, {3: window})
+        return call.move(image, {-1: window})
 
     field = receptive_field(smoothed, SIZE)
     assert field.size == (5, 9)

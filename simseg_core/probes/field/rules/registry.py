@@ -107,7 +107,8 @@ class Call:
 
     def move(self, value: Tensor, windows: Mapping[int, Window]) -> Field:
         """Field behind a window that moves along each of the given dimensions."""
-        return moved(self.field(value), windows)
+        from_front = {dim % value.ndim: window for dim, window in windows.items()}
+        return moved(self.field(value), from_front)
 
     def reduce(self, value: Tensor, dims: Iterable[int], *, keep: bool = True) -> Field:
         """Field of what reads a tensor all along `dims`: a sum, a norm, a product.
