@@ -25,7 +25,13 @@ from .field.report import (
     LayerField as LayerField,
 )
 from .field.rules.registry import (
+    Call as Call,
+)
+from .field.rules.registry import (
     UnknownOperationError as UnknownOperationError,
+)
+from .field.rules.registry import (
+    rule as rule,
 )
 from .rates import (
     Branch as Branch,

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from simseg_core.probes.field.open_operations import OpenOperations
 from simseg_core.probes.field.open_tensors import OpenTensors
 from simseg_core.probes.field.outputs import (
+    checked_dims,
     chosen_output,
-    place_of,
-    told,
+    index_of,
     trace_outputs,
 )
 from simseg_core.probes.running.fake import home
@@ -68,8 +68,8 @@ def gradient_support(
         KeyError: if there is no such output.
         IndexError: if there is no such output position.
         RefusedInputError: if the network cannot run on the image.
-        ValueError: if the output has no gradient at all, or `dims` must be told.
-        FloatingPointError: if the copy overflows, so that nothing can be told.
+        ValueError: if the output has no gradient at all, or `dims` must be given.
+        FloatingPointError: if the copy overflows, so that nothing is known.
 
     >>> dilated = nn.Conv2d(1, 1, 3, padding=2, dilation=2)
     >>> int(gradient_support(dilated, (1, 9, 9), (4, 4)).sum())
@@ -106,7 +106,7 @@ def gradient_support(
                 "no gradient reaches the image from this output: it does not depend on "
                 "the image, or the network detaches it"
             )
-        dims = told(dims, made.shape)
+        dims = checked_dims(dims, made.shape)
         sizes = [made.shape[d] for d in dims]
         index = [int(i) for i in output_index]
         if len(index) != len(sizes) or any(
@@ -116,7 +116,7 @@ def gradient_support(
                 f"output_index {tuple(index)} is no position of an output of shape "
                 f"{tuple(made.shape)}, whose dimensions {tuple(dims)} count positions"
             )
-        read = made[place_of(dims, index, made.ndim)]
+        read = made[index_of(index, dims, made.ndim)]
         read = torch.view_as_real(read) if read.is_complex() else read
         readout = 0.5 + torch.rand(read.shape, generator=generator, dtype=read.dtype)
         gradient = _gradient((read * readout).sum(), image)
@@ -126,10 +126,10 @@ def gradient_support(
 
 
 def _gradient(total: Tensor, image: Tensor) -> Tensor:
-    """Take the gradient and go on to hear every call.
+    """Take the gradient with the function modes still on.
 
-    Within `autograd.grad` nothing would be heard, but a checkpoint runs its part of the
-    network again there, and a function's own backward pass reads its weights.
+    Within `autograd.grad` they are off, but a checkpoint runs its part of the network
+    again there, and a function's own backward pass reads its weights.
     """
     engine: Any = torch.autograd.Variable._execution_engine
     given = (total,), (torch.ones_like(total),), False, False, (image,)

@@ -1,4 +1,9 @@
-"""Hear every ATen kernel and carry the field of every tensor along."""
+"""Give every tensor that depends on the image its field, kernel by kernel.
+
+`FieldMode` is a dispatch mode: each ATen kernel comes by, with the tensors it takes and
+makes. Where one that it takes has a field, the kernel's rule says the result's. Where
+none has, the numbers of small results are worked out: indices, masks, settings.
+"""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -18,64 +23,83 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
 
-# These add their rules.
-import simseg_core.probes.field.rules.masks
-import simseg_core.probes.field.rules.mixing
-import simseg_core.probes.field.rules.patches
-import simseg_core.probes.field.rules.views
-import simseg_core.probes.field.rules.windows  # noqa: F401
-from simseg_core.probes.field.arithmetic.terms import Term, unite
+from simseg_core.probes.field.arithmetic.endless import MarginTooSmallError
+from simseg_core.probes.field.arithmetic.terms import Term
 from simseg_core.probes.field.rules.registry import (
     NO_FIELD,
-    RULES,
     Call,
     Field,
+    Rule,
     UnknownOperationError,
-    is_pointwise,
-    pointwise,
+    each,
+    kernel_name,
+    rule_for,
 )
 from simseg_core.probes.running.inputs import named_tensors
 from simseg_core.probes.running.refusal import PLAIN_OPERATIONS
+from simseg_core.probes.running.tensors import Shape, memory_of
 from simseg_core.probes.running.writes import Writes
 
-__all__ = ["Fields", "Heard", "told"]
+__all__ = ["FieldMode", "LayerRecord", "united_channels"]
 
-Shape = tuple[int, ...]
-MOST_CONSTANTS = 2**20  # numbers of an index or a mask that are worked out
-MOST_FRACTIONS = 2**18  # numbers of other constants
+_MOST_WHOLE = 2**20  # numbers of an index or a mask that are worked out
+_MOST_FLOATING = 2**18  # numbers of other constants
+_REMEDY = "probe the part of the network before it, or use gradient_support"
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A module call or a functional operation, with the field of what it made."""
+class LayerRecord:
+    """What a module call or a functional operation returned, with its field.
+
+    Attributes:
+        name: the module's path; of an operation, that of the module it ran in. An
+            output's label.
+        operation: the module's class, or the kernel.
+        shape: of the tensor.
+        field: along rows and columns, its channels united.
+        depth: modules around it; 0 for the network itself.
+        is_module, is_leaf: a module's result; with no smaller module in it.
+    """
 
     name: str
     operation: str
     shape: Shape
     field: Field
-    depth: int  # 0 for the network itself
+    depth: int
     is_module: bool
-    is_leaf: bool  # made of no smaller modules
+    is_leaf: bool
 
 
-class Fields(TorchDispatchMode):
-    """Give every tensor that depends on the image its field."""
+class FieldMode(TorchDispatchMode):
+    """Carry fields from kernel to kernel while it is entered.
+
+    Args:
+        paths: of the network's modules, by `id`.
+
+    Attributes:
+        fields: the field of each tensor that depends on the image. To be given that of
+            the image before the network runs.
+        records: what module calls and functional operations returned, in the order of
+            completion; filled in by `enter_module` and `leave_module` as hooks.
+        is_circular: whether a circular padding is running: whoever runs it sets this.
+        writes: what the network wrote to tensors it had before.
+    """
 
     supports_higher_order_operators = True  # they come here, to be refused by name
 
-    def __init__(self, names: Mapping[int, str]) -> None:
+    def __init__(self, paths: Mapping[int, str]) -> None:
         super().__init__()
         self.fields: Any = WeakTensorKeyDictionary()
-        self.constants: Any = WeakTensorKeyDictionary()
-        self.heard: list[Heard] = []
-        self.names = names
-        self.running: list[tuple[str, bool]] = []  # (name, has children)
-        self.is_circular = False  # the padding that runs
+        self.records: list[LayerRecord] = []
+        self.is_circular = False
         self.writes = Writes()
-        self.pooled: Any = WeakTensorKeyDictionary()  # indices -> windows back
+        self._paths = paths
+        self._constants: Any = WeakTensorKeyDictionary()  # fake -> with numbers
+        self._pooled: Any = WeakTensorKeyDictionary()  # `Call.pooled`
+        self._open_modules: list[tuple[str, bool]] = []  # (path, has children)
 
     def field(self, value: Any) -> Field | None:
-        """Field of a tensor; None for parameters and constants."""
+        """Field of a tensor; None for parameters, constants and what is no tensor."""
         return self.fields.get(value) if isinstance(value, Tensor) else None
 
     def __torch_dispatch__(
@@ -91,10 +115,9 @@ class Fields(TorchDispatchMode):
         if func.namespace == "prim":  # asks for the device and the like
             return func(*args, **kwargs)
         leaves = tree_leaves((args, kwargs))
-        known = [leaf for leaf in leaves if self.field(leaf)]
-        name = _name(func)
-        has_rule = func.namespace == "aten" and (name in RULES or is_pointwise(func))
-        if known and not has_rule and func.namespace == "aten":
+        depends = any(self.field(leaf) for leaf in leaves)
+        rule = rule_for(func)
+        if depends and not rule and func.namespace == "aten":
             with self:
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
@@ -102,87 +125,94 @@ class Fields(TorchDispatchMode):
         try:
             out = func(*args, **kwargs)
         except (DataDependentOutputException, DynamicOutputShapeException) as error:
-            if known:
+            if depends:
                 raise self.unknown(func, "it reads values of the image") from error
             # A number out of a constant: `int(self.scale)`.
-            value = self.values(leaves[0]) if name == "_local_scalar_dense" else None
+            is_item = kernel_name(func) == "_local_scalar_dense"
+            value = self.values(leaves[0]) if is_item else None
             if value is None:
                 raise self.unknown(func, "it reads values not known here") from error
             return value.item()
-        if not known:
-            self.remember(func, args, kwargs, leaves, out)
-        elif any(isinstance(t, Tensor) for t in _tensors(out)):
-            if not has_rule:
-                raise self.unknown(func, "it has no rule")
-            self.record(func, args, kwargs, out, known)
+        if not depends:
+            self._fold_constant(func, args, kwargs, leaves, out)
+        elif _tensors(out):
+            if not rule:
+                own = f'tell it by simseg_core.probes.rule("{kernel_name(func)}")'
+                raise self.unknown(func, "it has no rule", f"{own}, {_REMEDY}")
+            self._apply(rule, func, args, kwargs, out)
         return out
 
-    def record(
-        self, func: Any, args: Any, kwargs: Any, out: Any, known: list[Tensor]
-    ) -> None:
-        """Work out the field of a kernel's result."""
+    def _apply(self, rule: Rule, func: Any, args: Any, kwargs: Any, out: Any) -> None:
+        """Give the tensors of a kernel's result their fields, and record the first."""
         schema = func._schema
-        named = {a.name: a.default_value for a in schema.arguments}
-        named.update(zip((a.name for a in schema.arguments), args), **kwargs)
-        name = _name(func)
-        named |= {"is_circular": self.is_circular, "numbers": self.numbers}
-        named |= {"pooled": self.pooled, "values": self.values}
-        call = Call(name, named, out, self.field)
+        arguments = {a.name: a.default_value for a in schema.arguments}
+        arguments.update(zip((a.name for a in schema.arguments), args), **kwargs)
+        call = Call(
+            name=kernel_name(func),
+            arguments=arguments,
+            out=out,
+            field_of=self.field,
+            values=self.values,
+            is_circular=self.is_circular,
+            pooled=self._pooled,
+        )
+        outs = _tensors(out)
         try:
-            made = RULES.get(name, pointwise)(call)
+            made = _one_each(rule(call), len(outs))
+        except MarginTooSmallError:
+            raise
         except UnknownOperationError as error:
             raise self.unknown(func, str(error)) from error
-        outs = _tensors(out)
-        if not isinstance(made, list):
-            made = [made] * len(outs)
+        except Exception as error:
+            why = f"its rule raised {type(error).__name__}: {error}"
+            raise self.unknown(func, why) from error
         if schema.is_mutable:
-            self.written(func, outs)
+            self._refuse_writing_views(func, outs)
         for tensor, field in zip(outs, made):
             if field == NO_FIELD:
                 self.fields.pop(tensor, None)
             else:
                 self.fields[tensor] = field
-        if self.running and self.running[-1][1] and name not in _QUIET:
-            path = self.running[-1][0]
-            shape = tuple(outs[0].shape)
-            operation = name.strip("_").removesuffix(".default")
-            depth = len(self.running)
-            self.heard.append(
-                Heard(path, operation, shape, told(made[0]), depth, False, True)
+        path, has_children = (
+            self._open_modules[-1] if self._open_modules else ("", False)
+        )
+        if has_children and call.name not in _NOT_RECORDED:
+            self.records.append(
+                LayerRecord(
+                    name=path,
+                    operation=call.name.strip("_").removesuffix(".default"),
+                    shape=tuple(outs[0].shape),
+                    field=united_channels(made[0]),
+                    depth=len(self._open_modules),
+                    is_module=False,
+                    is_leaf=True,
+                )
             )
 
-    def written(self, func: Any, outs: list[Tensor]) -> None:
+    def _refuse_writing_views(self, func: Any, outs: list[Tensor]) -> None:
         """Refuse a write in place that another view of the memory would not see."""
         for tensor in outs:
-            memory = tensor.untyped_storage()._cdata
+            memory = memory_of(tensor)
             if tensor._base is not None or any(
-                other is not tensor and other.untyped_storage()._cdata == memory
+                other is not tensor and memory_of(other) == memory
                 for other in self.fields
             ):
                 raise self.unknown(func, "it writes into a view of another tensor")
 
     def unknown(
-        self,
-        func: Any,
-        why: str,
-        remedy: str = "probe the part of the network before it, or use "
-        "gradient_support",
+        self, func: Any, why: str, remedy: str = _REMEDY
     ) -> UnknownOperationError:
-        """Name the operation, the module and what can be done."""
+        """Make an error that names the operation, the module and what can be done."""
         name = func.name() if hasattr(func, "name") else func.__name__
-        path = next((name for name, _ in reversed(self.running) if name), "")
+        path = next((path for path, _ in reversed(self._open_modules) if path), "")
         where = f"in module '{path}'" if path else "in the network's own forward"
         return UnknownOperationError(
             f"{name} {where}: {why}. Its receptive field is not known here: {remedy}"
         )
 
-    def known(self, tensor: Tensor) -> Tensor | None:
-        """Give a constant with its values; None where only its shape is known."""
-        return self.constants.get(tensor) if _is_fake(tensor) else tensor
-
     def values(self, tensor: Tensor) -> NDArray[Any] | None:
-        """Give a constant's values; None if they, or it, depend on the image."""
-        known = None if self.field(tensor) else self.known(tensor)
+        """Give a constant's numbers; None if they are unknown, or made by the image."""
+        known = None if self.field(tensor) else self._with_numbers(tensor)
         if known is None or known.device.type == "meta":
             return None
         with _disable_current_modes():
@@ -190,82 +220,100 @@ class Fields(TorchDispatchMode):
                 known = known.float()
             return known.detach().cpu().numpy()
 
-    def numbers(self, tensor: Tensor) -> list[int] | None:
-        """List an index's values."""
-        values = self.values(tensor)
-        return None if values is None else [int(i) for i in values.tolist()]
+    def _with_numbers(self, tensor: Tensor) -> Tensor | None:
+        """Give a constant with its numbers; None where only its shape is known."""
+        is_fake = isinstance(tensor, FakeTensor)
+        return self._constants.get(tensor) if is_fake else tensor
 
-    def remember(
+    def _fold_constant(
         self, func: Any, args: Any, kwargs: Any, leaves: list[Any], out: Any
     ) -> None:
         """Work out numbers that the image did not make: indices, masks, settings."""
-        if not isinstance(out, Tensor) or not _is_fake(out):
+        if not isinstance(out, FakeTensor):
             return
-        most = MOST_FRACTIONS if out.is_floating_point() else MOST_CONSTANTS
+        most = _MOST_FLOATING if out.is_floating_point() else _MOST_WHOLE
         if out.numel() > most:
             return
         given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        if any(self.known(tensor) is None for tensor in given):
+        if any(self._with_numbers(tensor) is None for tensor in given):
             return
-        args, kwargs = tree_map_only(Tensor, self.known, (args, kwargs))
+        args, kwargs = tree_map_only(Tensor, self._with_numbers, (args, kwargs))
         # A tensor that the network had before may be written here.
-        seen = self.writes if func._schema.is_mutable else nullcontext()
-        with _disable_current_modes(), seen:
+        watched = self.writes if func._schema.is_mutable else nullcontext()
+        with _disable_current_modes(), watched:
             value = func(*args, **kwargs)
-        self.constants[out] = value if value.device.type != "meta" else None
+        self._constants[out] = value if value.device.type != "meta" else None
 
-    def plain(self, out: Any) -> list[tuple[str, Tensor]]:
-        """Take the tensors of a result out of `functionalize`, with their labels."""
-        found, running = [], self.running
-        self.running = []  # views made again are no operations of the network
-        for label, tensor in named_tensors(out):
+    def unwrapped(self, returned: Any) -> list[tuple[str, Tensor]]:
+        """Take the tensors of a result out of `functionalize`, with their labels.
+
+        Args:
+            returned: by a module or the network: tensors, nested as they may be.
+        """
+        tensors, open_modules = [], self._open_modules
+        self._open_modules = []  # views made again are no operations of the network
+        for label, tensor in named_tensors(returned):
             if torch._is_functional_tensor(tensor):
                 torch._sync(tensor)
                 tensor = torch._from_functional_tensor(tensor)
-            found.append((label, tensor))
-        self.running = running
-        return found
+            tensors.append((label, tensor))
+        self._open_modules = open_modules
+        return tensors
 
-    def enter(self, module: nn.Module, args: Any) -> None:
-        """Note which module runs."""
-        name = self.names.get(id(module), type(module).__name__)
-        self.running.append((name, any(True for _ in module.children())))
+    def enter_module(self, module: nn.Module, args: Any) -> None:
+        """Note which module runs: a forward pre-hook."""
+        path = self._paths.get(id(module), type(module).__name__)
+        self._open_modules.append((path, any(True for _ in module.children())))
 
-    def leave(self, module: nn.Module, args: Any, out: Any) -> None:
-        """Record what the module returned."""
-        name, has_children = self.running.pop()
-        depth = len(self.running)
-        for label, tensor in self.plain(out):
+    def leave_module(self, module: nn.Module, args: Any, returned: Any) -> None:
+        """Record what the module returned: a forward hook."""
+        path, has_children = self._open_modules.pop()
+        for label, tensor in self.unwrapped(returned):
             field = self.field(tensor)
             if field:
-                path = name + (f"[{label}]" if label else "")
-                kind, shape = type(module).__name__, tuple(tensor.shape)
-                self.heard.append(
-                    Heard(path, kind, shape, told(field), depth, True, not has_children)
+                self.records.append(
+                    LayerRecord(
+                        name=path + (f"[{label}]" if label else ""),
+                        operation=type(module).__name__,
+                        shape=tuple(tensor.shape),
+                        field=united_channels(field),
+                        depth=len(self._open_modules),
+                        is_module=True,
+                        is_leaf=not has_children,
+                    )
                 )
 
 
-def told(field: Field) -> Field:
-    """Unite what no report asks for, the channels, so that it takes no memory."""
-    rows, columns = field
-    over = {dim for axis in field for term in axis for dim in term.over}
+def united_channels(field: Field) -> Field:
+    """Unite along all dimensions that count no positions.
 
-    def brief(term: Term) -> Term:
+    No report tells channels apart, and so a field takes little memory.
+    """
+    counted = {dim for axis in field for term in axis for dim in term.over}
+
+    def change(term: Term) -> Term:
         shape = tuple(term.data.shape[1:])
-        dims = [d for d in range(len(shape)) if d not in over]
+        dims = [dim for dim in range(len(shape)) if dim not in counted]
         return term.reduce(dims, shape).whole() if dims else term.whole()
 
-    return unite(map(brief, rows)), unite(map(brief, columns))
+    return each(field, change)
 
 
-def _name(func: Any) -> str:
-    """Name a kernel; a copy of a view has the view's field."""
-    name = str(func._overloadpacket.__name__)
-    return name if name in RULES else name.removesuffix("_copy")
+def _one_each(made: Field | list[Field], count: int) -> list[Field]:
+    """Give what a rule returned as one field for each tensor of the result.
 
-
-def _is_fake(tensor: Tensor) -> bool:
-    return isinstance(tensor, FakeTensor)
+    Raises:
+        TypeError: if it is not that.
+    """
+    fields = made if isinstance(made, list) else [made] * count
+    if len(fields) != count or not all(
+        isinstance(field, tuple) and len(field) == 2 for field in fields
+    ):
+        raise TypeError(
+            "a rule returns a field, made by the methods of its call, or a list of "
+            f"{count}, one for each tensor of the result"
+        )
+    return fields
 
 
 def _tensors(out: Any) -> list[Tensor]:
@@ -273,7 +321,7 @@ def _tensors(out: Any) -> list[Tensor]:
     return [value for value in values if isinstance(value, Tensor)]
 
 
-_QUIET = {
+_NOT_RECORDED = {
     "view", "_unsafe_view", "permute", "transpose", "t", "expand", "unsqueeze",
     "squeeze", "clone", "alias", "detach", "split", "unbind", "chunk", "select",
     "split_with_sizes", "as_strided_", "_to_copy", "lift_fresh",

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from simseg_core.probes.field.outputs import (
+    checked_dims,
     chosen_output,
-    place_of,
-    told,
+    index_of,
     trace_outputs,
 )
 from simseg_core.probes.field.report import Interval, LayerField
@@ -86,7 +86,7 @@ class EffectiveField:
     def side(self, share: float = 0.9545) -> int:
         """Give the side of the smallest square about `centre` that holds `share`.
 
-        The square is cut at the image's edge, but its full side is told.
+        The square is cut at the image's edge, but its full side is given.
         """
         if not 0 < share < 1:
             raise ValueError(f"share is {share}: give a number between 0 and 1")
@@ -100,14 +100,16 @@ class EffectiveField:
 
     def __str__(self) -> str:
         """Say it in a sentence."""
-        told = f"effective size {self.size:.1f}"
+        sentence = f"effective size {self.size:.1f}"
         if self.area_share is not None and self.box is not None:
             (top, bottom), (left, right) = self.box
-            told += (
+            sentence += (
                 f", {self.area_share:.1%} of the {bottom - top + 1} x "
                 f"{right - left + 1} theoretical box"
             )
-        return f"{told}; {self.side()} x {self.side()} holds 95.45 % of the gradient"
+        return (
+            f"{sentence}; {self.side()} x {self.side()} holds 95.45 % of the gradient"
+        )
 
 
 def effective_receptive_field(
@@ -146,7 +148,7 @@ def effective_receptive_field(
         KeyError: if there is no such output.
         RefusedInputError: if the network cannot run on the image.
         ValueError: if the output is no map or has no such position, if `dims` must be
-            told, or if no gradient reaches the image.
+            given, or if no gradient reaches the image.
 
     Source: Luo et al. 2016, arXiv 1701.04128, sections 2 and 3.
 
@@ -180,7 +182,7 @@ def effective_receptive_field(
                 break
             if index is None:
                 counted, index = _position(made, traced.get(label), dims, output_index)
-            read = made[place_of(counted, index, made.ndim)].flatten()
+            read = made[index_of(index, counted, made.ndim)].flatten()
             weights = torch.randn(read.shape, generator=generator).to(read)
             (gradient,) = torch.autograd.grad(
                 (read * weights).sum().real, image, allow_unused=True
@@ -208,7 +210,7 @@ def _position(
     dims: Sequence[int] | None,
     given: Sequence[int] | None,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Tell which dimensions count positions, and the position; else the middle."""
+    """Give the dimensions that count positions, and the position; else the middle."""
     shape = tuple(made.shape)
     if dims is None and field is not None:
         dims = field.map_dims
@@ -220,7 +222,7 @@ def _position(
                 "probe the network up to its last feature map, or give output_index, "
                 f"a number for each of its dimensions {field.counted}"
             )
-    counted = tuple(d % len(shape) for d in told(dims, shape))
+    counted = tuple(d % len(shape) for d in checked_dims(dims, shape))
     if given is None:
         given = [shape[d] // 2 for d in counted]
     sizes = [shape[d] for d in counted]

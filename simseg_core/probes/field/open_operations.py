@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 __all__ = ["OpenOperations"]
 
-LARGE = 1e6
+_LARGE = 1e6
 
 _IDENTITIES = {
     "relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu",
@@ -44,7 +44,7 @@ def _calmed(x: Tensor) -> Tensor:
     if x.dtype != torch.float64 or not x.requires_grad or x.numel() == 0:
         return x
     top = x.detach().abs().max()
-    return x * (1 + x.abs()).rsqrt() if top > LARGE else x
+    return x * (1 + x.abs()).rsqrt() if top > _LARGE else x
 
 
 def _squash(x: Tensor, *_: Any, **__: Any) -> Tensor:
@@ -146,7 +146,7 @@ def _pad(
     x: Tensor, pad: Any, mode: str = "constant", value: float | None = None
 ) -> Tensor:
     """Pad with zeros where a maximum would be padded with minus infinity."""
-    return F.pad(x, pad, mode, 0 if value and abs(value) > LARGE else value)
+    return F.pad(x, pad, mode, 0 if value and abs(value) > _LARGE else value)
 
 
 def _amax(x: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:

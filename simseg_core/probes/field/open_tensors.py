@@ -1,8 +1,9 @@
 """Tensors as `gradient_support` runs them: in float64, weights positive, none written.
 
-Every call is heard, so it does not matter where a network keeps its weights and its
-constants, or on which device and of what type they are: each tensor that stood before
-the run has a twin, which takes its place in the call, and what a call makes is float64.
+A function mode sees every call, so it does not matter where a network keeps its weights
+and constants, or on which device and of what type they are: each tensor that stood
+before the run has a twin, which takes its place in the call, and what a call makes is
+float64.
 """
 
 from collections.abc import Iterable
@@ -72,7 +73,7 @@ class OpenTensors(TorchFunctionMode):
     def _twin(self, tensor: Tensor) -> Tensor:
         if tensor in self.made:
             return tensor
-        if tensor.grad_fn is not None:  # made past the functions that can be heard
+        if tensor.grad_fn is not None:  # made past the functions that a mode sees
             return self.make(tensor)
         if tensor not in self.twins:
             with torch.no_grad(), torch._C.DisableTorchFunction():

@@ -1,13 +1,14 @@
-"""What is told of one tensor's field: along both axes, and the box of one position."""
+"""The report on one tensor's field: along both axes, and the box of one position."""
 
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from simseg_core.probes.field.arithmetic.arrays import LOCAL, WHOLE
 from simseg_core.probes.field.arithmetic.axis import AxisField, axis_field
 from simseg_core.probes.field.arithmetic.taps import EMPTY
 from simseg_core.probes.field.arithmetic.terms import Axis
-from simseg_core.probes.field.run import Heard
+from simseg_core.probes.field.carry import LayerRecord
 
 __all__ = ["Interval", "LayerField"]
 
@@ -26,14 +27,12 @@ class LayerField:
         is_global: whether a global path arrives.
     """
 
-    def __init__(self, heard: Heard) -> None:
-        self.name, self.operation = heard.name, heard.operation
-        self.shape, self.depth = heard.shape, heard.depth
-        self.is_module, self.is_leaf = heard.is_module, heard.is_leaf
-        self._axes = heard.field
-        self.is_global = any(
-            (t.data[4] == 0).any() for axis in self._axes for t in axis
-        )
+    def __init__(self, record: LayerRecord) -> None:
+        self.name, self.operation = record.name, record.operation
+        self.shape, self.depth = record.shape, record.depth
+        self.is_module, self.is_leaf = record.is_module, record.is_leaf
+        self._axes = record.field
+        self.is_global = any(term.is_global for axis in self._axes for term in axis)
 
     @cached_property
     def rows(self) -> AxisField:
@@ -114,19 +113,20 @@ class LayerField:
                 f"index {tuple(index)} is not a position of '{self.name}', which has "
                 f"{' x '.join(map(str, sizes)) or 'no'} positions"
             )
-        found = []
+        intervals = []
         for axis in self._axes:
-            low, high = EMPTY, EMPTY
+            first, minus_last = EMPTY, EMPTY
             for term in axis:
-                data = term.data[0:2] if whole else term.data[2:4]
+                data = term.data[WHOLE if whole else LOCAL]
                 for dim, i, n in zip(self.position_dims, index, sizes):
                     at = i % n if data.shape[dim + 1] > 1 else 0
                     data = data.take([at], axis=dim + 1)
-                low, high = min(low, int(data[0].min())), min(high, int(data[1].min()))
-            if low == EMPTY:
+                first = min(first, int(data[0].min()))
+                minus_last = min(minus_last, int(data[1].min()))
+            if first == EMPTY:
                 return None
-            found.append((low, -high))
-        return found[0], found[1]
+            intervals.append((first, -minus_last))
+        return intervals[0], intervals[1]
 
     def unclipped_box(self, index: Sequence[int]) -> tuple[Interval, Interval] | None:
         """Give the same without image edges; None where it is not defined."""

@@ -1,8 +1,10 @@
-"""Run a network on fake tensors and carry the field of every tensor along.
+"""Run a network on a fake image, with what `carry.py` needs around it.
 
-Fake tensors have a shape and no values, so a large network at 513 x 513 takes a second
-and no memory. A dispatch mode hears each ATen kernel; module hooks tell where it ran.
-Above it `torch.func.functionalize` turns writes in place into new tensors.
+In goes a network and the shape of an image; out come the fields of what ran and of the
+outputs, as `LayerRecord`s. Fake tensors have a shape and no values, so a large network
+at 513 x 513 takes a second and no memory. `FieldMode` is given each ATen kernel, module
+hooks tell it where that ran. Above it `torch.func.functionalize` turns writes in place
+into new tensors.
 """
 
 import traceback
@@ -11,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,32 +24,22 @@ from torch.nn.modules.module import (
 )
 from torch.overrides import TorchFunctionMode
 
-from simseg_core.probes.field.arithmetic.endless import Endless, MarginTooSmallError
-from simseg_core.probes.field.arithmetic.terms import Axis, Term
-from simseg_core.probes.field.carry import Fields, Heard, told
+from simseg_core.probes.field.arithmetic.endless import MarginTooSmallError
+from simseg_core.probes.field.arithmetic.terms import image_axis
+from simseg_core.probes.field.carry import FieldMode, LayerRecord, united_channels
 from simseg_core.probes.field.rules.registry import Field, UnknownOperationError
 from simseg_core.probes.running.fake import fake_tensors, home
 from simseg_core.probes.running.refusal import no_tensor, refused_image
+from simseg_core.probes.running.tensors import Shape
 from simseg_core.probes.running.unchanged import unchanged
 
-__all__ = ["Heard", "listen"]
-
-Shape = tuple[int, ...]
+__all__ = ["run_with_fields"]
 
 
-def _image(size: int, margin: int, dim: int, rank: int) -> Axis:
-    """Give the field of the image itself: position i sees i."""
-    shape = [size if d == dim else 1 for d in range(rank)]
-    here = np.arange(size).reshape(shape)
-    data = np.stack([here, -here, here, -here, np.ones_like(here)])
-    endless = Endless.source(size, margin, dim, rank)
-    return (Term(data, frozenset([dim]), endless),)
-
-
-class _Padding(TorchFunctionMode):
+class _CircularPadding(TorchFunctionMode):
     """Run circular padding as one kernel: torch makes it of writes into views."""
 
-    def __init__(self, mode: Fields) -> None:
+    def __init__(self, mode: FieldMode) -> None:
         super().__init__()
         self.mode = mode
 
@@ -68,21 +59,21 @@ class _Padding(TorchFunctionMode):
             self.mode.is_circular = False
 
 
-_LEAVING = {"numpy", "__array__", "tolist", "__dlpack__", "to_dlpack", "_to_dlpack"}
+_EXPORTS = {"numpy", "__array__", "tolist", "__dlpack__", "to_dlpack", "_to_dlpack"}
 
 
-class _Leaving(TorchFunctionMode):
-    """Refuse to lose sight of the image: numpy and others are not heard."""
+class _NoExport(TorchFunctionMode):
+    """Refuse to hand numbers of the image to numpy and others: no kernel shows them."""
 
-    def __init__(self, mode: Fields) -> None:
+    def __init__(self, mode: FieldMode) -> None:
         super().__init__()
         self.mode = mode
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        leaves = getattr(func, "__name__", "") in _LEAVING
-        if leaves and any(self.mode.field(x) for _, x in self.mode.plain(args)):
+        exports = getattr(func, "__name__", "") in _EXPORTS
+        if exports and any(self.mode.field(x) for _, x in self.mode.unwrapped(args)):
             raise self.mode.unknown(
                 func,
                 "it hands the image's numbers to what is not torch",
@@ -124,8 +115,8 @@ def _functions_without_gradient() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        told = (remedy for part, remedy in _REFUSED.items() if part in str(error))
-        remedy = next(told, None)
+        fitting = (remedy for part, remedy in _REFUSED.items() if part in str(error))
+        remedy = next(fitting, None)
         if remedy is None:
             raise
         raise UnknownOperationError(remedy) from error
@@ -136,27 +127,29 @@ def _functions_without_gradient() -> Iterator[None]:
             Function.apply = before
 
 
-def listen(
+def run_with_fields(
     model: nn.Module, shape: Shape, margin: int, title: str
-) -> tuple[list[Heard], list[Heard]]:
-    """Run `model` on a fake image (1, C, H, W).
+) -> tuple[list[LayerRecord], list[LayerRecord]]:
+    """Run `model` on a fake image and carry the fields of its tensors along.
 
     Args:
-        model: takes the image.
-        shape: of the image.
+        model: takes the image; is left as it was.
+        shape: of the image, (1, C, H, W).
         margin: positions to list around a map that has no cycle: see `Endless`.
         title: what errors call the network.
 
     Returns:
-        What ran, in the order of completion, and each output with its label.
+        What module calls and functional operations returned, in the order of
+        completion; and each output that depends on the image, named by its label.
 
     Raises:
         UnknownOperationError: for an operation without a rule.
+        MarginTooSmallError: if the field reaches beyond the margin.
         RefusedInputError: if the network cannot run on the image.
         ValueError: if it returns no tensor.
     """
-    names = {id(module): name for name, module in model.named_modules()}
-    mode = Fields(names)
+    paths = {id(module): path for path, module in model.named_modules()}
+    mode = FieldMode(paths)
     device, kind = home(model)
     with ExitStack() as stack:
         stack.enter_context(unchanged(model))
@@ -166,20 +159,20 @@ def listen(
         stack.enter_context(_functions_without_gradient())
         image = torch.empty(shape, dtype=kind, device=device)
         mode.fields[image] = (
-            _image(shape[2], margin, 2, 4),
-            _image(shape[3], margin, 3, 4),
+            image_axis(shape[2], dim=2, rank=4, margin=margin),
+            image_axis(shape[3], dim=3, rank=4, margin=margin),
         )
         for handle in (
-            register_module_forward_pre_hook(mode.enter),
-            register_module_forward_hook(mode.leave),
+            register_module_forward_pre_hook(mode.enter_module),
+            register_module_forward_hook(mode.leave_module),
         ):
             stack.callback(handle.remove)
         fused = torch.backends.mha.get_fastpath_enabled()
         stack.callback(torch.backends.mha.set_fastpath_enabled, fused)
         torch.backends.mha.set_fastpath_enabled(False)  # one kernel for a whole layer
         stack.enter_context(mode)
-        stack.enter_context(_Padding(mode))
-        stack.enter_context(_Leaving(mode))
+        stack.enter_context(_CircularPadding(mode))
+        stack.enter_context(_NoExport(mode))
         returned: Any = None
         outputs: list[tuple[str, Shape, Field | None]] = []
 
@@ -188,7 +181,7 @@ def listen(
             returned = model(x.clone())
             outputs.extend(
                 (label, tuple(tensor.shape), mode.field(tensor))
-                for label, tensor in mode.plain(returned)
+                for label, tensor in mode.unwrapped(returned)
             )
             return x
 
@@ -201,15 +194,23 @@ def listen(
             raise _refused(error, mode, model, title, shape) from error
     if not outputs:
         raise ValueError(no_tensor(returned))
-    return mode.heard, [
-        Heard(label, "output", size, told(field), 0, True, False)
+    return mode.records, [
+        LayerRecord(
+            name=label,
+            operation="output",
+            shape=size,
+            field=united_channels(field),
+            depth=0,
+            is_module=True,
+            is_leaf=False,
+        )
         for label, size, field in outputs
         if field
     ]
 
 
 def _refused(
-    error: Exception, mode: Fields, model: nn.Module, title: str, shape: Shape
+    error: Exception, mode: FieldMode, model: nn.Module, title: str, shape: Shape
 ) -> Exception:
     """Tell why a network did not come to its end, by what torch raised."""
     if isinstance(error, UnsupportedOperatorException):

@@ -1,7 +1,13 @@
 """Fields as arrays of intervals: the arithmetic beneath the rules.
 
-`taps.py`: which positions of its input each output of a window reads; `terms.py`: the
-field of every element of a tensor, along one axis; `arrays.py`: such arrays moved,
-grouped, shrunk; `endless.py`: what a position would see without any edge; `axis.py`:
-what is told of one axis in the end: size, stride, offset, phases.
+| module | what is in it |
+|---|---|
+| `taps.py` | `Window`: which positions of its input each output reads |
+| `arrays.py` | the five numbers of an element; arrays of them moved, grouped, shrunk |
+| `endless.py` | what a position would see if image and maps had no edges |
+| `terms.py` | `Term`: the field of every element of a tensor, along one axis |
+| `axis.py` | `AxisField`: the report on one axis: size, stride, offset, phases |
+
+`simseg_core/probes/field/__init__.py` follows one convolution and one pooling through
+them.
 """

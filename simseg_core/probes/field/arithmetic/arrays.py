@@ -1,4 +1,10 @@
-"""Arrays that broadcast: move a window along a dimension, unite groups, shrink."""
+"""Arrays of intervals: the five numbers of an element, moved, grouped, shrunk.
+
+`data[WHOLE]` are the first and minus the last row (or column) that an element can
+depend on, whatever the path; `data[LOCAL]` the same without the global paths;
+`data[GLOBAL]` is 0 where a global path arrives, else 1. All unite by the elementwise
+minimum: hence *minus* the last. What is never read is `EMPTY`, at both ends.
+"""
 
 from collections.abc import Iterable
 
@@ -6,7 +12,18 @@ import numpy as np
 
 from simseg_core.probes.field.arithmetic.taps import EMPTY, NOTHING, IntArray, Window
 
-__all__ = ["differs", "grouped", "narrow", "windowed"]
+__all__ = [
+    "COUNT",
+    "GLOBAL",
+    "LOCAL",
+    "WHOLE",
+    "differs",
+    "grouped",
+    "narrow",
+    "windowed",
+]
+
+WHOLE, LOCAL, GLOBAL, COUNT = slice(0, 2), slice(2, 4), 4, 5
 
 
 def windowed(data: IntArray, dim: int, window: Window) -> IntArray:
@@ -31,7 +48,7 @@ def differs(data: IntArray, dim: int) -> bool:
     """Whether what is read changes along `dim`, where anything is read at all."""
     if data.shape[dim] == 1:
         return False
-    ends = data[:4]
+    ends = data[:GLOBAL]
     highest = np.where(ends == EMPTY, NOTHING, ends).max(axis=dim)
     return bool((highest > ends.min(axis=dim)).any())
 

@@ -5,13 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from simseg_core.probes.field.arithmetic.arrays import COUNT, GLOBAL, LOCAL, WHOLE
 from simseg_core.probes.field.arithmetic.endless import unite_endless
 from simseg_core.probes.field.arithmetic.taps import EMPTY, IntArray
 from simseg_core.probes.field.arithmetic.terms import Axis
 
 __all__ = ["AxisField", "axis_field"]
 
-LONGEST_PERIOD = 32  # longer cycles (a resize 33 -> 129 has 43) are told index by index
+_LONGEST_PERIOD = 32  # a longer one (a resize 33 -> 129 has 43) is no number to report
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class AxisField:
     Two intervals belong to a position. The *clipped* one (`first`, `last`) holds the
     first and last input position it really reads: taps on padding read nothing. The
     *unclipped* one (`unclipped_first`, `unclipped_last`) is what it would read were
-    image and maps endless; size, stride and offset are told of it. Global paths are
+    image and maps endless; size, stride and offset are those of it. Global paths are
     left out of both, and are in `whole_first`, `whole_last` (clipped).
 
     Attributes:
@@ -113,11 +114,11 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
         endless = endless.spread()
     if endless and not endless.packed:
         dims = [endless.dim]
-    data = np.full([5] + [1] * rank, EMPTY)
+    data = np.full([COUNT] + [1] * rank, EMPTY)
     for term in axis:
         data = np.minimum(data, term.data)
     others = tuple(d + 1 for d in range(rank) if d not in dims)
-    data = data.min(axis=others).reshape(5, -1)
+    data = data.min(axis=others).reshape(COUNT, -1)
     unclipped: tuple[IntArray | None, IntArray | None] = (None, None)
     period, advance, phases = None, 0, None
     if endless is not None:
@@ -127,13 +128,13 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
         unclipped = (ends[0], -ends[1])
         steps = reach.data
         if reach.advance is not None:  # a cycle, and as much more as may be a period
-            steps = reach.at(np.arange(max(length, LONGEST_PERIOD) + LONGEST_PERIOD))
+            steps = reach.at(np.arange(max(length, _LONGEST_PERIOD) + _LONGEST_PERIOD))
         period, advance = _period(steps)
         if period:
-            first, minus_last = reach.at(np.arange(period))
-            phases = tuple((1 - minus_last - first).clip(0).tolist())
+            start, minus_stop = reach.at(np.arange(period))
+            phases = tuple((1 - minus_stop - start).clip(0).tolist())
         if endless.packed:
-            sizes = (5, *endless.packed)
+            sizes = (COUNT, *endless.packed)
             if data.shape[1] > 1:
                 drop = tuple(
                     i + 1 for i in range(len(endless.packed)) if i != endless.role
@@ -141,17 +142,27 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
                 data = data.reshape(sizes).min(axis=drop)
     size = shape[dims[0]] if len(dims) == 1 else data.shape[1]
     size = endless.size if endless else size
-    data = np.broadcast_to(data, (5, size)) if data.shape[1] == 1 else data
+    data = np.broadcast_to(data, (COUNT, size)) if data.shape[1] == 1 else data
+    first, minus_last = data[LOCAL]
+    whole_first, minus_whole_last = data[WHOLE]
     return AxisField(
-        data[2], -data[3], data[0], -data[1], *unclipped, period, advance, phases,
-        bool((data[4] == 0).any()),
-    )  # fmt: skip
+        first=first,
+        last=-minus_last,
+        whole_first=whole_first,
+        whole_last=-minus_whole_last,
+        unclipped_first=unclipped[0],
+        unclipped_last=unclipped[1],
+        period=period,
+        advance=advance,
+        phases=phases,
+        is_global=bool((data[GLOBAL] == 0).any()),
+    )
 
 
 def _period(reach: IntArray) -> tuple[int | None, int]:
     """Find the shortest cycle of the steps, and how far it advances."""
     length = reach.shape[1]
-    for period in range(1, min(LONGEST_PERIOD, length // 2) + 1):
+    for period in range(1, min(_LONGEST_PERIOD, length // 2) + 1):
         moved = reach[:, period:] - reach[:, :-period]
         reads = reach[0] < EMPTY
         if (reads[period:] != reads[:-period]).any():

@@ -28,7 +28,7 @@ from simseg_core.probes.field.arithmetic.taps import (
 __all__ = ["Endless", "MarginTooSmallError", "join_endless", "unite_endless"]
 
 Shape = tuple[int, ...]
-LONGEST_CYCLE = 4096  # positions
+_LONGEST_CYCLE = 4096  # positions
 
 
 class MarginTooSmallError(Exception):
@@ -134,7 +134,7 @@ class Endless:
         made, read = window.cycle
         length = self.data.shape[-1]
         times = length // gcd(length, read)
-        if made * times > LONGEST_CYCLE:
+        if made * times > _LONGEST_CYCLE:
             return None
         return made * times, read * times // length
 
@@ -290,7 +290,7 @@ def _cut(parts: Sequence[Endless]) -> list[Endless]:
         for p in parts
     }
     first, stop, advance = 0, cycle, None
-    if len(steps) == 1 and cycle <= LONGEST_CYCLE:
+    if len(steps) == 1 and cycle <= _LONGEST_CYCLE:
         advance = steps.pop()
     if advance is None:
         listed = [p for p in parts if p.advance is None] or [parts[0]._listed()]

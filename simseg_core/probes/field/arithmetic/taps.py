@@ -1,7 +1,7 @@
 """Index arithmetic along one axis: which input positions does each output read?
 
-Every operation that moves along an axis is a `Window`: a rule `taps(i)` that lists the
-positions output `i` reads, for *any* integer `i`. Inside the map the taps that fall on
+Every operation that moves along an axis is a `Window`: `taps(i)` lists the positions
+that output `i` reads, for *any* integer `i`. Inside the map the taps that fall on
 padding are dropped (or clamped, for resizing); on the endless axis they are kept, which
 gives the receptive field of the textbooks (Dumoulin and Visin 2016, arXiv 1603.07285,
 relations 5, 6 and 14; Araujo et al. 2019, Distill, "Computing Receptive Fields").
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 __all__ = [
     "EMPTY",
     "NOTHING",
+    "Edge",
     "IntArray",
     "Window",
     "adaptive",

@@ -2,15 +2,12 @@
 
 A tensor's field along an axis is a list of `Term`s. A term holds arrays that broadcast
 to the tensor, so that permuting, cutting or reshaping the tensor does the same to its
-field, channel by channel where the channels differ. Five numbers belong to an element:
+field, channel by channel where the channels differ. Five numbers belong to an element;
+`arrays.py` names them.
 
-    0, 1  first and minus last row (or column) it can depend on, whatever the path
-    2, 3  the same without the global paths
-    4     0 where a global path arrives, else 1
-
-All five unite by the elementwise minimum. `Term.over` are the tensor's dimensions that
-count positions; an operation that reduces the last of them is *global*. Two operands of
-a matrix product keep their terms apart: softmax(q k^T) v is local in q, global in k, v.
+`Term.over` are the tensor's dimensions that count positions; an operation that reduces
+the last of them is *global*. Two operands of a matrix product keep their terms apart:
+softmax(q k^T) v is local in q, global in k, v.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,6 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simseg_core.probes.field.arithmetic.arrays import (
+    COUNT,
+    GLOBAL,
+    LOCAL,
     differs,
     grouped,
     narrow,
@@ -40,7 +40,7 @@ from simseg_core.probes.field.arithmetic.taps import (
     shift,
 )
 
-__all__ = ["Axis", "Term", "join", "unite"]
+__all__ = ["Axis", "Term", "image_axis", "join", "unite"]
 
 Shape = tuple[int, ...]
 BoolArray = NDArray[np.bool_]
@@ -52,7 +52,7 @@ class Term:
     """A part of a tensor's field along one axis.
 
     Attributes:
-        data: `(5, *shape)`, 1 where the field is the same along a dimension.
+        data: `(COUNT, *shape)`, 1 where the field is the same along a dimension.
         over: the dimensions that count positions of this axis.
         endless: the field on an endless axis, if it is known.
         blank: `shape`, 1 where it is the same along a dimension: where True, nothing is
@@ -83,7 +83,7 @@ class Term:
         more = rank - (self.data.ndim - 1)
         if more <= 0:
             return self
-        data = self.data.reshape(5, *[1] * more, *self.data.shape[1:])
+        data = self.data.reshape(COUNT, *[1] * more, *self.data.shape[1:])
         endless = self.endless and self.endless.lead(more)
         blank = self.blank
         if blank is not None:
@@ -99,7 +99,19 @@ class Term:
     @property
     def is_local(self) -> bool:
         """Whether anything but global paths arrives."""
-        return bool((self.data[2] < EMPTY).any())
+        first, _ = self.data[LOCAL]
+        return bool((first < EMPTY).any())
+
+    @property
+    def is_global(self) -> bool:
+        """Whether a global path arrives at some element."""
+        return bool((self.data[GLOBAL] == 0).any())
+
+    def without_local_paths(self) -> "Term":
+        """Make every path global: no interval is left but the whole one."""
+        data = self.data.copy()
+        data[LOCAL], data[GLOBAL] = EMPTY, 0
+        return replace(self, data=data, endless=None)
 
     def pick(self, dim: int, index: IntArray) -> "Term":
         """Take positions along a dimension that is not moved along (channels)."""
@@ -121,7 +133,10 @@ class Term:
         blank = self.blank
         if blank is None and self.data.shape[dim + 1] == 1 and window.size_in > 1:
             unread = (window.inside() == NOTHING).all(axis=1)
-            if unread.any() and self.data.size // 5 * window.size_out > MOST_NUMBERS:
+            if (
+                unread.any()
+                and self.data.size // COUNT * window.size_out > MOST_NUMBERS
+            ):
                 blank = unread.reshape([-1 if d == dim else 1 for d in _dims(self)])
                 return self._endless_moved(dim, window, self.data, blank)
         data = windowed(self.data, dim + 1, window)
@@ -151,9 +166,7 @@ class Term:
         over = self.over - dims
         endless = self.endless and self.endless.reduce(dims)
         if over != self.over and not any(shape[d] > 1 for d in over):
-            data = data.copy()
-            data[2:4], data[4] = EMPTY, 0
-            return Term(data, frozenset(), None, blank)
+            return Term(data, frozenset(), None, blank).without_local_paths()
         return Term(data, over, endless, blank)
 
     def mix(self, dim: int, shape: Shape, groups: int, size_out: int) -> "Term":
@@ -198,6 +211,21 @@ class Term:
 
 
 Axis = tuple[Term, ...]
+
+
+def image_axis(size: int, dim: int, rank: int, margin: int) -> Axis:
+    """Give the field of the image itself along one axis: position i sees i.
+
+    Args:
+        size: positions on this axis.
+        dim: the image's dimension that counts them.
+        rank: the image's number of dimensions.
+        margin: positions to list beyond the edges where no cycle tells them: `Endless`.
+    """
+    here = np.arange(size).reshape([size if d == dim else 1 for d in range(rank)])
+    data = np.stack([here, -here, here, -here, np.ones_like(here)])
+    endless = Endless.source(size, margin, dim, rank)
+    return (Term(data, frozenset([dim]), endless),)
 
 
 def _dims(term: Term) -> range:
@@ -248,19 +276,19 @@ def join(parts: Sequence[tuple[Axis, int]], dim: int) -> Axis:
     keys = {term.over: None for axis, _ in parts for term in axis}
     joined = []
     for key in keys:
-        found = [(next((t for t in a if t.over == key), None), n) for a, n in parts]
-        some = next(t for t, _ in found if t is not None)
-        nothing = np.full((5, *[1] * (some.data.ndim - 1)), EMPTY)
-        datas = [nothing if t is None else t.data for t, _ in found]
+        chosen = [(next((t for t in a if t.over == key), None), n) for a, n in parts]
+        some = next(t for t, _ in chosen if t is not None)
+        nothing = np.full((COUNT, *[1] * (some.data.ndim - 1)), EMPTY)
+        datas = [nothing if t is None else t.data for t, _ in chosen]
         shape = [max(sizes) for sizes in zip(*(d.shape for d in datas))]
         blocks = []
-        for data, (_, size) in zip(datas, found):
+        for data, (_, size) in zip(datas, chosen):
             shape[dim + 1] = size
             blocks.append(np.broadcast_to(data, shape))
         data = narrow(np.concatenate(blocks, axis=dim + 1), [dim + 1])
         ends = [
             (t.endless if t and t.is_local else t is not None and t.is_local, n)
-            for t, n in found
+            for t, n in chosen
         ]
         joined.append(Term(data, key, join_endless(ends, dim)))
     return tuple(joined)
