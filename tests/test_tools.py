@@ -52,30 +52,58 @@ def notebook(*code: str, words: str = "Words.") -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`run_chapters` on a small project whose chapter imports one of two modules."""
-    package = tmp_path / "simseg_core"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "used.py").write_text("NUMBER = 42\n")
-    (package / "unused.py").write_text("")
-    (tmp_path / "chapters").mkdir()
+def point_at(project: Path, patch: pytest.MonkeyPatch) -> ModuleType:
+    """`run_chapters`, as if it stood in this project."""
     module = load("tools/run_chapters.py")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "CHAPTERS", tmp_path / "chapters")
-    monkeypatch.setattr(module, "RAN", tmp_path / ".ran")
+    patch.setattr(module, "ROOT", project)
+    patch.setattr(module, "CHAPTERS", project / "chapters")
+    patch.setattr(module, "RAN", project / ".ran")
     return module
 
 
 CODE = ("from simseg_core import used", "print(used.NUMBER)")
 
 
+def write_project(project: Path) -> None:
+    """A small project whose chapter imports one of two modules."""
+    package = project / "simseg_core"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "used.py").write_text("NUMBER = 42\n")
+    (package / "unused.py").write_text("")
+    (project / "chapters").mkdir()
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`run_chapters` on a small project that has run nothing yet."""
+    write_project(tmp_path)
+    return point_at(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def project_that_ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small project after one green run of its chapter."""
+    project = tmp_path_factory.mktemp("project")
+    write_project(project)
+    with pytest.MonkeyPatch.context() as patch:
+        assert point_at(project, patch).run("01_toy", notebook(*CODE))
+    return project
+
+
+@pytest.fixture
+def runner_that_ran(
+    project_that_ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ModuleType:
+    """`run_chapters` on a copy of the project that ran: a run takes seconds."""
+    shutil.copytree(project_that_ran, tmp_path, dirs_exist_ok=True)
+    return point_at(tmp_path, monkeypatch)
+
+
 def test_a_run_is_kept_until_what_it_depends_on_changes(
-    runner: ModuleType, tmp_path: Path
+    runner_that_ran: ModuleType, tmp_path: Path
 ) -> None:
-    book = notebook(*CODE)
-    assert runner.run("01_toy", book)
+    runner = runner_that_ran
     kept = json.loads((tmp_path / ".ran" / "01_toy.ipynb").read_text())
     assert kept["cells"][-1]["outputs"][0]["text"] in ("42\n", ["42\n"])
     assert set(kept["metadata"]["simseg_run"]["modules"]) == {
@@ -258,9 +286,8 @@ def publish(root: Path, book: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_page_shows_the_outputs_of_the_run(
-    runner: ModuleType, tmp_path: Path
+    runner_that_ran: ModuleType, tmp_path: Path
 ) -> None:
-    runner.run("01_toy", notebook(*CODE))
     page = publish(tmp_path, notebook(*CODE, words="Mended words."))
     assert page["cells"][0]["source"] == ["Mended words."]
     assert "42" in "".join(page["cells"][2]["outputs"][0]["text"])
@@ -268,9 +295,8 @@ def test_the_page_shows_the_outputs_of_the_run(
 
 
 def test_a_page_without_its_run_draws_a_warning(
-    runner: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    runner_that_ran: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runner.run("01_toy", notebook(*CODE))
     logging.getLogger("sphinx").propagate = True
     changed = notebook("print('other code')")
     with caplog.at_level("WARNING"):

@@ -232,19 +232,23 @@ def run_seeds(
 ) -> SeedRuns:
     """Build, train and score one network a seed, from its own random weights.
 
-    Where it ends early, by an error or by Ctrl-C, the exception carries the runs that
-    were complete, as `error.runs`; see `fit`.
+    It keeps every trained network, on the device that it was trained on. Where it ends
+    early, by an error or by Ctrl-C, the exception carries the runs that were complete,
+    as `error.runs`; see `fit`.
 
     Args:
-        build: returns a new model.
+        build: returns a new model; torch is seeded when it is called.
         train: data set to train on.
         val: data set to score on.
         seeds: each seeds the weights, the images' order and dropout.
         steps: batches a run.
         boundary: whether to score boundary IoU too.
         **options: passed to `fit`.
+
+    Returns:
+        Scores, losses and trained network of each seed, in the order of `seeds`.
     """
-    runs = SeedRuns(scores := {}, losses := {})
+    runs = SeedRuns(scores := {}, losses := {}, models := {})
     shared = ("batch_size", "device", "ignore_index", "num_workers")
     scoring = {name: options[name] for name in shared if name in options}
     try:
@@ -253,7 +257,7 @@ def run_seeds(
                 model = build()
             history = fit(model, train, steps=steps, seed=seed, **options)
             scores[seed] = evaluate(model, val, boundary=boundary, **scoring)
-            losses[seed] = history.losses
+            losses[seed], models[seed] = history.losses, model
     except BaseException as error:
         _keep(error, "runs", runs, f"{len(scores)} of {len(seeds)} seeds")
         raise

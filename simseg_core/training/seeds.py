@@ -7,6 +7,8 @@ from operator import methodcaller
 from statistics import median
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from simseg_core.tables import Column, Table, Tabled
 from simseg_core.training.metrics import Scores
 
@@ -20,6 +22,7 @@ class SeedRuns:
     Attributes:
         scores: seed -> its scores on the validation set.
         losses: seed -> its loss at every step.
+        models: seed -> the trained network, where it was kept; `==` leaves it out.
 
     >>> poor, good = (Scores({"pole": v}, {}, pixel_accuracy=0.9) for v in (0.2, 0.4))
     >>> runs = SeedRuns({0: poor, 1: good})
@@ -29,6 +32,9 @@ class SeedRuns:
 
     scores: Mapping[int, Scores]
     losses: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    models: Mapping[int, nn.Module] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def values(self, measure: str = "miou") -> list[float]:
         """Give one measure of each seed, in the order in which the seeds ran.

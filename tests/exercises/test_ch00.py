@@ -2,11 +2,9 @@
 
 import random
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,30 +12,13 @@ from torch.optim import SGD, Optimizer
 from torchvision.transforms import v2
 
 from simseg_core.data.transforms import PairTransform
-from simseg_core.exercises import check, list_exercises
 from simseg_core.training import ScoreMeter, inverse_sqrt_frequency
+from tests.exercises.bench import Answers, AnswersOfAChapter
 
-# (exercise, answer), and for the wrong ones words that only the fitting hint has
-RIGHT: list[tuple[str, Any]] = []
-WRONG: list[tuple[str, Any, str]] = []
-
-
-def given(number: str, words: str | None = None, **options: Any) -> Callable[..., Any]:
-    """Note an answer, with arguments of it fixed if there are any."""
-
-    def note(answer: Any) -> Any:
-        made = partial(answer, **options) if options else answer
-        if words is None:
-            RIGHT.append((number, made))
-        else:
-            WRONG.append((number, made, words))
-        return answer
-
-    return note
-
+given = Answers("00")
 
 # What every check says, whatever the exercise asks for.
-for each in ("00.1", "00.2", "00.3", "00.4", "00.5", "00.6"):
+for each in given.numbers:
     given(each, "takes 0 positional arguments but")(lambda: 0)
 
 # --- 00.1 ------------------------------------------------------------------------
@@ -695,50 +676,17 @@ def train_step_of_another_order(
     return loss.item() if back else None
 
 
-# ---------------------------------------------------------------------------------
-
-
-def stub_function(*_: Any) -> Any: ...
-
-
-def test_every_exercise_of_the_chapter_is_tried() -> None:
-    of_chapter = [number for number in list_exercises() if number.startswith("00")]
-    assert of_chapter == [f"00.{n}" for n in range(1, 7)]
-    for number in of_chapter:
-        assert sum(number == tried for tried, _ in RIGHT) >= 2, number
-        assert sum(number == tried for tried, _, _ in WRONG) >= 4, number
-
-
-@pytest.mark.parametrize("number", [f"00.{n}" for n in range(1, 7)])
-def test_stub_is_not_attempted(number: str) -> None:
-    assert check(number, stub_function).status == "not attempted"
-
-
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answer_is_right(number: str, answer: Any) -> None:
-    result = check(number, answer)
-    assert result.status == "right", result
-    assert result.right
-
-
-@pytest.mark.parametrize(
-    ("number", "answer", "words"),
-    WRONG,
-    ids=[f"{number}-{words}" for number, _, words in WRONG],
-)
-def test_wrong_answer_gets_its_hint(number: str, answer: Any, words: str) -> None:
-    result = check(number, answer)
-    assert result.status == "not yet", result
-    assert result.hint is not None
-    assert words in result.hint, result
-    assert "\n" not in result.hint
-    others = {w for n, _, w in WRONG if n == number and w != words}
-    assert not [other for other in others if other in result.hint], result
-
-
 def test_weights_are_those_of_the_book() -> None:
     label = torch.tensor([[0, 0, 0, 0, 1, 255, 3, 3, 3]])
     ours = class_weights(torch.tensor([4, 1, 0, 3]))
     book = inverse_sqrt_frequency([(None, label)], num_classes=4)
     there = torch.tensor([0, 1, 3])
     torch.testing.assert_close(ours[there], book[there])
+
+
+class TestAnswers(AnswersOfAChapter):
+    given = given
+
+    def test_every_exercise_has_two_right_answers(self) -> None:
+        for number in self.given.numbers:
+            assert sum(number == tried for tried, _ in self.given.right) >= 2, number

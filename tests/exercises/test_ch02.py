@@ -1,19 +1,25 @@
-"""The CBAM chapter's exercises: stub, solution, and typical wrong answers."""
+"""The CBAM chapter's exercises: right and wrong answers."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simseg_core.exercises import check, list_exercises
+from simseg_core.exercises import check
 from simseg_core.models.cbam import CBAM
+from tests.exercises.bench import Answers, AnswersOfAChapter
 
-# --- 02.1 ------------------------------------------------------------------------
+given = Answers("02")
+
+# --- 02.1 ---------------------------------------------------------------------
 
 
+@given("02.1")
 def cbam_weights(channels: int, reduction: int) -> int:
     """Count on real layers instead of a formula."""
     hidden = max(channels // reduction, 1)
@@ -26,74 +32,77 @@ def cbam_weights(channels: int, reduction: int) -> int:
     return sum(p.numel() for layer in layers for p in layer.parameters())
 
 
+@given("02.1", "weights count once", mlps=2)
+@given("02.1", "one for each unit", bias=False)
+@given("02.1", "a scale and a shift", gate=7 * 7 * 2)
+@given("02.1", "has no bias: the BatchNorm behind it", gate=7 * 7 * 2 + 3)
+@given("02.1", "are measured", gate=7 * 7 * 2 + 4)
+@given("02.1", "two maps, maximum and mean", gate=7 * 7 + 2)
+@given("02.1", "channel gate alone", gate=0)
+@given("02.1", "up or to the nearest", rounded=round)
+@given("02.1", "keeps one unit", least=0)
 def counted(
     channels: int,
-    hidden: float,
+    reduction: int,
     *,
     mlps: int = 1,
     bias: bool = True,
     gate: int = 7 * 7 * 2 + 2,
+    rounded: Callable[[float], int] = int,
+    least: int = 1,
 ) -> int:
+    hidden = max(rounded(channels / reduction), least)
     biases = hidden + channels if bias else 0
-    return int(mlps * (2 * channels * hidden + biases) + gate)
+    return mlps * (2 * channels * hidden + biases) + gate
 
 
-def counts_two_mlps(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), mlps=2)
-
-
-def counts_no_biases(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), bias=False)
-
-
-def counts_no_norm(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), gate=98)
-
-
-def counts_a_bias_in_the_convolution(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), gate=101)
-
-
-def counts_running_statistics(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), gate=102)
-
-
-def counts_one_map(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), gate=51)
-
-
+@given("02.1", "not all channels")
 def counts_a_kernel_over_all_channels(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), gate=49 * channels + 2)
+    return counted(channels, reduction, gate=7 * 7 * channels + 2)
 
 
-def counts_channel_gate_only(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // reduction, 1), gate=0)
-
-
+@given("02.1", "need not be 16")
 def counts_with_reduction_16(channels: int, reduction: int) -> int:
-    return counted(channels, max(channels // 16, 1))
+    return counted(channels, 16)
 
 
+@given("02.1", "whole units")
 def counts_fractions(channels: int, reduction: int) -> float:
     hidden = channels / reduction
     return 2 * channels * hidden + hidden + channels + 100
 
 
-def counts_rounded_to_nearest(channels: int, reduction: int) -> int:
-    return counted(channels, round(channels / reduction))
+@given("02.1")
+@given("02.1", "each hidden unit is missing", hidden_bias=0)
+@given("02.1", "each output unit is missing", output_bias=0)
+@given("02.1", "a BatchNorm follows it", after=1)
+@given("02.1", "49 weights for each map", kernel=7)
+@given("02.1", "two layers, down and up", layers=1, output_bias=0)
+@given("02.1", "up or to the nearest", rounded=math.ceil)
+def cbam_weights_with(
+    channels: int,
+    reduction: int,
+    *,
+    hidden_bias: int = 1,
+    output_bias: int = 1,
+    after: int = 2,
+    kernel: int = 49,
+    layers: int = 2,
+    rounded: Callable[[float], int] = math.floor,
+) -> Any:
+    hidden = max(1, rounded(channels / reduction))
+    biases = hidden_bias * hidden + output_bias * channels
+    return np.int64(layers * channels * hidden + biases + 2 * kernel + after)
 
 
-def counts_no_hidden_unit(channels: int, reduction: int) -> int:
-    return counted(channels, channels // reduction)
-
-
-# --- 02.2 ------------------------------------------------------------------------
+# --- 02.2 ---------------------------------------------------------------------
 
 
 def mlp(v: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     return F.relu(v @ w1.T + b1) @ w2.T + b2
 
 
+@given("02.2")
 def channel_gate(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
     """The layers as 1x1 convolutions, the poolings stacked into one batch."""
     pooled = torch.cat([F.adaptive_max_pool2d(x, 1), F.adaptive_avg_pool2d(x, 1)])
@@ -102,32 +111,39 @@ def channel_gate(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> T
     return 1 / (1 + torch.exp(-most - mean))
 
 
+@given("02.2", "Only the mean is read")
 def gate_mean_only(x: Tensor, *weights: Tensor) -> Tensor:
     return mlp(x.mean((2, 3)), *weights).sigmoid()[..., None, None]
 
 
+@given("02.2", "Only the maximum is read")
 def gate_max_only(x: Tensor, *weights: Tensor) -> Tensor:
     return mlp(x.amax((2, 3)), *weights).sigmoid()[..., None, None]
 
 
+@given("02.2", "mean is added twice")
 def gate_mean_twice(x: Tensor, *weights: Tensor) -> Tensor:
     score = mlp(x.mean((2, 3)), *weights)
     return (score + score).sigmoid()[..., None, None]
 
 
+@given("02.2", "may exceed 1: add the scores first, then one sigmoid")
 def gate_two_sigmoids(x: Tensor, *weights: Tensor) -> Tensor:
     return gate_mean_only(x, *weights) + gate_max_only(x, *weights)
 
 
+@given("02.2", "squash them")
 def gate_unsquashed(x: Tensor, *weights: Tensor) -> Tensor:
     low, high = mlp(x.mean((2, 3)), *weights), mlp(x.amax((2, 3)), *weights)
     return (low + high)[..., None, None]
 
 
+@given("02.2", "passes through it alone")
 def gate_pools_added_first(x: Tensor, *weights: Tensor) -> Tensor:
     return mlp(x.mean((2, 3)) + x.amax((2, 3)), *weights).sigmoid()[..., None, None]
 
 
+@given("02.2", "no ReLU")
 def gate_without_relu(
     x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
 ) -> Tensor:
@@ -138,21 +154,56 @@ def gate_without_relu(
     return score.sigmoid()[..., None, None]
 
 
+@given("02.2", "channels compete")
 def gate_softmax(x: Tensor, *weights: Tensor) -> Tensor:
     return gate_unsquashed(x, *weights).softmax(dim=1)
 
 
+@given("02.2", "unmultiplied")
 def gate_applied(x: Tensor, *weights: Tensor) -> Tensor:
     return channel_gate(x, *weights) * x
 
 
+@given("02.2", "two more axes")
 def gate_flat(x: Tensor, *weights: Tensor) -> Tensor:
     return channel_gate(x, *weights).flatten(1)
 
 
-# --- 02.3 ------------------------------------------------------------------------
+@given("02.2", "b2 is added for both", form="one b2")
+@given("02.2", "Both layers add a bias", form="no bias")
+@given("02.2", "A sum over positions", form="sum")
+@given("02.2", "two gates are averaged", form="averaged")
+@given("02.2", "two gates are multiplied", form="multiplied")
+@given("02.2", "tanh reaches from -1", form="tanh")
+def channel_gate_with(
+    x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, form: str
+) -> Tensor:
+    def mlp(v: Tensor) -> Tensor:
+        h = F.linear(v, w1, None if form == "no bias" else b1).relu()
+        return F.linear(h, w2, None if form == "no bias" else b2)
+
+    low = mlp(x.sum((2, 3)) if form == "sum" else x.mean((2, 3)))
+    high = mlp(x.amax((2, 3)))
+    gates = {
+        "one b2": (low + high - b2).sigmoid(),
+        "averaged": (low.sigmoid() + high.sigmoid()) / 2,
+        "multiplied": low.sigmoid() * high.sigmoid(),
+        "tanh": (low + high).tanh(),
+    }
+    return gates.get(form, (low + high).sigmoid())[:, :, None, None]
 
 
+@given("02.2", "shape '[2, 6, 1, 1]' is invalid")
+def gate_of_one_shape(
+    x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor
+) -> Tensor:
+    return channel_gate(x, w1, b1, w2, b2).reshape(2, 6, 1, 1)
+
+
+# --- 02.3 ---------------------------------------------------------------------
+
+
+@given("02.3")
 class SpatialGate(nn.Module):
     bias = False
     first = "maximum"
@@ -175,16 +226,19 @@ class SpatialGate(nn.Module):
         return torch.sigmoid(self.bn(score))
 
 
+@given("02.3", "maximum is stacked first")
 class MeanFirst(SpatialGate):
     def stack(self, maximum: Tensor, mean: Tensor) -> Tensor:
         return torch.stack((mean, maximum), dim=1)
 
 
+@given("02.3", "Nothing is squashed")
 class NoSigmoid(SpatialGate):
     def gate(self, score: Tensor) -> Tensor:
         return self.bn(score)
 
 
+@given("02.3", "two learned numbers are too few")
 class NoNorm(SpatialGate):
     def __init__(self, kernel_size: int) -> None:
         super().__init__(kernel_size)
@@ -194,47 +248,80 @@ class NoNorm(SpatialGate):
         return score.sigmoid()
 
 
+@given("02.3", "does not pass through it")
 class NormUnused(SpatialGate):
     def gate(self, score: Tensor) -> Tensor:
         return score.sigmoid()
 
 
+@given("02.3", "may leave 0 to 1")
 class NormAfterSigmoid(SpatialGate):
     def gate(self, score: Tensor) -> Tensor:
         return self.bn(score.sigmoid())
 
 
+@given("02.3", "needs no bias")
 class BiasedConvolution(SpatialGate):
     bias = True
 
 
+@given("02.3", "multiplied by it")
 class ReturnsTheGate(SpatialGate):
     def forward(self, x: Tensor) -> Tensor:
         maps = self.stack(x.amax(1), x.mean(1))
         return self.gate(self.squeeze(maps))
 
 
+@given("02.3", "use the argument")
 class AlwaysSeven(SpatialGate):
     def __init__(self, kernel_size: int) -> None:
         super().__init__(7)
 
 
+@given("02.3", "Does the padding follow the kernel")
 class Unpadded(SpatialGate):
     def __init__(self, kernel_size: int) -> None:
         super().__init__(kernel_size)
         self.squeeze.padding = (0, 0)
 
 
+@given("02.3", "product alone")
 class AddsItsInput(SpatialGate):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) + x
 
 
-# --- 02.4 ------------------------------------------------------------------------
+@given("02.3")
+@given("02.3", "Both maps are the maximum", form="maximum twice")
+@given("02.3", "spread over the channels", form="spread")
+@given("02.3", "Does the padding follow the kernel", form="padded by 3")
+@given("02.3", "Not a bias but a BatchNorm", form="biased")
+class SpatialGateWith(nn.Module):
+    """The kernel is a bare parameter, under a name of its own."""
+
+    def __init__(self, kernel_size: int, form: str = "") -> None:
+        super().__init__()
+        self.form = form
+        self.pad = 3 if form == "padded by 3" else kernel_size // 2
+        self.kernel = nn.Parameter(torch.rand(1, 2, kernel_size, kernel_size))
+        self.norm = nn.BatchNorm2d(1) if form != "biased" else nn.Identity()
+        if form == "biased":
+            self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        most, mean = x.amax(1), x.mean(1)
+        maps = torch.stack([most, most if self.form == "maximum twice" else mean], 1)
+        gate = self.norm(F.conv2d(maps, self.kernel, padding=self.pad)).sigmoid()
+        return gate.expand_as(x) if self.form == "spread" else x * gate
+
+
+# --- 02.4 ---------------------------------------------------------------------
+
 
 Gate = Callable[[Tensor], Tensor]
 
 
+@given("02.4")
 def shares_its_mlp(gate: Gate, channels: int) -> bool:
     """In single precision, on several maps at once."""
     x = torch.randn(6, channels, 3, 4)
@@ -244,6 +331,7 @@ def shares_its_mlp(gate: Gate, channels: int) -> bool:
     return bool((2 * scores[0] - scores[1] - scores[2]).abs().max() < 1e-3)
 
 
+@given("02.4", "Undo the sigmoid")
 def averages_the_gates(gate: Gate, channels: int) -> bool:
     x = torch.randn(6, channels, 3, 4)
     mean = x.mean((2, 3), keepdim=True).expand_as(x)
@@ -251,6 +339,7 @@ def averages_the_gates(gate: Gate, channels: int) -> bool:
     return torch.allclose(gate(x), (gate(mean) + gate(most)) / 2, atol=1e-4)
 
 
+@given("02.4", "with a tolerance")
 def compares_exactly(gate: Gate, channels: int) -> bool:
     x = torch.randn(6, channels, 3, 4)
     mean = x.mean((2, 3), keepdim=True).expand_as(x)
@@ -258,36 +347,43 @@ def compares_exactly(gate: Gate, channels: int) -> bool:
     return torch.equal(gate(x).logit(), (gate(mean).logit() + gate(most).logit()) / 2)
 
 
+@given("02.4", "a map that varies")
 def feeds_constant_maps_only(gate: Gate, channels: int) -> bool:
     x = torch.randn(1, channels, 1, 1).expand(1, channels, 5, 5)
     whole = gate(x).logit()
     return torch.allclose(whole, gate(x[..., :3, :3]).logit(), atol=1e-4)
 
 
+@given("02.4", "where they differ")
 def checks_the_range_only(gate: Gate, channels: int) -> bool:
     x = torch.randn(2, channels, 5, 5)
     return bool((gate(x) > 0).all() and (gate(x) < 1).all())
 
 
+@given("02.4", "was never called")
 def never_calls(gate: Gate, channels: int) -> bool:
     return callable(gate)
 
 
+@given("02.4", "never answer True")
 def always_false(gate: Gate, channels: int) -> bool:
     return channels < 0
 
 
+@given("02.4", "True or False is wanted")
 def returns_a_difference(gate: Gate, channels: int) -> float:
     return gate(torch.randn(1, channels, 3, 3)).sum().item()
 
 
+@given("02.4", "ValueError")
 def feeds_an_image(gate: Gate, channels: int) -> bool:
     return bool(gate(torch.randn(1, 3, 5, 5)).all())
 
 
-# --- 02.5 ------------------------------------------------------------------------
+# --- 02.5 ---------------------------------------------------------------------
 
 
+@given("02.5")
 class NarrowGate(nn.Module):
     """One hidden unit that is never off, and a small window."""
 
@@ -313,108 +409,40 @@ class NarrowGate(nn.Module):
         return self.what(x) * spot * x
 
 
+@given("02.5", "never off")
 class DyingUnit(NarrowGate):
     def rectify(self, v: Tensor) -> Tensor:
         return F.relu(v)
 
 
+@given("02.5", "are allowed. Which grow")
 class TooManyUnits(DyingUnit):
     hidden = 16
 
 
+@given("02.5", "spatial gate is missing")
 class ChannelsOnly(NarrowGate):
     def forward(self, x: Tensor) -> Tensor:
         return self.what(x) * x
 
 
+@given("02.5", "channel gate is missing")
 class PositionsOnly(NarrowGate):
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.where(x.mean(1, keepdim=True))) * x
 
 
+@given("02.5", "lies between")
 class AddsShortcut(NarrowGate):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) + x
 
 
+@given("02.5", "no product")
 class AveragesTheGates(NarrowGate):
     def forward(self, x: Tensor) -> Tensor:
         spot = torch.sigmoid(self.where(x.mean(1, keepdim=True)))
         return (self.what(x) + spot) / 2 * x
-
-
-SOLUTIONS: dict[str, Any] = {
-    "02.1": cbam_weights,
-    "02.2": channel_gate,
-    "02.3": SpatialGate,
-    "02.4": shares_its_mlp,
-    "02.5": NarrowGate,
-}
-
-# (exercise, wrong answer, words that only the fitting hint has)
-WRONG: list[tuple[str, Callable[..., Any], str]] = [
-    ("02.1", counts_two_mlps, "weights count once"),
-    ("02.1", counts_no_biases, "one for each unit"),
-    ("02.1", counts_no_norm, "a scale and a shift"),
-    ("02.1", counts_a_bias_in_the_convolution, "has no bias"),
-    ("02.1", counts_running_statistics, "are measured"),
-    ("02.1", counts_one_map, "two maps, maximum and mean"),
-    ("02.1", counts_a_kernel_over_all_channels, "not all channels"),
-    ("02.1", counts_channel_gate_only, "channel gate alone"),
-    ("02.1", counts_with_reduction_16, "need not be 16"),
-    ("02.1", counts_fractions, "whole units"),
-    ("02.1", counts_rounded_to_nearest, "to the nearest"),
-    ("02.1", counts_no_hidden_unit, "keeps one unit"),
-    ("02.2", gate_mean_only, "Only the mean is read"),
-    ("02.2", gate_max_only, "Only the maximum is read"),
-    ("02.2", gate_mean_twice, "mean is added twice"),
-    ("02.2", gate_two_sigmoids, "then one sigmoid"),
-    ("02.2", gate_unsquashed, "squash them"),
-    ("02.2", gate_pools_added_first, "passes through it alone"),
-    ("02.2", gate_without_relu, "no ReLU"),
-    ("02.2", gate_softmax, "channels compete"),
-    ("02.2", gate_applied, "unmultiplied"),
-    ("02.2", gate_flat, "two more axes"),
-    ("02.3", MeanFirst, "maximum is stacked first"),
-    ("02.3", NoSigmoid, "Nothing is squashed"),
-    ("02.3", NoNorm, "two learned numbers are too few"),
-    ("02.3", NormUnused, "does not pass through it"),
-    ("02.3", NormAfterSigmoid, "may leave 0 to 1"),
-    ("02.3", BiasedConvolution, "needs no bias"),
-    ("02.3", ReturnsTheGate, "multiplied by it"),
-    ("02.3", AlwaysSeven, "use the argument"),
-    ("02.3", Unpadded, "RuntimeError"),
-    ("02.3", AddsItsInput, "product alone"),
-    ("02.4", averages_the_gates, "Undo the sigmoid"),
-    ("02.4", compares_exactly, "with a tolerance"),
-    ("02.4", feeds_constant_maps_only, "a map that varies"),
-    ("02.4", checks_the_range_only, "where they differ"),
-    ("02.4", never_calls, "was never called"),
-    ("02.4", always_false, "never answer True"),
-    ("02.4", returns_a_difference, "True or False is wanted"),
-    ("02.4", feeds_an_image, "ValueError"),
-    ("02.5", DyingUnit, "never off"),
-    ("02.5", TooManyUnits, "are allowed. Which grow"),
-    ("02.5", ChannelsOnly, "spatial gate is missing"),
-    ("02.5", PositionsOnly, "channel gate is missing"),
-    ("02.5", AddsShortcut, "lies between"),
-    ("02.5", AveragesTheGates, "no product"),
-]
-
-
-def test_every_exercise_of_the_chapter_is_tried() -> None:
-    of_chapter = {number for number in list_exercises() if number.startswith("02")}
-    assert of_chapter == SOLUTIONS.keys()
-    for number in of_chapter:
-        assert sum(number == tried for tried, _, _ in WRONG) >= 3, number
-
-
-@pytest.mark.parametrize("number", SOLUTIONS)
-def test_solution_is_right(number: str) -> None:
-    result = check(number, SOLUTIONS[number])
-    assert result.status == "right", result
-    assert result.right
-    assert "right" in str(result)
 
 
 @pytest.mark.parametrize("reduction", [4, 8, 16])
@@ -425,15 +453,5 @@ def test_the_papers_form_is_too_dear_or_too_often_blind(reduction: int) -> None:
     assert ("are allowed. Which grow" if reduction == 4 else "never off") in str(result)
 
 
-@pytest.mark.parametrize(
-    ("number", "answer", "words"), WRONG, ids=lambda x: getattr(x, "__name__", None)
-)
-def test_wrong_answer_gets_its_hint(
-    number: str, answer: Callable[..., Any], words: str
-) -> None:
-    result = check(number, answer)
-    assert result.status == "not yet"
-    assert result.hint is not None
-    assert words in result.hint, result
-    others = {w for n, a, w in WRONG if n == number and w != words}
-    assert not any(other in result.hint for other in others)
+class TestAnswers(AnswersOfAChapter):
+    given = given

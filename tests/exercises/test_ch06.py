@@ -1,17 +1,21 @@
-"""The FC-HarDNet chapter's exercises: stub, solution, and typical wrong answers."""
+"""The FC-HarDNet chapter's exercises: right and wrong answers."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytest
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from simseg_core.exercises import check, list_exercises
+from tests.exercises.bench import Answers, AnswersOfAChapter
 
-# --- 06.1 ------------------------------------------------------------------------
+given = Answers("06")
+
+# --- 06.1 ---------------------------------------------------------------------
 
 
+@given("06.1")
 def my_links(layer: int) -> list[int]:
     """By bits: clearing a number's lowest zeros from the right."""
     sources, step = [], 1
@@ -22,43 +26,67 @@ def my_links(layer: int) -> list[int]:
         step <<= 1
 
 
+@given("06.1", "every earlier layer: a dense block")
 def links_dense(layer: int) -> list[int]:
     return list(range(layer))[::-1]
 
 
+@given("06.1", "must also divide")
 def links_every_power(layer: int) -> list[int]:
     return [layer - 2**i for i in range(20) if 2**i <= layer]
 
 
+@given("06.1", "not all of its divisors")
 def links_every_divisor(layer: int) -> list[int]:
     return [layer - d for d in range(1, layer + 1) if layer % d == 0]
 
 
+@given("06.1", "counts as layer 0")
 def links_without_the_input(layer: int) -> list[int]:
     return [source for source in my_links(layer) if source]
 
 
+@given("06.1", "nearest first")
 def links_far_first(layer: int) -> list[int]:
     return my_links(layer)[::-1]
 
 
+@given("06.1", "subtract them")
 def links_as_distances(layer: int) -> list[int]:
     return [layer - source for source in my_links(layer)]
 
 
+@given("06.1", "a list of layers")
 def links_as_a_count(layer: int) -> int:
     return len(my_links(layer))
 
 
-# --- 06.2 ------------------------------------------------------------------------
+def powers(layer: int) -> list[int]:
+    return [i for i in range(layer.bit_length()) if layer % 2**i == 0]
 
 
+given("06.1", "layer right before is missing")(
+    lambda layer: [layer - 2**i for i in powers(layer)[1:]]
+)
+given("06.1", "the exponents i")(powers)
+given("06.1", "One number too high")(
+    lambda layer: [layer - 2**i + 1 for i in powers(layer)]
+)
+given("06.1", "the layer before alone")(lambda layer: [layer - 1])
+given("06.1", "every earlier layer: a dense block")(lambda layer: range(layer))
+
+
+# --- 06.2 ---------------------------------------------------------------------
+
+
+@given("06.2")
 def my_width(layer: int, growth: int, multiplier: float) -> int:
     lowest = layer & -layer
     channels = growth * multiplier ** (lowest.bit_length() - 1)
     return 2 * int((int(channels) + 1) // 2)
 
 
+@given("06.2", "round at every multiplication")
 def width_by_step(layer: int, growth: int, multiplier: float) -> int:
     width = growth
     while layer % 2 == 0:
@@ -66,25 +94,51 @@ def width_by_step(layer: int, growth: int, multiplier: float) -> int:
     return width
 
 
+@given("06.2", "round to an even number at the end")
 def width_not_even(layer: int, growth: int, multiplier: float) -> int:
     return round(growth * multiplier ** (len(my_links(layer)) - 1))
 
 
+@given("06.2", "Rounded down")
 def width_rounded_down(layer: int, growth: int, multiplier: float) -> int:
     return int(growth * multiplier ** (len(my_links(layer)) - 1)) // 2 * 2
 
 
+@given("06.2", "once too often")
 def width_one_factor_too_many(layer: int, growth: int, multiplier: float) -> int:
     return int(int(growth * multiplier ** len(my_links(layer)) + 1) / 2) * 2
 
 
+@given("06.2", "before it is rounded")
 def width_unrounded(layer: int, growth: int, multiplier: float) -> float:
     return growth * multiplier ** (len(my_links(layer)) - 1)
 
 
-# --- 06.3 ------------------------------------------------------------------------
+@given("06.2")
+@given("06.2", "Rounded up to an even", rounded=lambda c: math.ceil(c / 2) * 2)
+@given("06.2", "Cut off at every multiplication", by_step=True, rounded=int)
+@given("06.2", "You multiply once, however many", most=1)
+@given("06.2", "it need not be 1.7", fixed=1.7)
+def my_width_with(
+    layer: int,
+    growth: int,
+    multiplier: float,
+    rounded: Callable[[float], int] = lambda c: int(c + 1) // 2 * 2,
+    by_step: bool = False,
+    most: int = 99,
+    fixed: float | None = None,
+) -> int:
+    width: float = growth
+    for _ in powers(layer)[1 : most + 1]:
+        width *= fixed or multiplier
+        width = int(width) if by_step else width
+    return rounded(width)
 
 
+# --- 06.3 ---------------------------------------------------------------------
+
+
+@given("06.3")
 class MyHarDBlock(nn.Module):
     """Growing a dictionary of maps, layers under other names."""
 
@@ -117,61 +171,109 @@ class MyHarDBlock(nn.Module):
         return torch.cat([maps[n] for n in self.leave()], 1)
 
 
+@given("06.3", "no place in the output")
 class BlockWithItsInput(MyHarDBlock):
     def leave(self) -> list[int]:
         return [0, *super().leave()]
 
 
+@given("06.3", "last layer is missing")
 class BlockOfOddLayers(MyHarDBlock):
     def leave(self) -> list[int]:
         return list(range(1, self.count + 1, 2))
 
 
+@given("06.3", "Even layers stay inside")
 class BlockOfAllLayers(MyHarDBlock):
     def leave(self) -> list[int]:
         return list(range(1, self.count + 1))
 
 
+@given("06.3", "Who leaves")
 class BlockOfEverything(MyHarDBlock):
     def leave(self) -> list[int]:
         return list(range(self.count + 1))
 
 
+@given("06.3", "last layer alone")
 class BlockOfTheLastLayer(MyHarDBlock):
     def leave(self) -> list[int]:
         return [self.count]
 
 
+@given("06.3", "rounded at every factor")
 class BlockRoundedByStep(MyHarDBlock):
     width = staticmethod(width_by_step)
 
 
+@given("06.3", "nearest layer comes first")
 class BlockFarFirst(MyHarDBlock):
     reads = staticmethod(links_far_first)
 
 
+@given("06.3", "a dense block")
 class DenseBlock(MyHarDBlock):
     reads = staticmethod(links_dense)
 
 
+@given("06.3", "no bias")
 class BlockWithBias(MyHarDBlock):
     bias = True
 
 
+@given("06.3", "ends with a ReLU")
 class BlockWithoutRelu(MyHarDBlock):
     def step(self, n: int, x: Tensor) -> Tensor:
         normed: Tensor = getattr(self, f"norm{n}")(getattr(self, f"conv{n}")(x))
         return normed
 
 
+@given("06.3", "the last one last")
 class BlockLastFirst(MyHarDBlock):
     def leave(self) -> list[int]:
         return super().leave()[::-1]
 
 
-# --- 06.4 ------------------------------------------------------------------------
+@given("06.3")
+@given("06.3", "the one before it alone", reads=lambda n: [n - 1])
+@given(
+    "06.3",
+    "2^i must also divide",
+    reads=lambda n: [n - 2**i for i in range(n.bit_length())],
+)
+@given("06.3", "Yours is list", as_list=True)
+class MyHarDBlockWith(nn.Module):
+    def __init__(
+        self,
+        c_in: int,
+        growth: int,
+        layers: int,
+        reads: Callable[[int], list[int]] = lambda n: [n - 2**i for i in powers(n)],
+        as_list: bool = False,
+    ) -> None:
+        super().__init__()
+        self.reads, self.as_list = reads, as_list
+        width = [c_in]
+        for n in range(1, layers + 1):
+            width.append(my_width_with(n, growth, 1.7))
+            c = sum(width[i] for i in reads(n))
+            conv = nn.Conv2d(c, width[n], 3, padding=1, bias=False)
+            self.add_module(
+                str(n), nn.Sequential(conv, nn.BatchNorm2d(width[n]), nn.ReLU())
+            )
+
+    def forward(self, x: Tensor) -> Any:
+        maps = [x]
+        for n, layer in enumerate(self.children(), 1):
+            maps.append(layer(torch.cat([maps[i] for i in self.reads(n)], 1)))
+        kept = [*maps[1:-1:2], maps[-1]] if len(maps) % 2 else maps[1::2]
+        return kept if self.as_list else torch.cat(kept, 1)
 
 
+# --- 06.4 ---------------------------------------------------------------------
+
+
+@given("06.4")
 def work_and_traffic(c_in: int, growth: int, m: float, layers: int) -> tuple[int, int]:
     """From the shapes of a built block's kernels."""
     block = MyHarDBlock(c_in, growth, layers)
@@ -182,22 +284,26 @@ def work_and_traffic(c_in: int, growth: int, m: float, layers: int) -> tuple[int
     )
 
 
+@given("06.4", "nine taps")
 def traffic_of_1x1(*args: Any) -> tuple[int, int]:
     macs, cio = work_and_traffic(*args)
     return macs // 9, cio
 
 
+@given("06.4", "FLOPs")
 def traffic_in_flops(*args: Any) -> tuple[int, int]:
     macs, cio = work_and_traffic(*args)
     return 2 * macs, cio
 
 
+@given("06.4", "what is written counts too")
 def traffic_read_only(c_in: int, growth: int, m: float, layers: int) -> tuple[int, int]:
     macs, cio = work_and_traffic(c_in, growth, m, layers)
     written = sum(my_width(n, growth, m) for n in range(1, layers + 1))
     return macs, cio - written
 
 
+@given("06.4", "for every convolution that reads it")
 def traffic_each_map_once(
     c_in: int, growth: int, m: float, layers: int
 ) -> tuple[int, int]:
@@ -205,18 +311,47 @@ def traffic_each_map_once(
     return work_and_traffic(c_in, growth, m, layers)[0], c_in + 2 * written
 
 
+@given("06.4", "MACs first")
 def traffic_exchanged(*args: Any) -> tuple[int, int]:
     macs, cio = work_and_traffic(*args)
     return cio, macs
 
 
+@given("06.4", "two whole numbers: MACs, then values. (A width is rounded")
 def traffic_alone(*args: Any) -> int:
     return work_and_traffic(*args)[1]
 
 
-# --- 06.5 ------------------------------------------------------------------------
+@given("06.4")
+@given("06.4", "the one before it alone", macs_read=lambda n: [n - 1])
+@given("06.4", "the traffic of a dense block", cio_read=range)
+@given("06.4", "Those are bytes", times=4)
+@given("06.4", "and not once more", more=True)
+@given(
+    "06.4", "two whole numbers: MACs, then values. (A width is rounded", rounded=float
+)
+def work_and_traffic_with(
+    c_in: int,
+    growth: int,
+    multiplier: float,
+    layers: int,
+    macs_read: Callable[[int], Sequence[int]] = lambda n: [n - 2**i for i in powers(n)],
+    cio_read: Callable[[int], Sequence[int]] = lambda n: [n - 2**i for i in powers(n)],
+    times: int = 1,
+    more: bool = False,
+    rounded: Callable[[float], float] = lambda c: int(c + 1) // 2 * 2,
+) -> Any:
+    numbers = range(1, layers + 1)
+    width = [c_in] + [my_width_with(n, growth, multiplier, rounded) for n in numbers]
+    macs = sum(9 * width[n] * sum(width[i] for i in macs_read(n)) for n in numbers)
+    cio = sum(width[n] + sum(width[i] for i in cio_read(n)) for n in numbers)
+    return np.array([macs, times * (cio + (c_in if more else 0))])
 
 
+# --- 06.5 ---------------------------------------------------------------------
+
+
+@given("06.5")
 def my_wiring() -> list[list[int]]:
     reads = [[n - 1] for n in range(1, 17)]
     for layer, source in ((4, 0), (8, 0), (12, 4), (15, 8)):
@@ -224,108 +359,38 @@ def my_wiring() -> list[list[int]]:
     return reads
 
 
+@given("06.5", "more than 24")
 def wiring_of_the_paper() -> list[list[int]]:
     return [my_links(n) for n in range(1, 17)]
 
 
+@given("06.5", "convolutions from the block's input")
 def wiring_chain() -> list[list[int]]:
     return [[n - 1] for n in range(1, 17)]
 
 
+@given("06.5", "Map 0 is read 4 times")
 def wiring_one_hub() -> list[list[int]]:
     return [[n - 1] if n % 4 != 1 or n == 1 else [n - 1, 0] for n in range(1, 17)]
 
 
+@given("06.5", "right before it")
 def wiring_skips_the_predecessor() -> list[list[int]]:
     return [[n - 1] if n % 2 else [n - 2] for n in range(1, 17)]
 
 
+@given("06.5", "has not run yet")
 def wiring_of_the_future() -> list[list[int]]:
     return [[n - 1, n] for n in range(1, 17)]
 
 
+@given("06.5", "begin at 1")
 def wiring_with_the_input() -> list[list[int]]:
     return [[], *my_wiring()]
 
 
-SOLUTIONS: dict[str, Any] = {
-    "06.1": my_links,
-    "06.2": my_width,
-    "06.3": MyHarDBlock,
-    "06.4": work_and_traffic,
-    "06.5": my_wiring,
-}
-
-# (exercise, wrong answer, words that only the fitting hint has)
-WRONG: list[tuple[str, Callable[..., Any], str]] = [
-    ("06.1", links_dense, "every earlier layer"),
-    ("06.1", links_every_power, "must also divide"),
-    ("06.1", links_every_divisor, "not all of its divisors"),
-    ("06.1", links_without_the_input, "counts as layer 0"),
-    ("06.1", links_far_first, "nearest first"),
-    ("06.1", links_as_distances, "subtract them"),
-    ("06.1", links_as_a_count, "a list of layers"),
-    ("06.2", width_by_step, "round at every multiplication"),
-    ("06.2", width_not_even, "round to an even number at the end"),
-    ("06.2", width_rounded_down, "Rounded down"),
-    ("06.2", width_one_factor_too_many, "once too often"),
-    ("06.2", width_unrounded, "before it is rounded"),
-    ("06.3", BlockWithItsInput, "no place in the output"),
-    ("06.3", BlockOfOddLayers, "last layer is missing"),
-    ("06.3", BlockOfAllLayers, "Even layers stay inside"),
-    ("06.3", BlockOfEverything, "Who leaves"),
-    ("06.3", BlockOfTheLastLayer, "last layer alone"),
-    ("06.3", BlockRoundedByStep, "rounded at every factor"),
-    ("06.3", BlockFarFirst, "nearest layer comes first"),
-    ("06.3", DenseBlock, "a dense block"),
-    ("06.3", BlockWithBias, "no bias"),
-    ("06.3", BlockWithoutRelu, "ends with a ReLU"),
-    ("06.3", BlockLastFirst, "the last one last"),
-    ("06.4", traffic_of_1x1, "nine taps"),
-    ("06.4", traffic_in_flops, "FLOPs"),
-    ("06.4", traffic_read_only, "what is written counts too"),
-    ("06.4", traffic_each_map_once, "for every convolution that reads it"),
-    ("06.4", traffic_exchanged, "MACs first"),
-    ("06.4", traffic_alone, "two whole numbers"),
-    ("06.5", wiring_of_the_paper, "more than 24"),
-    ("06.5", wiring_chain, "convolutions from the block's input"),
-    ("06.5", wiring_one_hub, "Map 0 is read 4 times"),
-    ("06.5", wiring_skips_the_predecessor, "right before it"),
-    ("06.5", wiring_of_the_future, "has not run yet"),
-    ("06.5", wiring_with_the_input, "begin at 1"),
-]
+given("06.5", "a list of lists")(lambda: [[n + 0.5] for n in range(16)])
 
 
-def test_every_exercise_of_the_chapter_is_tried() -> None:
-    of_chapter = {number for number in list_exercises() if number.startswith("06")}
-    assert of_chapter == SOLUTIONS.keys()
-    for number in of_chapter:
-        assert sum(number == tried for tried, _, _ in WRONG) >= 3, number
-
-
-@pytest.mark.parametrize("number", SOLUTIONS)
-def test_solution_is_right(number: str) -> None:
-    result = check(number, SOLUTIONS[number])
-    assert result.status == "right", result
-    assert result.right
-
-
-@pytest.mark.parametrize("number", SOLUTIONS)
-def test_stub_is_not_attempted(number: str) -> None:
-    def stub(*args: Any) -> None: ...
-
-    assert check(number, stub).status == "not attempted"
-
-
-@pytest.mark.parametrize(
-    ("number", "answer", "words"), WRONG, ids=lambda x: getattr(x, "__name__", None)
-)
-def test_wrong_answer_gets_its_hint(
-    number: str, answer: Callable[..., Any], words: str
-) -> None:
-    result = check(number, answer)
-    assert result.status == "not yet", result
-    assert result.hint is not None
-    assert words in result.hint, result.hint
-    others = {w for n, a, w in WRONG if n == number and w != words}
-    assert not any(other in result.hint for other in others)
+class TestAnswers(AnswersOfAChapter):
+    given = given

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core.models.attention import (
     LAYOUTS,
@@ -19,6 +18,7 @@ from simseg_core.models.attention import (
     fused_attention,
 )
 from simseg_core.probes.trace.costs import cost
+from tests.models.counting import macs, parameters
 
 
 def build(layout: str, channels: int = 16, gamma: float = 0.5) -> SelfAttention2d:
@@ -31,16 +31,9 @@ def build(layout: str, channels: int = 16, gamma: float = 0.5) -> SelfAttention2
     return block.double()
 
 
-def parameters(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
-
-
-def macs(block: SelfAttention2d, size: tuple[int, int]) -> int:
+def macs_written_out(block: SelfAttention2d, size: tuple[int, int]) -> int:
     """Multiply-accumulates of the operation written out, map and all."""
-    x = torch.zeros(1, block.channels, *size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        block(x, return_map=True)
-    return counter.get_total_flops() // 2
+    return macs(block, torch.zeros(1, block.channels, *size), return_map=True)
 
 
 # --- what it computes ---------------------------------------------------------------
@@ -156,15 +149,15 @@ def test_counts_of_the_three_layouts():
     projections, products = 5_242_880, 75_497_472
     assert N * C * (2 * narrow + C) == projections
     assert N * N * (narrow + C) == products
-    assert macs(v1, (32, 32)) == projections + products == 80_740_352
-    assert macs(tensorflow, (32, 32)) == 15_728_640
-    assert macs(final, (32, 32)) == N * 4 * C * narrow + N * N * 2 * narrow
+    assert macs_written_out(v1, (32, 32)) == projections + products == 80_740_352
+    assert macs_written_out(tensorflow, (32, 32)) == 15_728_640
+    assert macs_written_out(final, (32, 32)) == N * 4 * C * narrow + N * N * 2 * narrow
 
 
 def test_counts_without_a_value_projection():
     block = SpatialSelfAttention2d(64)
     assert parameters(block) == 2 * (64 + 1) * 8 + 1
-    assert macs(block, (32, 32)) == 1024 * 2 * 64 * 8 + 1024**2 * (8 + 64)
+    assert macs_written_out(block, (32, 32)) == 1024 * 2 * 64 * 8 + 1024**2 * (8 + 64)
 
 
 @pytest.mark.parametrize("layout", [*LAYOUTS, "spatial"])
@@ -172,7 +165,7 @@ def test_cost_is_that_of_the_operation_written_out(layout):
     """Whichever way it is computed: zeros that widen queries and keys cost nothing."""
     block = build(layout, channels=64).float()
     found = cost(block, (1, 64, 32, 33))
-    assert found.macs == macs(block, (32, 33))
+    assert found.macs == macs_written_out(block, (32, 33))
     assert found.parameters == parameters(block)
 
 

@@ -5,14 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core.models.cbam import CBAM, ORDERS, ChannelAttention, SpatialAttention
 from simseg_core.models.resnet_cbam import ResNetCBAM
-
-
-def parameters(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
+from tests.models.counting import macs, parameters
 
 
 def randomised(module: nn.Module) -> nn.Module:
@@ -187,9 +183,7 @@ def test_parameter_count_at_256():
 def test_macs():
     """The MLP runs twice; the 7x7 convolution reads two maps."""
     x = torch.zeros(1, 64, 20, 12)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        CBAM(64)(x)
-    assert counter.get_total_flops() // 2 == 2 * (2 * 64 * 4) + 20 * 12 * 2 * 7 * 7
+    assert macs(CBAM(64), x) == 2 * (2 * 64 * 4) + 20 * 12 * 2 * 7 * 7
 
 
 # --- what it refuses ----------------------------------------------------------------

@@ -4,47 +4,32 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core import create_model
 from simseg_core.models.deeplabv3 import DeepLabV3
+from tests.models.counting import macs, on_meta, parameters
 from tests.parity.compare import assert_close, shaken
 
 TINY = {"widths": (3, 4, 5, 6), "aspp_channels": 7, "num_classes": 5}
 
 
-def parameters(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())
-
-
-def paper(name: str, **options: object) -> nn.Module:
-    with torch.device("meta"):
-        return create_model(name, **options).eval()
-
-
-def macs(model: nn.Module, *size: int) -> int:
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(1, 3, *size, device="meta"))
-    return counter.get_total_flops() // 2
-
-
 def test_counts_of_the_papers_head_and_torchvisions() -> None:
-    resnet50 = paper("deeplabv3_resnet50")
+    resnet50 = on_meta("deeplabv3_resnet50")
     assert parameters(resnet50) == 39_048_533
-    theirs = paper(
+    theirs = on_meta(
         "deeplabv3_resnet50", head="torchvision", output_stride=8, multi_grid=None
     )
     assert parameters(theirs) == 39_638_869
     assert parameters(theirs) - parameters(resnet50) == 9 * 256**2 + 2 * 256
-    assert macs(theirs, 512, 512) == 163_579_428_864
-    resnet101 = paper("deeplabv3_resnet101", head="torchvision")
+    assert macs(theirs, torch.zeros(1, 3, 512, 512, device="meta")) == 163_579_428_864
+    resnet101 = on_meta("deeplabv3_resnet101", head="torchvision")
     assert parameters(resnet101) == 58_630_997
 
 
 def test_counts_do_not_depend_on_stride_rates_and_multi_grid() -> None:
-    plain = parameters(paper("deeplabv3_resnet50"))
+    plain = parameters(on_meta("deeplabv3_resnet50"))
     for output_stride in (8, 32):
-        model = paper(
+        model = on_meta(
             "deeplabv3_resnet50", output_stride=output_stride, multi_grid=None
         )
         assert parameters(model) == plain

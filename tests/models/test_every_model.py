@@ -9,12 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simseg_core import create_model, list_models
-from simseg_core.models.presets import TABLE
+from tests.models.tiny import NAMES, ONE_A_CLASS, close, shown
 
-NAMES = list_models()
 SEGMENTATION = list_models("segmentation")
-# Names of one class differ in a depth. The slow tests take the first of each.
-ONE_A_CLASS = list({TABLE[name].target: name for name in reversed(NAMES)}.values())
 # Pixels to learn from: the valid U-Net's own, room for the borders of DeepLab's coarse
 # map, and few for attention, which compares every two of them.
 SIZES = {"unet_attention": 16, "unet_": 32, "unet": 204, "deeplab": 64, "fchardnet": 64}
@@ -22,34 +19,13 @@ LEARNERS = [name for name in ONE_A_CLASS if name in SEGMENTATION]
 
 
 def tiny(name: str, **options: object) -> nn.Module:
-    """Build the tiny form for 3 classes, with no weight at a value that hides it.
-
-    A BatchNorm at its start does nothing in eval mode, and a gate whose gain starts at
-    0 leaves its block out.
-    """
-    model = create_model(name, preset="tiny", num_classes=3, **options).eval()
-    for parameter_name, parameter in model.named_parameters():
-        if parameter.ndim <= 1:
-            nn.init.uniform_(parameter, 0.5, 1.0)
-            if parameter_name.endswith("bias"):
-                nn.init.uniform_(parameter, -0.1, 0.4)  # few dead ReLUs
-    for buffer_name, buffer in model.named_buffers():
-        if buffer_name.endswith("running_mean"):
-            buffer.uniform_(-0.2, 0.2)
-    return model
+    return shown(create_model(name, preset="tiny", num_classes=3, **options))
 
 
 def images(name: str, batch: int = 2) -> Tensor:
     """Oblong images of an odd size; the valid U-Net has sizes of its own."""
     size = {"unet": (188, 204), "fchardnet70": (77, 102)}.get(name, (45, 70))
     return torch.randn(batch, 3, *size)
-
-
-def close(found: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
-    """Require equality to a share of the largest value."""
-    scale = expected.abs().max().item()
-    assert scale > 1e-6, "nothing to compare"
-    torch.testing.assert_close(found, expected, rtol=0, atol=tolerance * scale)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,15 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from simseg_core import create_model, list_models
+from simseg_core import create_model
 from simseg_core.models.attention import LAYOUTS, SelfAttention2d
 from simseg_core.models.layers import is_recorded
 from simseg_core.models.multiscale import WAYS, MultiScale
-from simseg_core.models.presets import TABLE
+from tests.models.tiny import NAMES, ONE_A_CLASS, close, shown
 
-NAMES = list_models()
-# Names of one class differ in a depth. The slow tests take the first of each.
-ONE_A_CLASS = list({TABLE[name].target: name for name in reversed(NAMES)}.values())
 OPEN = {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}  # batch, height, width
 # Nine stages that each compare every two positions are slow, and three do as well;
 # torch.export is slow where sizes are cropped, and one pooling crops already.
@@ -37,19 +34,8 @@ Run = Callable[[Tensor], Tensor]
 
 
 def tiny(name: str) -> nn.Module:
-    """Build a small form whose gates, BatchNorms and attention all show."""
     options = FEWER.get(name, {})
-    model = create_model(name, preset="tiny", num_classes=2, **options)
-    return shown(model)
-
-
-def shown(model: nn.Module) -> nn.Module:
-    for name, parameter in model.named_parameters():
-        if parameter.ndim <= 1:
-            nn.init.uniform_(parameter, 0.5, 1.0)
-            if name.endswith("bias"):
-                nn.init.uniform_(parameter, -0.1, 0.4)
-    return model.eval()
+    return shown(create_model(name, preset="tiny", num_classes=2, **options))
 
 
 def sizes(name: str) -> tuple[tuple[int, int], list[tuple[int, int, int]]]:
@@ -68,11 +54,7 @@ def close_elsewhere(run: Run, model: nn.Module, name: str) -> None:
     for size in sizes(name)[1]:
         x = torch.randn(size[0], 3, *size[1:])
         with torch.no_grad():
-            expected = model(x)
-            found = run(x)
-        scale = expected.abs().max().item()
-        assert scale > 1e-6, "nothing to compare"
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-4 * scale)
+            close(run(x), model(x))
 
 
 def example(name: str) -> Tensor:

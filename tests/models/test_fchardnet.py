@@ -3,11 +3,11 @@
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core import create_model
 from simseg_core.models.fchardnet import FCHarDNet
 from simseg_core.probes import cost
+from tests.models.counting import macs, on_meta, parameters
 
 # Of each block: channels in; (in, out) of each convolution; channels out.
 ENCODER = [
@@ -42,8 +42,7 @@ ENCODER = [
 
 @pytest.fixture(scope="module")
 def paper() -> nn.Module:
-    with torch.device("meta"):
-        return create_model("fchardnet70", num_classes=19).eval()
+    return on_meta("fchardnet70", num_classes=19)
 
 
 def convs(module: nn.Module) -> list[nn.Conv2d]:
@@ -55,7 +54,7 @@ def channels(module: nn.Module) -> list[tuple[int, int]]:
 
 
 def test_published_parameters_and_layers(paper: nn.Module) -> None:
-    assert sum(p.numel() for p in paper.parameters()) == 4_119_257
+    assert parameters(paper) == 4_119_257
     assert len(convs(paper)) == 70
 
 
@@ -72,11 +71,9 @@ def test_published_macs_count_batchnorm_too(paper: nn.Module) -> None:
         for module in paper.modules()
         if isinstance(module, nn.BatchNorm2d)
     ]
-    with FlopCounterMode(display=False) as counter:
-        paper(torch.zeros(1, 3, 1024, 2048, device="meta"))
+    plain = macs(paper, torch.zeros(1, 3, 1024, 2048, device="meta"))
     for hook in hooks:
         hook.remove()
-    plain = counter.get_total_flops() / 2
     assert f"{plain / 1e9:.1f}" == "35.2"
     assert f"{(plain + 2 * values) / 1e9:.1f}" == "35.4"
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from simseg_core import create_model
 from simseg_core.models.hardnet import PLANS, HarDNet
 from simseg_core.probes import cost
+from tests.models.counting import on_meta
 
 # The authors' README: millions of parameters, billions of multiply-adds at 224x224.
 PUBLISHED = {
@@ -15,11 +15,6 @@ PUBLISHED = {
     "hardnet68": ("17.6", "4.3"),
     "hardnet85": ("36.7", "9.1"),
 }
-
-
-def paper(name: str) -> nn.Module:
-    with torch.device("meta"):
-        return create_model(name, num_classes=1000).eval()
 
 
 def batchnorm_values(model: nn.Module) -> int:
@@ -41,7 +36,7 @@ def batchnorm_values(model: nn.Module) -> int:
 def test_published_counts(name: str) -> None:
     """To the last printed digit, with BatchNorm's two operations a value as MACs."""
     millions, billions = PUBLISHED[name]
-    model = paper(name)
+    model = on_meta(name, num_classes=1000)
     found = cost(model, (1, 3, 224, 224))
     assert f"{found.parameters / 1e6:.1f}" == millions
     counted = (found.macs + 2 * batchnorm_values(model)) / 1e9
@@ -50,7 +45,8 @@ def test_published_counts(name: str) -> None:
 
 def test_more_work_on_less_traffic_than_resnet50() -> None:
     ours, resnet = (
-        cost(paper(name), (1, 3, 224, 224)) for name in ("hardnet68", "resnet50")
+        cost(on_meta(name, num_classes=1000), (1, 3, 224, 224))
+        for name in ("hardnet68", "resnet50")
     )
     assert ours.macs > resnet.macs
     assert ours.cio < 0.7 * resnet.cio

@@ -3,14 +3,13 @@
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from simseg_core import create_model
 from simseg_core.models.mobilenet import (
     InvertedResidual,
     MobileNetV2,
     MobileNetV2Encoder,
 )
+from tests.models.counting import macs, on_meta, parameters
 from tests.parity.compare import assert_close, shaken
 
 TINY = (4, 3, 5, 6, 7, 8, 9, 10)
@@ -18,13 +17,9 @@ TINY = (4, 3, 5, 6, 7, 8, 9, 10)
 
 def test_papers_counts() -> None:
     """Table 4: 3.4 million parameters, 300 million multiply-adds."""
-    with torch.device("meta"):
-        model = create_model("mobilenetv2", num_classes=1000).eval()
-        x = torch.zeros(1, 3, 224, 224)
-    assert sum(p.numel() for p in model.parameters()) == 3_504_872
-    with FlopCounterMode(display=False) as counter:
-        model(x)
-    assert round(counter.get_total_flops() / 2 / 1e6) == 301
+    model = on_meta("mobilenetv2", num_classes=1000)
+    assert parameters(model) == 3_504_872
+    assert round(macs(model, torch.zeros(1, 3, 224, 224, device="meta")) / 1e6) == 301
 
 
 def test_strides_and_rates() -> None:

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from simseg_core.models.multiscale import WAYS, ImagePyramid, MultiScale, trunk
+from tests.models.counting import parameters
 from tests.parity.compare import assert_close, shaken
 
 
@@ -20,12 +21,8 @@ def test_logits_have_the_inputs_size_and_all_weights_learn(way, size) -> None:
 
 
 def test_the_four_are_comparable() -> None:
-    counts = {
-        way: sum(p.numel() for p in MultiScale(way=way, num_classes=3).parameters())
-        for way in WAYS
-    }
-    start = sum(p.numel() for p in trunk(3, 32).parameters())
-    assert min(counts.values()) > start
+    counts = {way: parameters(MultiScale(way=way, num_classes=3)) for way in WAYS}
+    assert min(counts.values()) > parameters(trunk(3, 32))
     # The pyramid shares its weights between sizes: it has hardly more than the start.
     assert min(counts, key=counts.get) == "image_pyramid"
     others = [count for way, count in counts.items() if way != "image_pyramid"]

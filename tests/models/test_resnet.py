@@ -5,32 +5,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core import create_model
 from simseg_core.models.residual import BasicUnit, BottleneckUnit
 from simseg_core.models.resnet import ResNetEncoder
+from tests.models.counting import macs, on_meta, parameters
 
 TINY = (4, 6, 8, 10)
 
 
-def macs(model: nn.Module, *size: int) -> float:
-    with FlopCounterMode(display=False) as counter:
-        model.to("meta")(torch.zeros(*size, device="meta"))
-    return counter.get_total_flops() / 2
-
-
 @pytest.mark.parametrize("version", ["v1", "v1.5"])
 def test_resnet50_has_as_many_parameters_in_both_versions(version: str) -> None:
-    model = create_model("resnet50", num_classes=1000, version=version)
-    assert sum(p.numel() for p in model.parameters()) == 25_557_032
+    model = on_meta("resnet50", num_classes=1000, version=version)
+    assert parameters(model) == 25_557_032
 
 
 def test_the_stride_moves_a_share_of_the_work() -> None:
+    x = torch.zeros(1, 3, 224, 224, device="meta")
     counts = {
-        version: macs(
-            create_model("resnet50", num_classes=1000, version=version), 1, 3, 224, 224
-        )
+        version: macs(on_meta("resnet50", num_classes=1000, version=version), x)
         for version in ("v1", "v1.5")
     }
     assert counts["v1"] / 1e9 == pytest.approx(3.858, abs=5e-4)

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core import create_model
 from simseg_core.models import unet as unet_module
 from simseg_core.models.unet import UNet, center_crop, nearest_valid_size
+from tests.models.counting import macs, parameters
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,8 @@ def test_the_papers_counts(paper: nn.Module) -> None:
         m for m in paper.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)
     ]
     assert len(convolutions) == 23  # section 2, last paragraph
-    assert sum(p.numel() for p in paper.parameters()) == 31_030_658
-    with FlopCounterMode(display=False) as counter:
-        paper(meta(1, 1, 572, 572))
-    assert counter.get_total_flops() / 2 == 150_428_424_448
+    assert parameters(paper) == 31_030_658
+    assert macs(paper, meta(1, 1, 572, 572)) == 150_428_424_448
 
 
 def test_the_sizes_of_figure_1(paper: nn.Module) -> None:

@@ -10,13 +10,10 @@ from torch import nn
 from simseg_core import create_model
 from simseg_core.models.cbam import CBAM
 from simseg_core.models.unet_attention import SpatialChannelAttention
+from tests.models.counting import parameters
 
 BLOCKS = {"unet_attention": SpatialChannelAttention, "unet_cbam": CBAM}
 PAPER_WIDTHS = [64, 128, 256, 512, 1024, 512, 256, 128, 64]
-
-
-def parameters(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
 
 
 @pytest.mark.parametrize("name", BLOCKS)

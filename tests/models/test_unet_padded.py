@@ -5,20 +5,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from simseg_core import create_model
 from simseg_core.models.unet_padded import DoubleConv, UNetPadded, pad_to
+from tests.models.counting import macs, on_meta, parameters
 
 WIDTHS = (2, 3, 4)
 
 
 def test_the_counts_of_three_inputs_and_one_class() -> None:
-    model = create_model("unet_padded", num_classes=1).to("meta")
-    assert sum(p.numel() for p in model.parameters()) == 31_037_633
-    with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, 256, 256, device="meta"))
-    assert counter.get_total_flops() / 2 == 48_167_387_136
+    model = on_meta("unet_padded", num_classes=1)
+    assert parameters(model) == 31_037_633
+    assert macs(model, torch.zeros(1, 3, 256, 256, device="meta")) == 48_167_387_136
 
 
 @pytest.mark.parametrize("up", ["transposed", "bilinear"])

@@ -3,10 +3,9 @@
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from simseg_core import create_model
 from simseg_core.models.xception import XceptionBlock, XceptionEncoder
+from tests.models.counting import macs, on_meta, parameters
 from tests.parity.compare import assert_close, shaken
 
 TINY = (3, 4, 5, 6, 7, 8, 9, 10)
@@ -16,15 +15,13 @@ def test_papers_counts() -> None:
     with torch.device("meta"):
         encoder = XceptionEncoder(output_stride=16).eval()
         x = torch.zeros(1, 3, 513, 513)
-    assert sum(p.numel() for p in encoder.parameters()) == 37_867_312
-    with FlopCounterMode(display=False) as counter:
-        low, last = encoder(x)
-    assert counter.get_total_flops() // 2 == 48_570_448_320
+    assert parameters(encoder) == 37_867_312
+    assert macs(encoder, x) == 48_570_448_320
+    low, last = encoder(x)
     assert low.shape[1:] == (256, 129, 129)
     assert last.shape[1:] == (2048, 33, 33)
-    with torch.device("meta"):
-        classifier = create_model("xception65", num_classes=1000)
-    assert sum(p.numel() for p in classifier.parameters()) == 37_867_312 + 2049 * 1000
+    classifier = on_meta("xception65", num_classes=1000)
+    assert parameters(classifier) == 37_867_312 + 2049 * 1000
 
 
 def depthwise(encoder: nn.Module) -> list[tuple[int, int]]:

@@ -4,19 +4,18 @@ The chapter compares them on narrow widths at one size; here other widths, odd s
 a fault that must be seen, and their shape: they inherit nothing of the package.
 """
 
-import ast
 from collections import OrderedDict
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from simseg_core import create_model
 from simseg_core.models.aspp import ASPP
 from simseg_core.models.atrous import atrous_conv2d, pixels_read
 from simseg_core.models.multiscale import MultiScale
+from tests.notebooks.definitions import define, same
 
 CLASSES = (
     "Bottleneck",
@@ -32,36 +31,7 @@ CLASSES = (
 
 @pytest.fixture(scope="module")
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    """What the chapter's own `def` and `class` statements make, and nothing else."""
-    nodes = [
-        node
-        for cell in chapters["04_atrous_aspp"].code
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and "exercise" not in cell.metadata.get("tags", [])
-    ]
-    space: dict[str, Any] = {
-        "torch": torch,
-        "nn": nn,
-        "F": F,
-        "OrderedDict": OrderedDict,
-    }
-    exec(compile(ast.Module(nodes, []), "04_atrous_aspp", "exec"), space)
-    return space
-
-
-def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
-    for name, buffer in theirs.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_()
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 2.0)
-    ours.double().load_state_dict(theirs.double().state_dict(), strict=True)
-    x = torch.randn(shape, dtype=torch.float64)
-    with torch.no_grad():
-        a, b = ours.eval()(x), theirs.eval()(x)
-    assert b.abs().max() > 1e-3
-    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    return define(chapters["04_atrous_aspp"], OrderedDict=OrderedDict)
 
 
 def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:

@@ -4,15 +4,14 @@ The chapter compares them at one width and size; here other widths, kernels, odd
 and their shape: they stand in the notebook and inherit nothing of the package.
 """
 
-import ast
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from simseg_core.models import CBAM, BasicUnit, ChannelAttention, SpatialAttention
+from tests.notebooks.definitions import define, same
 
 OWN = ("ChannelAttention", "SpatialAttention", "CBAM", "GatedUnit", "GateNet")
 FAULTY = ("TwoMLPs", "NoSigmoid", "TwoSigmoids")
@@ -21,31 +20,7 @@ HELPERS = ("conv_bn", "conv_bn_relu", "is_dead")
 
 @pytest.fixture(scope="module")
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    """The chapter's own classes and what they call, and nothing else."""
-    nodes: list[ast.stmt] = [
-        node
-        for cell in chapters["02_cbam"].code
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and node.name in OWN + FAULTY + HELPERS
-    ]
-    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
-    exec(compile(ast.Module(nodes, []), "02_cbam", "exec"), space)
-    return space
-
-
-def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
-    for name, buffer in theirs.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_()
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 2.0)
-    ours.load_state_dict(theirs.state_dict(), strict=True)
-    x = torch.randn(shape, dtype=torch.float64)
-    with torch.no_grad():
-        a, b = ours.double().eval()(x), theirs.double().eval()(x)
-    assert b.abs().max() > 1e-3
-    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    return define(chapters["02_cbam"], only=OWN + FAULTY + HELPERS)
 
 
 def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ The chapter compares them on one set of widths at one size; here other widths, o
 sizes, faults that must be seen, and their shape: they inherit nothing of the package.
 """
 
-import ast
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 
 from simseg_core import create_model
 from simseg_core.models.separable import SeparableConv2d
+from tests.notebooks.definitions import define, same
 
 CLASSES = (
     "XceptionBlock",
@@ -30,34 +30,15 @@ WIDTHS = (5, 3, 7, 6, 9, 8, 11, 10)
 
 @pytest.fixture
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    """What the chapter's own `def` and `class` statements make, and nothing else."""
-    nodes = [
-        node
-        for cell in chapters["05_deeplabv3plus"].code
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and "exercise" not in cell.metadata.get("tags", [])
-    ]
-    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
-    exec(compile(ast.Module(nodes, []), "05_deeplabv3plus", "exec"), space)
-    return space
+    return define(chapters["05_deeplabv3plus"])
 
 
-def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
-    for name, buffer in theirs.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_()
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 2.0)
+def same_but_for_eps(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
+    """The package has TensorFlow's eps of BatchNorm, the chapter PyTorch's."""
     for a, b in zip(ours.modules(), theirs.modules()):
         if isinstance(b, nn.BatchNorm2d):
             a.eps = b.eps  # type: ignore[assignment]
-    ours.double().load_state_dict(theirs.double().state_dict(), strict=True)
-    x = torch.randn(shape, dtype=torch.float64)
-    with torch.no_grad():
-        a, b = ours.eval()(x), theirs.eval()(x)
-    assert b.abs().max() > 1e-3
-    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    same(ours, theirs, *shape)
 
 
 def on_xception(defined: dict[str, Any], decoder: bool = True) -> nn.Module:
@@ -82,7 +63,9 @@ def test_separable_convolution(
     defined: dict[str, Any], stride: int, rate: int, relu: str
 ) -> None:
     theirs = SeparableConv2d(6, 9, stride=stride, dilation=rate, relu=relu)
-    same(defined["separable"](6, 9, stride, rate, relu), theirs, 2, 6, 11, 8)
+    same_but_for_eps(
+        defined["separable"](6, 9, stride, rate, relu), theirs, 2, 6, 11, 8
+    )
 
 
 @pytest.mark.parametrize("decoder", [True, False])
@@ -91,7 +74,7 @@ def test_on_xception(
     defined: dict[str, Any], size: tuple[int, int], decoder: bool
 ) -> None:
     theirs = packaged("xception65", widths=WIDTHS, decoder=decoder)
-    same(on_xception(defined, decoder), theirs, 2, 3, *size)
+    same_but_for_eps(on_xception(defined, decoder), theirs, 2, 3, *size)
 
 
 @pytest.mark.parametrize("size", [(33, 50), (64, 41)])
@@ -100,7 +83,7 @@ def test_on_a_resnet(defined: dict[str, Any], size: tuple[int, int]) -> None:
     ours = defined["DeepLabV3Plus"](
         defined["ResNet50"](widths), (20, 24), 7, 4, 5, conv3x3=defined["full"]
     )
-    same(ours, packaged("resnet50", widths=widths), 2, 3, *size)
+    same_but_for_eps(ours, packaged("resnet50", widths=widths), 2, 3, *size)
 
 
 def test_xception_at_output_stride_32(defined: dict[str, Any]) -> None:
@@ -142,4 +125,4 @@ def one_convolution_in_the_decoder(defined: dict[str, Any]) -> nn.Module:
 def test_known_faults_are_seen(defined: dict[str, Any], fault: Any, seen: str) -> None:
     theirs = packaged("xception65", widths=WIDTHS)
     with pytest.raises((AssertionError, RuntimeError), match=seen):
-        same(fault(defined), theirs, 2, 3, 33, 50)
+        same_but_for_eps(fault(defined), theirs, 2, 3, 33, 50)

@@ -4,46 +4,21 @@ The chapter compares them on narrow widths at one size; here other widths, depth
 odd sizes. They stand in the notebook and inherit nothing of the package.
 """
 
-import ast
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from simseg_core import create_model
 from simseg_core.models.hardblock import HarDBlock, layer_width, links
 from simseg_core.models.residual import BasicUnit
+from tests.notebooks.definitions import define, same
 
 
 @pytest.fixture(scope="module")
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    """What the chapter's own `def` and `class` statements make, and nothing else."""
-    nodes = [
-        node
-        for cell in chapters["06_fchardnet"].code
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and "exercise" not in cell.metadata.get("tags", [])
-    ]
-    space: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
-    exec(compile(ast.Module(nodes, []), "06_fchardnet", "exec"), space)
-    return space
-
-
-def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
-    for name, buffer in theirs.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_()
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 2.0)
-    ours.load_state_dict(theirs.state_dict(), strict=True)
-    x = torch.randn(shape, dtype=torch.float64)
-    with torch.no_grad():
-        a, b = ours.double().eval()(x), theirs.double().eval()(x)
-    assert b.abs().max() > 1e-3
-    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    return define(chapters["06_fchardnet"])
 
 
 def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:

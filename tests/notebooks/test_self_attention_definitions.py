@@ -4,45 +4,21 @@ The chapter compares them at one width and size; here other widths, odd sides, e
 layout, and their shape: they stand in the notebook and inherit nothing of the package.
 """
 
-import ast
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from simseg_core.models import ImagePooling, SelfAttention2d
 from simseg_core.models.attention import LAYOUTS, explicit_attention, fused_attention
 from simseg_core.models.attention import positions as package_positions
+from tests.notebooks.definitions import define, same
 
 
 @pytest.fixture(scope="module")
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    """What the chapter's own `def` and `class` statements make, and nothing else."""
-    nodes = [
-        node
-        for cell in chapters["01_self_attention"].code
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and "exercise" not in cell.metadata.get("tags", [])
-    ]
-    space: dict[str, Any] = {
-        "torch": torch, "nn": nn, "F": F, "ImagePooling": ImagePooling,
-    }  # fmt: skip
-    exec(compile(ast.Module(nodes, []), "01_self_attention", "exec"), space)
-    return space
-
-
-def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
-    """Compare with gamma far from 0: at 0, any two blocks agree."""
-    nn.init.constant_(theirs.gamma, -1.3)
-    ours.load_state_dict(theirs.state_dict(), strict=True)
-    x = torch.randn(shape, dtype=torch.float64)
-    with torch.no_grad():
-        a, b = ours.double()(x), theirs.double()(x)
-    assert (b - x).abs().max() > 1e-3
-    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    return define(chapters["01_self_attention"], ImagePooling=ImagePooling)
 
 
 def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ The chapter compares them on narrow widths at one size; here other widths, odd c
 and their shape: they stand in the notebook and inherit nothing of the package.
 """
 
-import ast
 from typing import Any
 
 import pytest
@@ -12,38 +11,12 @@ import torch
 from torch import nn
 
 from simseg_core import create_model
+from tests.notebooks.definitions import define, same
 
 
 @pytest.fixture(scope="module")
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    """What the chapter's own `def` and `class` statements make, and nothing else."""
-    nodes = [
-        node
-        for cell in chapters["03_unet"].code
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and "exercise" not in cell.metadata.get("tags", [])
-    ]
-    space: dict[str, Any] = {"torch": torch, "nn": nn}
-    exec(compile(ast.Module(nodes, []), "03_unet", "exec"), space)
-    return space
-
-
-def same(ours: nn.Module, theirs: nn.Module, *shape: int) -> None:
-    for name, buffer in theirs.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_()
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 2.0)
-    for name, weight in theirs.named_parameters():
-        if name.endswith("gamma"):  # starts at 0, and would hide the attention
-            nn.init.constant_(weight, 0.7)
-    ours.load_state_dict(theirs.state_dict(), strict=True)
-    x = torch.randn(shape, dtype=torch.float64)
-    with torch.no_grad():
-        a, b = ours.double().eval()(x), theirs.double().eval()(x)
-    assert b.abs().max() > 1e-3
-    torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+    return define(chapters["03_unet"])
 
 
 def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:

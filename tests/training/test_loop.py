@@ -85,33 +85,31 @@ def test_the_callers_random_state_is_left_alone() -> None:
     assert torch.get_rng_state().equal(state)
 
 
+class Spy(list):  # type: ignore[type-arg]
+    """Pairs that note in which order they are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(four_images())
+        self.seen: list[int] = []
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        self.seen.append(index)
+        return super().__getitem__(index)
+
+
 def test_every_image_is_seen_once_before_any_is_seen_again() -> None:
-    seen: list[int] = []
-
-    class Spy(list):  # type: ignore[type-arg]
-        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-            seen.append(index)
-            return super().__getitem__(index)
-
-    train(toy(), Spy(four_images()), steps=6, batch_size=2)
-    assert len(seen) == 12
-    assert all(sorted(seen[i : i + 4]) == [0, 1, 2, 3] for i in (0, 4, 8))
+    train(toy(), pairs := Spy(), steps=6, batch_size=2)
+    assert len(pairs.seen) == 12
+    assert all(sorted(pairs.seen[i : i + 4]) == [0, 1, 2, 3] for i in (0, 4, 8))
 
 
 def test_the_order_of_images_is_the_samplers_after_two_draws() -> None:
     """The numbers in the book rest on it."""
-    seen: list[int] = []
-
-    class Spy(list):  # type: ignore[type-arg]
-        def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-            seen.append(index)
-            return super().__getitem__(index)
-
-    train(toy(), Spy(four_images()), steps=6, batch_size=2, seed=11)
+    train(toy(), pairs := Spy(), steps=6, batch_size=2, seed=11)
     torch.manual_seed(11)
     for _ in range(2):
         torch.empty((), dtype=torch.int64).random_()
-    assert seen == list(RandomSampler(range(4), num_samples=12))
+    assert pairs.seen == list(RandomSampler(range(4), num_samples=12))
 
 
 def test_the_rate_rises_to_its_peak_and_falls() -> None:
@@ -492,6 +490,24 @@ def test_run_seeds_repeats_each_seed_from_its_own_weights() -> None:
     assert runs.losses[3] != runs.losses[5]
 
 
+def test_run_seeds_is_the_loop_that_one_would_write_by_hand() -> None:
+    """From the same weights to the same network, which it hands over."""
+    options = {"steps": 3, "device": "cpu", "progress": False, "batch_size": 2}
+    pairs = four_images()
+    runs = run_seeds(toy, pairs, pairs, seeds=[3, 5], **options)
+    assert list(runs.models) == [3, 5]
+    for seed, model in runs.models.items():
+        torch.manual_seed(seed)
+        by_hand = toy()
+        history = fit(by_hand, pairs, seed=seed, **options)
+        assert runs.losses[seed] == history.losses
+        assert runs.scores[seed] == evaluate(by_hand, pairs, device="cpu")
+        for one, other in zip(
+            model.state_dict().values(), by_hand.state_dict().values(), strict=True
+        ):
+            assert one.equal(other)
+
+
 def test_boundary_iou_can_be_left_out() -> None:
     model, pairs = toy(), four_images()
     with_it, without = (
@@ -594,6 +610,7 @@ def test_seeds_that_are_stopped_keep_the_runs_that_were_done() -> None:
         )
     done = run_seeds(toy, *[four_images()] * 2, seeds=[0, 1], **options)
     assert stop.value.runs == done
+    assert list(stop.value.runs.models) == [0, 1]
     assert "Stopped after 2 of 9 seeds" in "".join(stop.value.__notes__)
     assert len(stop.value.history.losses) == 2  # of the seed that was not
 

@@ -1,4 +1,4 @@
-"""How an answer is checked: the exercise is found, walked through, and told."""
+"""`check`: find an exercise, walk through its steps, say how far an answer is right."""
 
 import difflib
 import inspect
@@ -87,7 +87,7 @@ def check(exercise: str, answer: Any) -> Result:
         hint = str(missing)
     except patience.TooLong as late:
         hint = reader.describe_delay(late)
-    except (Exception, SystemExit) as error:  # what no step foresaw is told as well
+    except (Exception, SystemExit) as error:  # what no step foresaw is a hint as well
         hint = f"What came back cannot be compared: {reader.describe(error)}"
     return Result(title, "not yet" if hint else "right", tuple(steps.right), hint)
 

@@ -57,7 +57,7 @@ def require_other_sizes(
     reference: nn.Module,
     wanted: Tensor,
     *inputs: Tensor,
-    told: str,
+    named: str,
     sizes: tuple[Any, ...],
 ) -> None:
     """Require a class that was right once to be right for other sizes as well.
@@ -68,20 +68,19 @@ def require_other_sizes(
         reference: The reference of these sizes, for its number of weights.
         wanted: What it makes of the inputs.
         *inputs: What the reader's module is called with.
-        told: Its name and sizes, for the hint.
+        named: The call of the class as hints name it.
         sizes: What the class is called with.
     """
     text = "Is a number written into the class that is an argument, or the input's own?"
     try:
-        mine = fill(steps.build(answer, *sizes, told=told))
-        got = steps.call(mine, *inputs, told=f"{told} on a batch of {len(inputs[0])}")
+        mine = fill(steps.build(answer, *sizes, named=named))
+        got = steps.call(mine, *inputs, named=f"{named} on a batch of {len(inputs[0])}")
     except NotYet as error:
         raise NotYet(f"{error}. {text}") from None
-    counts = [sum(p.numel() for p in m.parameters()) for m in (mine, reference)]
     steps.require(
-        counts[0] == counts[1] and same(got, wanted),
+        count_weights(mine) == count_weights(reference) and same(got, wanted),
         "other sizes",
-        hint=f"Right so far, but not {told} on a batch of {len(inputs[0])}. {text}",
+        hint=f"Right so far, but not {named} on a batch of {len(inputs[0])}. {text}",
     )
 
 
@@ -132,14 +131,14 @@ def sees_without_small_maps(model: nn.Module, x: Tensor, area: int) -> bool:
     return not torch.equal(one, two)
 
 
-def make_network(answer: Any, steps: Steps, told: str) -> nn.Module:
+def make_network(answer: Any, steps: Steps, named: str) -> nn.Module:
     """Call the reader's function for the network that it returns."""
     if isinstance(answer, nn.Module):
         raise NotYet(
             "That is the network already. Hand over the function that makes it, "
             "without calling it."
         )
-    model = steps.call(answer, told=told)
+    model = steps.call(answer, named=named)
     steps.require(
         isinstance(model, nn.Module),
         "a network",

@@ -25,7 +25,7 @@ class TooLong(Exception):
     """The reader's code did not come back in time.
 
     Attributes:
-        doing: What ran, as `Stopwatch.start` was told.
+        doing: What ran, as `Stopwatch.start` was called with.
         waited: Whether it waited, rather than computed.
         stack: Where it was when its time was up, outermost first.
     """
@@ -132,7 +132,7 @@ class _Worker(threading.Thread):
                 self._context.run(self._work)
             except BaseException as error:
                 self.error = error
-        except _Stop:  # a second one, while the first is being told
+        except _Stop:  # a second one, while the first is being handled
             pass
         while self.works:
             with suppress(_Stop):

@@ -1,7 +1,7 @@
-"""How the reader's code is met: its errors told by its own lines, nothing left changed.
+"""How the reader's code is met: is it a stub, which line fails, what it changes.
 
-A check runs code that may be empty, wrong or endless. What happens in it is told to the
-reader with the line of theirs where it happened, never as a stack trace of ours.
+A check runs code that may be empty, wrong or endless. An error names the reader's own
+line where it happened, never a stack trace of ours.
 """
 
 import dis

@@ -1,7 +1,8 @@
-"""The steps of a check: each holds and is told as right, or ends it with its hint.
+"""The steps of a check: each is noted as right, or ends the check with a hint.
 
 An exercise is a function that takes the reader's answer and a `Steps` object, and
-walks from the easy to the hard.
+walks from the easy to the hard. Its docstring's first line is its title, as in the
+chapter.
 """
 
 import inspect
@@ -27,31 +28,36 @@ class NotYet(Exception):
 
 @dataclass
 class Steps:
-    """The steps of one check that hold so far, and the time of the one in hand."""
+    """The steps of one check that hold so far, and the time of the one in hand.
+
+    Attributes:
+        right: What holds so far, as the reader will see it.
+        watch: Times each call of the reader's code by itself.
+    """
 
     right: list[str] = field(default_factory=list)
     watch: Stopwatch = field(default_factory=Stopwatch)
 
-    def call(self, answer: Callable[..., Any], *args: Any, told: str) -> Any:
+    def call(self, answer: Callable[..., Any], *args: Any, named: str) -> Any:
         """Call the reader's code; an exception of theirs becomes a hint.
 
         Args:
             answer: The reader's function, class or module.
             *args: What to call it with; tensors and lists are copied first.
-            told: How the hint names the call, such as `"center_crop(x, 4, 6)"`.
+            named: The call as hints name it, such as `"center_crop(x, 4, 6)"`.
 
         Returns:
             What it returns; of a generator, a list of what it yields.
         """
         if not callable(answer):
             raise NotYet(
-                f"The check calls your answer itself, as {told}, and got "
+                f"The check calls your answer itself, as {named}, and got "
                 f"{_kind(answer)}: hand over the name alone, without calling it."
             )
         copies = [
             deepcopy(arg) if isinstance(arg, list) else _cloned(arg) for arg in args
         ]
-        self.watch.start(told)
+        self.watch.start(named)
         try:
             value = answer(*copies)
             if isinstance(value, Iterator):
@@ -59,30 +65,36 @@ class Steps:
         except NotYet:
             raise
         except (Exception, SystemExit) as error:
-            raise NotYet(f"{told} raises {describe(error)}") from error
+            raise NotYet(f"{named} raises {describe(error)}") from error
         finally:
             self.watch.start()
         if value is None:
-            raise NotYet(f"{told} returns None: is there a return, on every path?")
+            raise NotYet(f"{named} returns None: is there a return, on every path?")
         for place, (copy, arg) in enumerate(zip(copies, args)):
             if isinstance(arg, Tensor | list) and not same(copy, arg):
                 raise NotYet(
-                    f"{told} changes its input{_name(answer, place)} in place, and "
+                    f"{named} changes its input{_name(answer, place)} in place, and "
                     "who called still needs it: make something new instead."
                 )
         return value
 
-    def build(self, answer: Callable[..., Any], *args: Any, told: str) -> nn.Module:
-        """Make a module of the reader's class, its layers known to PyTorch."""
+    def build(self, answer: Callable[..., Any], *args: Any, named: str) -> nn.Module:
+        """Make a module of the reader's class, its layers known to PyTorch.
+
+        Args:
+            answer: The reader's class.
+            *args: What to make the module with.
+            named: The call as hints name it, such as `"UpStep(8, 4)"`.
+        """
         if isinstance(answer, nn.Module):
             raise NotYet(
-                f"That is one module already made. The check makes its own, as {told}: "
-                "hand over the class itself."
+                "That is one module already made. The check makes its own, as "
+                f"{named}: hand over the class itself."
             )
-        module = self.call(answer, *args, told=told)
+        module = self.call(answer, *args, named=named)
         if not isinstance(module, nn.Module):
             raise NotYet(
-                f"{told} should make an nn.Module, and makes {_kind(module)}: does "
+                f"{named} should make an nn.Module, and makes {_kind(module)}: does "
                 "your class inherit nn.Module?"
             )
         if "_parameters" not in vars(module):

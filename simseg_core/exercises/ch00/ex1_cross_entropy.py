@@ -27,13 +27,13 @@ def cross_entropy(answer: Callable[[Tensor, Tensor, int], Any], steps: Steps) ->
         logits = scale * torch.randn(B, C, H, W)
         void = 0.3 if what != "no void" else 0
         label = draw_label(C, B, H, W, ignore_index=ignore_index, void=void)
-        told = f"cross_entropy(logits, label, {ignore_index}), logits {(B, C, H, W)}"
+        call = f"cross_entropy(logits, label, {ignore_index}), logits {(B, C, H, W)}"
         with _ByHand():
-            got = call_with_void(steps, answer, logits, label, ignore_index, told=told)
-        number = read_number(steps, got, told)
+            got = call_with_void(steps, answer, logits, label, ignore_index, named=call)
+        number = read_number(steps, got, call)
         if not number.isfinite():
             raise NotYet(
-                f"{told} gives {number.item()}, with logits of up to "
+                f"{call} gives {number.item()}, with logits of up to "
                 f"{logits.abs().max():.0f}: exp() of a large one is infinite, and so "
                 "is log() of a probability that rounds to 0. Which way to the "
                 "logarithm of a softmax passes by no probability?"
@@ -42,7 +42,7 @@ def cross_entropy(answer: Callable[[Tensor, Tensor, int], Any], steps: Steps) ->
             number,
             F.cross_entropy(logits, label, ignore_index=ignore_index).view(1),
             what,
-            hint=f"{told}: at each pixel that counts, minus the logarithm of the "
+            hint=f"{call}: at each pixel that counts, minus the logarithm of the "
             "softmax over the classes, at the label's class; of these the mean. Yours "
             f"is {number.item():.4g}.",
             mistakes=[
@@ -64,7 +64,7 @@ def cross_entropy(answer: Callable[[Tensor, Tensor, int], Any], steps: Steps) ->
         logits,
         label,
         VOID,
-        told="cross_entropy(logits, label, 255)",
+        named="cross_entropy(logits, label, 255)",
     )
 
 

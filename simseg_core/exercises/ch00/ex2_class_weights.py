@@ -13,20 +13,20 @@ def class_weights(answer: Callable[[Tensor], Any], steps: Steps) -> None:
     """Class weights."""
 
     def compare(counts: Tensor, what: str) -> None:
-        told = f"class_weights({counts.tolist()})"
-        got = steps.call(answer, counts, told=told)
-        should = f"{told} should return {len(counts)} numbers, one for each class."
+        call = f"class_weights({counts.tolist()})"
+        got = steps.call(answer, counts, named=call)
+        should = f"{call} should return {len(counts)} numbers, one for each class."
         read = steps.numbers(got, should, count=len(counts), whole=False)
         weights = torch.tensor(read, dtype=torch.float64)
         there = counts > 0
         if not weights[there].isfinite().all() or (weights[there] == 0).all():
             raise NotYet(
-                f"{told} gives {_told(weights)}. A class without pixels makes 1 / 0, "
+                f"{call} gives {_shown(weights)}. A class without pixels makes 1 / 0, "
                 "which is infinite, and so is a mean over it: keep it out of both."
             )
         if not (weights.isfinite() & (weights >= 0)).all():
             raise NotYet(
-                f"{told} gives {_told(weights)}. The weight of a class without pixels "
+                f"{call} gives {_shown(weights)}. The weight of a class without pixels "
                 "is used nowhere, and may be any number that is 0 or more; infinite "
                 "it may not be."
             )
@@ -35,9 +35,9 @@ def class_weights(answer: Callable[[Tensor], Any], steps: Steps) -> None:
             weights[there],
             wanted,
             what,
-            hint=f"{told}: a class with four times fewer pixels weighs twice as much, "
+            hint=f"{call}: a class with four times fewer pixels weighs twice as much, "
             "and the mean weight of the classes that occur is 1. Yours gives "
-            f"{_told(weights)}.",
+            f"{_shown(weights)}.",
             mistakes=list(_slips(counts.double())),
         )
 
@@ -104,5 +104,5 @@ def _normal(weights: Tensor) -> Tensor:
     return weights / weights.mean()
 
 
-def _told(weights: Tensor) -> str:
+def _shown(weights: Tensor) -> str:
     return "[" + ", ".join(f"{w:.3g}" for w in weights.tolist()) + "]"

@@ -22,14 +22,14 @@ def soft_dice(answer: Callable[[Tensor, Tensor, int], Any], steps: Steps) -> Non
 
     def compare(B: int, C: int, H: int, W: int, what: str, void: float) -> None:
         logits, label = 2 * torch.randn(B, C, H, W), draw_label(C, B, H, W, void=void)
-        told = f"soft_dice(logits, label, {C}), logits {(B, C, H, W)}"
-        got = call_with_void(steps, answer, logits, label, C, told=told)
-        number = read_number(steps, got, told)
+        call = f"soft_dice(logits, label, {C}), logits {(B, C, H, W)}"
+        got = call_with_void(steps, answer, logits, label, C, named=call)
+        number = read_number(steps, got, call)
         steps.equal(
             number,
             _loss(logits, label, C).view(1),
             what,
-            hint=f"{told}: for each class twice the sum of p t, over the sum of p plus "
+            hint=f"{call}: for each class twice the sum of p t, over the sum of p plus "
             "the sum of t, all over the pixels of the batch that count; 1 minus the "
             f"mean over the classes. Yours is {number.item():.4g}.",
             mistakes=[(hint, wrong.view(1)) for hint, wrong in _slips(logits, label)],
@@ -39,8 +39,8 @@ def soft_dice(answer: Callable[[Tensor, Tensor, int], Any], steps: Steps) -> Non
     compare(3, 4, 5, 7, "a batch, over which sums run", void=0)
     compare(2, 3, 6, 4, "void left out", void=0.4)
     logits, label = torch.randn(2, 5, 3, 6), draw_label(5, 2, 3, 6)
-    told = "soft_dice(logits, label, 5)"
-    require_gradient(steps, answer, _loss, logits, label, 5, told=told)
+    call = "soft_dice(logits, label, 5)"
+    require_gradient(steps, answer, _loss, logits, label, 5, named=call)
 
 
 def _hot(label: Tensor, C: int) -> Tensor:

@@ -29,12 +29,12 @@ def mean_iou(answer: Callable[[Pairs, int, int], Any], steps: Steps) -> None:
     """Mean IoU of a set."""
 
     def compare(pairs: Pairs, C: int, what: str, ignore_index: int = VOID) -> None:
-        told = f"mean_iou(pairs, {C}, {ignore_index}), len(pairs) {len(pairs)}"
-        got = call_with_void(steps, answer, pairs, C, ignore_index, told=told)
-        number = read_number(steps, got, told)
+        call = f"mean_iou(pairs, {C}, {ignore_index}), len(pairs) {len(pairs)}"
+        got = call_with_void(steps, answer, pairs, C, ignore_index, named=call)
+        number = read_number(steps, got, call)
         if number.isnan():
             raise NotYet(
-                f"{told} gives nan: a class that is in no label and no prediction has "
+                f"{call} gives nan: a class that is in no label and no prediction has "
                 "no IoU, 0 / 0. Leave it out of the mean."
             )
         each = [_confusion(*pair, C, ignore_index) for pair in pairs]
@@ -42,7 +42,7 @@ def mean_iou(answer: Callable[[Pairs, int, int], Any], steps: Steps) -> None:
             number,
             _iou(sum(each[1:], each[0])).nanmean().view(1),
             what,
-            hint=f"{told}: for each class the pixels that both call so, over those "
+            hint=f"{call}: for each class the pixels that both call so, over those "
             "that either does, counted over all images before the division; then the "
             f"mean over the classes that occur. Yours is {number.item():.4g}.",
             mistakes=[

@@ -55,9 +55,9 @@ def _draw_flips(
 ) -> list[bool]:
     """Call the reader's function with one rng, and note which calls flipped."""
     rng = torch.Generator().manual_seed(seed)
-    told = f"flip_pair(image, label, rng) with a label of {tuple(pair[1].shape)}"
+    call = f"flip_pair(image, label, rng) with a label of {tuple(pair[1].shape)}"
     return [
-        _was_flipped(steps.call(answer, *pair, rng, told=told), *pair)
+        _was_flipped(steps.call(answer, *pair, rng, named=call), *pair)
         for _ in range(DRAWS)
     ]
 

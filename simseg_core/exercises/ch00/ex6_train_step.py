@@ -45,10 +45,10 @@ def _compare(answer: TrainStep, steps: Steps, C: int, batches: Batches) -> None:
     wanted, slips = _train(C, batches), list(_slips(C, batches))
 
     def run(image: Tensor, label: Tensor) -> Tensor:
-        told = "train_step(model, image, label, optimizer)"
+        call = "train_step(model, image, label, optimizer)"
         given = model, image, label, optimizer
         try:
-            got = call_with_void(steps, answer, *given, told=told)
+            got = call_with_void(steps, answer, *given, named=call)
         except NotYet as error:
             for words, hint in _REFUSED.items():
                 if words in str(error):
@@ -56,10 +56,10 @@ def _compare(answer: TrainStep, steps: Steps, C: int, batches: Batches) -> None:
             raise
         if isinstance(got, Tensor):
             raise NotYet(
-                f"{told} returns a tensor, which keeps the step's whole graph in "
+                f"{call} returns a tensor, which keeps the step's whole graph in "
                 "memory for as long as it is kept: return the number in it, a float."
             )
-        return torch.cat([read_number(steps, got, told), _weights(model)])
+        return torch.cat([read_number(steps, got, call), _weights(model)])
 
     def equal(mine: Tensor, part: Any, what: str, hint: str) -> None:
         mistakes = [(fitting, wrong[part]) for fitting, wrong in slips]

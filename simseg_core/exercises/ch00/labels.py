@@ -33,11 +33,11 @@ def draw_label(
 
 
 def call_with_void(
-    steps: Steps, answer: Callable[..., Any], *args: Any, told: str
+    steps: Steps, answer: Callable[..., Any], *args: Any, named: str
 ) -> Any:
     """Call the reader's code as `Steps.call` does; say why void ends in an error."""
     try:
-        return steps.call(answer, *args, told=told)
+        return steps.call(answer, *args, named=named)
     except NotYet as error:
         if any(words in str(error) for words in _NO_CLASS):
             raise NotYet(

@@ -10,7 +10,7 @@ from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch00.labels import call_with_void
 
 
-def read_number(steps: Steps, got: object, told: str) -> Tensor:
+def read_number(steps: Steps, got: object, call: str) -> Tensor:
     """Read one number, of whatever kind.
 
     Returns:
@@ -21,7 +21,7 @@ def read_number(steps: Steps, got: object, told: str) -> Tensor:
     kind = type(got).__name__
     if isinstance(got, Tensor):
         kind = f"a tensor of shape {tuple(got.shape)}"
-    should = f"{told} should return one number for all pixels together, not {kind}."
+    should = f"{call} should return one number for all pixels together, not {kind}."
     return torch.tensor(steps.numbers([got], should, whole=False))
 
 
@@ -42,7 +42,7 @@ def require_gradient(
     reference: Callable[..., Tensor],
     logits: Tensor,
     *others: Any,
-    told: str,
+    named: str,
 ) -> None:
     """Require a loss that a network can be trained with, its value known as right.
 
@@ -52,10 +52,10 @@ def require_gradient(
         reference: The same loss; both are called with logits and `others`.
         logits: (B, C, H, W).
         *others: The loss's other arguments.
-        told: How the hint names the call.
+        named: The call as hints name it.
     """
     logits = logits.detach().requires_grad_()
-    loss = call_with_void(steps, answer, logits, *others, told=told)
+    loss = call_with_void(steps, answer, logits, *others, named=named)
     if not (isinstance(loss, Tensor) and loss.requires_grad):
         raise NotYet(
             "The number is right, and no gradient leads from it to the logits, so that "

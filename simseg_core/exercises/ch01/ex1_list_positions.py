@@ -1,4 +1,4 @@
-"""Exercise 01.1: list the positions of a map."""
+"""Exercise 01.1: list a map's positions, (B, C, H, W) -> (B, H*W, C)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from simseg_core.exercises.bench.steps import Steps
-from simseg_core.models.attention import (
-    positions,
-)
+from simseg_core.models.attention import positions
 
 
 def list_positions(answer: Callable[[Tensor], Any], steps: Steps) -> None:
@@ -20,13 +18,13 @@ def list_positions(answer: Callable[[Tensor], Any], steps: Steps) -> None:
         (2, 4, 6, 10, "a map of 6x10"),
     ):
         x = torch.randn(B, C, H, W)
-        told = f"my_positions(x) with x of {tuple(x.shape)}"
-        got = steps.call(answer, x, told=told)
+        call = f"my_positions(x) with x of {tuple(x.shape)}"
+        got = steps.call(answer, x, named=call)
         steps.equal(
             got,
             positions(x),
             what,
-            hint=f"{told} should have a row for each of the {H * W} positions, and in "
+            hint=f"{call} should have a row for each of the {H * W} positions, and in "
             f"it the {C} channels there.",
             mistakes={
                 "The shape fits, but the numbers are cut anew: reshape alone does not "

@@ -1,4 +1,4 @@
-"""Exercise 01.2: attend, in three lines."""
+"""Exercise 01.2: attention of queries, keys and values, without scaling."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +8,7 @@ from torch import Tensor
 
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch01.mistakes import slips
-from simseg_core.models.attention import (
-    explicit_attention,
-)
+from simseg_core.models.attention import explicit_attention
 
 
 def attend(answer: Callable[[Tensor, Tensor, Tensor], Any], steps: Steps) -> None:
@@ -24,7 +22,7 @@ def attend(answer: Callable[[Tensor, Tensor, Tensor], Any], steps: Steps) -> Non
         query, key = torch.randn(B, N, D), torch.randn(B, M, D)
         value = torch.randn(B, M, E)
         shapes = f"query {(B, N, D)}, key {(B, M, D)}, value {(B, M, E)}"
-        got = steps.call(answer, query, key, value, told=f"my_attend with {shapes}")
+        got = steps.call(answer, query, key, value, named=f"my_attend with {shapes}")
         if isinstance(got, tuple):
             raise NotYet("Return the attended values alone, without the map.")
         scores = query @ key.mT

@@ -1,4 +1,4 @@
-"""Exercise 01.3: build the block."""
+"""Exercise 01.3: a self-attention block (layout v1) as a module."""
 
 from collections.abc import Iterator
 
@@ -8,42 +8,35 @@ from torch import Tensor, nn
 from simseg_core.exercises.bench.modules import fill
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch01.mistakes import OVER_QUERIES, ROLES, TRANSPOSED, slips
-from simseg_core.models.attention import (
-    SelfAttention2d,
-    explicit_attention,
-)
+from simseg_core.models.attention import SelfAttention2d, explicit_attention
 
 SUMS = (
     "The weights with which one position reads all others do not sum to 1: does the "
     "softmax run over the queries, or is the map transposed before the values?"
 )
-
-
 FLAT = (
     "Back to a map, reshape alone does not move an axis: bring the channels in front "
     "of the positions first."
 )
-
-
 CROSSED = "The map is folded back as W x H: rows come first."
 
 
 def self_attention(answer: type[nn.Module], steps: Steps) -> None:
     """Build the block."""
     C, narrow, H, W = 16, 2, 6, 10
-    told = f"MyAttention({C})"
-    mine = steps.build(answer, C, told=told)
+    call = f"MyAttention({C})"
+    mine = steps.build(answer, C, named=call)
     steps.right.append("a module")
     x = torch.randn(2, C, H, W)
     with torch.no_grad():
-        fresh = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+        fresh = steps.call(mine, x, named=f"{call}(x) with x of {tuple(x.shape)}")
     steps.require(
         isinstance(fresh, Tensor) and fresh.shape == x.shape,
         "the output has the input's shape, on 6x10 too",
         hint=f"From {tuple(x.shape)} the block makes the same shape; here it was "
         f"{tuple(fresh.shape) if isinstance(fresh, Tensor) else type(fresh).__name__}.",
     )
-    _check_sizes(mine, C, narrow, steps)
+    _require_sizes(mine, C, narrow, steps)
     if not torch.any(fresh):
         raise NotYet(
             "A fresh block returns zeros: x itself is missing, or multiplied by gamma."
@@ -58,7 +51,7 @@ def self_attention(answer: type[nn.Module], steps: Steps) -> None:
     )
     reference = _plant(mine, C, narrow)
     with torch.no_grad():
-        got = steps.call(mine, x, told=f"{told}(x) with gamma 0.5")
+        got = steps.call(mine, x, named=f"{call}(x) with gamma 0.5")
         query, key, value = reference.project(x)
         # Which of the two narrow convolutions a class defines first is free.
         roles = [(query, key), (key, query)]
@@ -74,43 +67,20 @@ def self_attention(answer: type[nn.Module], steps: Steps) -> None:
         hint="Shapes and weights fit, the numbers do not: y = gamma o + x, where o is "
         "the sum of values weighted by the softmax of query times key.",
     )
-    told = "MyAttention(24)"
-    other = steps.build(answer, 24, told=told)
+    call = "MyAttention(24)"
+    other = steps.build(answer, 24, named=call)
     x = torch.randn(3, 24, 5, 4)
-    steps.call(other, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+    steps.call(other, x, named=f"{call}(x) with x of {tuple(x.shape)}")
     steps.require(
         sorted(p.numel() for p in other.parameters())
         == sorted(p.numel() for p in SelfAttention2d(24).parameters()),
         "another number of channels",
-        hint=f"Right so far, but {told} has other weights than it should: is a width "
+        hint=f"Right so far, but {call} has other weights than it should: is a width "
         "written into the class that follows from `channels`?",
     )
 
 
-def _block_slips(
-    query: Tensor, key: Tensor, value: Tensor, x: Tensor
-) -> Iterator[tuple[str, Tensor]]:
-    """Give what the block returns with each known slip, gamma being 0.5."""
-    for hint, attended in slips(query, key, value):
-        if hint in (OVER_QUERIES, TRANSPOSED):  # one and the same, up to the names
-            yield SUMS, _folded(attended, x)
-        elif hint != ROLES:
-            yield hint, _folded(attended, x)
-    attended, _ = explicit_attention(query, key, value)
-    yield FLAT, x + 0.5 * attended.reshape(x.shape)
-    B, C, H, W = x.shape
-    yield CROSSED, x + 0.5 * attended.mT.reshape(B, C, W, H).mT
-
-
-def _close(got: object, wanted: Tensor) -> bool:
-    return isinstance(got, Tensor) and torch.allclose(got, wanted, atol=1e-5)
-
-
-def _folded(attended: Tensor, x: Tensor) -> Tensor:
-    return x + 0.5 * attended.mT.reshape(x.shape)
-
-
-def _check_sizes(mine: nn.Module, C: int, narrow: int, steps: Steps) -> None:
+def _require_sizes(mine: nn.Module, C: int, narrow: int, steps: Steps) -> None:
     """Tell by the sizes of the parameters which projection is not as asked."""
     sizes = sorted(p.numel() for p in mine.parameters())
     weights, biases = [C * narrow] * 2 + [C * C], [narrow] * 2 + [C]
@@ -152,3 +122,26 @@ def _plant(mine: nn.Module, C: int, narrow: int) -> SelfAttention2d:
             ):
                 ours.copy_(theirs.view_as(ours))
     return reference
+
+
+def _block_slips(
+    query: Tensor, key: Tensor, value: Tensor, x: Tensor
+) -> Iterator[tuple[str, Tensor]]:
+    """Give what the block returns with each known slip, gamma being 0.5."""
+    for hint, attended in slips(query, key, value):
+        if hint in (OVER_QUERIES, TRANSPOSED):  # one and the same, up to the names
+            yield SUMS, _folded(attended, x)
+        elif hint != ROLES:
+            yield hint, _folded(attended, x)
+    attended, _ = explicit_attention(query, key, value)
+    yield FLAT, x + 0.5 * attended.reshape(x.shape)
+    B, C, H, W = x.shape
+    yield CROSSED, x + 0.5 * attended.mT.reshape(B, C, W, H).mT
+
+
+def _folded(attended: Tensor, x: Tensor) -> Tensor:
+    return x + 0.5 * attended.mT.reshape(x.shape)
+
+
+def _close(got: object, wanted: Tensor) -> bool:
+    return isinstance(got, Tensor) and torch.allclose(got, wanted, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Exercise 01.4: count the bytes of the map."""
+"""Exercise 01.4: the bytes that an attention map takes in float32."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def map_bytes(answer: Callable[[int, int, int, bool], int], steps: Steps) -> Non
         if pooled:
             keys = (height // 2) * (width // 2)
         wanted = 4 * batch * queries * keys
-        told = f"map_bytes({batch}, {height}, {width}, {pooled})"
+        call = f"map_bytes({batch}, {height}, {width}, {pooled})"
         mistakes = {
             "That grows with the number of positions; the map has a value for each "
             "pair of them.": 4 * batch * queries,
@@ -55,10 +55,10 @@ def map_bytes(answer: Callable[[int, int, int, bool], int], steps: Steps) -> Non
                 * up,
             }
         steps.equal(
-            steps.call(answer, batch, height, width, pooled, told=told),
+            steps.call(answer, batch, height, width, pooled, named=call),
             wanted,
             what,
-            hint=f"{told}: how many queries are there, how many keys, and how many "
+            hint=f"{call}: how many queries are there, how many keys, and how many "
             "bytes has a float32?",
             mistakes=mistakes,
         )

@@ -1,4 +1,4 @@
-"""Exercise 01.5: attend without the whole map."""
+"""Exercise 01.5: attention that never holds the whole map at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,27 +12,6 @@ from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.attention import explicit_attention
 
 
-class _Largest(TorchDispatchMode):
-    """Note the size of the largest tensor that any operation returns."""
-
-    size = 0
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Run the operation and look at what it returns."""
-        result = func(*args, **(kwargs or {}))
-        found = [t.numel() for t in tree_leaves(result) if isinstance(t, Tensor)]
-        self.size = max([self.size, *found])
-        return result
-
-
-def _own_rows(query: Tensor, key: Tensor, value: Tensor, rows: int) -> Tensor:
-    """Attend with keys and values cut like the queries."""
-    pieces = zip(*(t.split(rows, dim=1) for t in (query, key, value)))
-    return torch.cat([explicit_attention(*piece)[0] for piece in pieces], dim=1)
-
-
 def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:
     """Attend without the whole map."""
     for B, N, M, D, E, rows, what in (
@@ -42,9 +21,9 @@ def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:
     ):
         query, key = torch.randn(B, N, D), torch.randn(B, M, D)
         value = torch.randn(B, M, E)
-        told = f"attend_in_chunks with {N} queries, {M} keys and rows={rows}"
+        call = f"attend_in_chunks with {N} queries, {M} keys and rows={rows}"
         with _Largest() as watch:
-            got = steps.call(answer, query, key, value, rows, told=told)
+            got = steps.call(answer, query, key, value, rows, named=call)
         wanted, _ = explicit_attention(query, key, value)
         whole = N // rows * rows
         pieces = range(0, M, rows)
@@ -56,7 +35,7 @@ def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:
             got,
             wanted,
             f"the numbers: {what}",
-            hint=f"{told} should give {tuple(wanted.shape)}, the same numbers as all "
+            hint=f"{call} should give {tuple(wanted.shape)}, the same numbers as all "
             "queries at once.",
             mistakes={
                 "The last chunk is missing: N need not be a multiple of rows.": wanted[
@@ -78,6 +57,27 @@ def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:
         steps.require(
             watch.size <= allowed,
             f"no tensor of more than {allowed} values there",
-            hint=f"{told}: the numbers are right, but a tensor of {watch.size} values "
+            hint=f"{call}: the numbers are right, but a tensor of {watch.size} values "
             f"was built; {B} x {rows} x {M} scores at a time are enough.",
         )
+
+
+class _Largest(TorchDispatchMode):
+    """Note the size of the largest tensor that any operation returns."""
+
+    size = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run the operation and look at what it returns."""
+        result = func(*args, **(kwargs or {}))
+        found = [t.numel() for t in tree_leaves(result) if isinstance(t, Tensor)]
+        self.size = max([self.size, *found])
+        return result
+
+
+def _own_rows(query: Tensor, key: Tensor, value: Tensor, rows: int) -> Tensor:
+    """Attend with keys and values cut like the queries."""
+    pieces = zip(*(t.split(rows, dim=1) for t in (query, key, value)))
+    return torch.cat([explicit_attention(*piece)[0] for piece in pieces], dim=1)

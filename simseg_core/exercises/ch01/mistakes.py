@@ -8,29 +8,13 @@ OVER_QUERIES = (
     "The softmax runs over the queries: the weights that one query gives to all keys "
     "must sum to 1."
 )
-
-
 SCALED = "The scores are divided by the root of their width: SAGAN leaves them as is."
-
-
 NO_SOFTMAX = "The scores are used as they are: equation 1 takes their softmax."
-
-
 OVER_BATCH = "The softmax runs over the batch: name the axis of the keys, dim=-1."
-
-
 OVER_ALL = "The softmax runs over the whole map: each query's weights sum to 1 alone."
-
-
 SCALED_AGAIN = "The scores are divided by something: SAGAN leaves them as they are."
-
-
 NOT_NORMAL = "The weights of one query do not sum to 1: take a softmax over the keys."
-
-
 TRANSPOSED = "The map is transposed before the values: its rows belong to the queries."
-
-
 ROLES = "Queries and keys have changed places: the output has a row for each query."
 
 

@@ -1,4 +1,4 @@
-"""Exercise 02.1: count the weights."""
+"""Exercise 02.1: the number of weights of a CBAM, for any reduction."""
 
 from collections.abc import Callable
 
@@ -20,8 +20,8 @@ def weights(answer: Callable[[int, int], int], steps: Steps) -> None:
         (8, 16): "fewer channels than the reduction",
     }
     for (C, reduction), what in cases.items():
-        told = f"cbam_weights({C}, {reduction})"
-        got = steps.call(answer, C, reduction, told=told)
+        call = f"cbam_weights({C}, {reduction})"
+        got = steps.call(answer, C, reduction, named=call)
         hidden = max(1, C // reduction)
         module = CBAM(C, reduction=reduction)
         mlp = formula(hidden, C, gate=0)
@@ -29,7 +29,7 @@ def weights(answer: Callable[[int, int], int], steps: Steps) -> None:
             got,
             count_weights(module),
             what,
-            hint=f"{told} is something else. Add up: two linear layers with biases, "
+            hint=f"{call} is something else. Add up: two linear layers with biases, "
             "a convolution over two maps without one, a BatchNorm of one channel.",
             mistakes={
                 "One MLP serves both poolings: its weights count once.": 2 * mlp + 100,

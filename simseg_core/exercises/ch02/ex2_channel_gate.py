@@ -1,4 +1,4 @@
-"""Exercise 02.2: compute the channel gate."""
+"""Exercise 02.2: the channel gate, from a map and the weights of its MLP."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,8 +23,8 @@ def channel_gate(answer: Callable[..., Tensor], steps: Steps) -> None:
         w1, b1 = torch.randn(hidden, C), torch.randn(hidden)
         w2, b2 = torch.randn(C, hidden), torch.randn(C)
         x = torch.randn(B, C, H, W)
-        told = f"channel_gate(x, ...) with x of {B}x{C}x{H}x{W}"
-        got = steps.call(answer, x, w1, b1, w2, b2, told=told)
+        call = f"channel_gate(x, ...) with x of {B}x{C}x{H}x{W}"
+        got = steps.call(answer, x, w1, b1, w2, b2, named=call)
         mean, most = x.mean(dim=(2, 3)), x.amax(dim=(2, 3))
         low, high = mlp(mean), mlp(most)
         wanted = (low + high).sigmoid()[:, :, None, None]

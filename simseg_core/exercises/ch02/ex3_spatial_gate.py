@@ -1,4 +1,4 @@
-"""Exercise 02.3: write the spatial gate."""
+"""Exercise 02.3: the spatial gate as a module, for any kernel."""
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +11,14 @@ from simseg_core.models.cbam import SpatialAttention
 def spatial_gate(answer: type[nn.Module], steps: Steps) -> None:
     """Write the spatial gate."""
     for size in (7, 3):
-        told = f"SpatialGate({size})"
-        mine = fill(steps.build(answer, size, told=told))
+        call = f"SpatialGate({size})"
+        mine = fill(steps.build(answer, size, named=call))
         steps.right.append(f"a module, kernel {size}")
         reference = fill(SpatialAttention(kernel_size=size))
         x = torch.randn(2, 5, 9, 12)
-        told = f"{told}(x) with x of {tuple(x.shape)}"
+        call = f"{call}(x) with x of {tuple(x.shape)}"
         try:
-            got = steps.call(mine, x, told=told)
+            got = steps.call(mine, x, named=call)
         except NotYet as error:
             if "must match the size" not in str(error):
                 raise

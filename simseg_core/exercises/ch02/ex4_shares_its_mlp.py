@@ -1,4 +1,4 @@
-"""Exercise 02.4: tell one MLP from two."""
+"""Exercise 02.4: find out by calling a channel gate whether it has one MLP or two."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,8 +12,43 @@ from simseg_core.models.cbam import ChannelAttention
 Gate = Callable[[Tensor], Tensor]
 
 
+def shares_its_mlp(answer: Callable[[Gate, int], bool], steps: Steps) -> None:
+    """Tell one MLP from two."""
+
+    def ask(gate: _WatchedGate) -> bool:
+        call = f"shares_its_mlp(gate, {gate.channels})"
+        got = steps.call(answer, gate, gate.channels, named=call)
+        if isinstance(got, Tensor) and got.numel() != 1:
+            raise NotYet(f"{call} returns {tuple(got.shape)}: one verdict is wanted.")
+        if got not in (True, False):
+            raise NotYet(f"{call} returns {got!r}: True or False is wanted.")
+        return bool(got)
+
+    for channels, mlps in _mlps():
+        one, other = mlps
+        if not ask(_summed(one, one, channels)):
+            raise NotYet(_why_refused(ask, channels, one))
+        steps.right.append(f"one MLP is told as one, {channels} channels")
+        two = _summed(one, other, channels)
+        if ask(two):
+            if not two.fed:
+                raise NotYet("Two MLPs passed for one: the gate was never called.")
+            if two.fed_only_constant_maps:
+                raise NotYet(
+                    "Two MLPs passed for one. On a constant map mean and maximum "
+                    "agree, and f + g looks like twice one MLP: feed it a map that "
+                    "varies as well."
+                )
+            raise NotYet(
+                "Two MLPs passed for one. Where mean and maximum agree, half the "
+                "score belongs to each pooling: what must the score then be where "
+                "they differ?"
+            )
+        steps.right.append(f"two MLPs are told as two, {channels} channels")
+
+
 @dataclass
-class WatchedGate:
+class _WatchedGate:
     """A gate that can be called and nothing else, and remembers what it was fed."""
 
     scores: Callable[[Tensor, Tensor], Tensor]
@@ -40,45 +75,6 @@ class WatchedGate:
         )
 
 
-def shares_its_mlp(answer: Callable[[Gate, int], bool], steps: Steps) -> None:
-    """Tell one MLP from two."""
-
-    def ask(gate: WatchedGate) -> bool:
-        told = f"shares_its_mlp(gate, {gate.channels})"
-        got = steps.call(answer, gate, gate.channels, told=told)
-        if isinstance(got, Tensor) and got.numel() != 1:
-            raise NotYet(f"{told} returns {tuple(got.shape)}: one verdict is wanted.")
-        if got not in (True, False):
-            raise NotYet(f"{told} returns {got!r}: True or False is wanted.")
-        return bool(got)
-
-    for channels, mlps in _mlps():
-        one, other = mlps
-        if not ask(_summed(one, one, channels)):
-            raise NotYet(_why_refused(ask, channels, one))
-        steps.right.append(f"one MLP is told as one, {channels} channels")
-        two = _summed(one, other, channels)
-        if ask(two):
-            if not two.fed:
-                raise NotYet("Two MLPs passed for one: the gate was never called.")
-            if two.fed_only_constant_maps:
-                raise NotYet(
-                    "Two MLPs passed for one. On a constant map mean and maximum "
-                    "agree, and f + g looks like twice one MLP: feed it a map that "
-                    "varies as well."
-                )
-            raise NotYet(
-                "Two MLPs passed for one. Where mean and maximum agree, half the "
-                "score belongs to each pooling: what must the score then be where "
-                "they differ?"
-            )
-        steps.right.append(f"two MLPs are told as two, {channels} channels")
-
-
-def _summed(one: nn.Module, other: nn.Module, channels: int) -> WatchedGate:
-    return WatchedGate(lambda mean, most: one(mean) + other(most), channels)
-
-
 def _mlps() -> Iterator[tuple[int, list[nn.Module]]]:
     """Give pairs of MLPs of equal shape and other weights, in double precision."""
     for channels, reduction, bias in ((8, 2, True), (12, 3, False), (5, 1, True)):
@@ -92,14 +88,18 @@ def _mlps() -> Iterator[tuple[int, list[nn.Module]]]:
         yield channels, pair
 
 
+def _summed(one: nn.Module, other: nn.Module, channels: int) -> _WatchedGate:
+    return _WatchedGate(lambda mean, most: one(mean) + other(most), channels)
+
+
 def _why_refused(
-    ask: Callable[[WatchedGate], bool], channels: int, mlp: nn.Module
+    ask: Callable[[_WatchedGate], bool], channels: int, mlp: nn.Module
 ) -> str:
     """Ask again about gates on which only some mistakes show."""
-    if not ask(WatchedGate(lambda a, m: 0 * a, channels)):
+    if not ask(_WatchedGate(lambda a, m: 0 * a, channels)):
         return "You never answer True: even a gate of 1/2 everywhere is told as two."
     # Near a score of 0 the sigmoid is a straight line, so averaged gates agree.
-    if ask(WatchedGate(lambda a, m: 1e-3 * (mlp(a) + mlp(m)), channels)):
+    if ask(_WatchedGate(lambda a, m: 1e-3 * (mlp(a) + mlp(m)), channels)):
         return (
             "One MLP was told as two, unless its scores are tiny: gates do not add, "
             "scores do. Undo the sigmoid (Tensor.logit) before you compare."

@@ -1,4 +1,4 @@
-"""Exercise 03.1: predict the output's size."""
+"""Exercise 03.1: the output's side of a U-Net of valid convolutions."""
 
 from collections.abc import Callable
 
@@ -20,9 +20,9 @@ def output_size(answer: Callable[[int], int], steps: Steps) -> None:
         return max(side, 0)
 
     def ask(side: int) -> float:
-        told = f"output_size({side})"
-        should = f"{told} should return one number."
-        got = [steps.call(answer, side, told=told)]
+        call = f"output_size({side})"
+        should = f"{call} should return one number."
+        got = [steps.call(answer, side, named=call)]
         return steps.numbers(got, should, whole=False)[0]
 
     steps.equal(
@@ -39,9 +39,10 @@ def output_size(answer: Callable[[int], int], steps: Steps) -> None:
     )
     fitting = [side for side in range(188, 800) if walk(side)]
     for side in fitting:
-        steps_hint = f"{side} fits as well: which part of your sum holds for 572 only?"
         if ask(side) != walk(side):
-            raise NotYet(steps_hint)
+            raise NotYet(
+                f"{side} fits as well: which part of your sum holds for 572 only?"
+            )
     steps.right.append("every other size that fits")
     steps.require(
         ask(140) == 0,

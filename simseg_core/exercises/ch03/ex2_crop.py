@@ -1,4 +1,4 @@
-"""Exercise 03.2: crop the centre."""
+"""Exercise 03.2: crop the centre of a map, odd margins included."""
 
 from collections.abc import Callable
 
@@ -17,8 +17,8 @@ def crop(answer: Callable[[Tensor, int, int], Tensor], steps: Steps) -> None:
     def compare(shape: tuple[int, int], size: tuple[int, int], what: str) -> None:
         x = torch.randn(next(batches), 3 + shape[0] % 2, *shape)
         (height, width), (h, w) = shape, size
-        told = f"my_center_crop(x, {h}, {w}) with x of {height}x{width}"
-        got = steps.call(answer, x, h, w, told=told)
+        call = f"my_center_crop(x, {h}, {w}) with x of {height}x{width}"
+        got = steps.call(answer, x, h, w, named=call)
         top, left = (height - h) // 2, (width - w) // 2
         below = x[..., height - h - top :, width - w - left :]
         mistakes = {
@@ -54,7 +54,7 @@ def crop(answer: Callable[[Tensor, int, int], Tensor], steps: Steps) -> None:
             got,
             center_crop(x, size),
             what,
-            hint=f"{told} should keep the central {h}x{w}, batch and channels whole.",
+            hint=f"{call} should keep the central {h}x{w}, batch and channels whole.",
             mistakes=mistakes,
         )
 

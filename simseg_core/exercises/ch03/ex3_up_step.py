@@ -1,4 +1,4 @@
-"""Exercise 03.3: write one step of the expanding path."""
+"""Exercise 03.3: one step of the U-Net's expanding path as a module."""
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,11 @@ from simseg_core.models.unet import ValidDoubleConv, center_crop
 def up_step(answer: type[nn.Module], steps: Steps) -> None:
     """Write one step of the expanding path."""
     c_in, c_out = 8, 4
-    told = f"UpStep({c_in}, {c_out})"
-    mine = fill(steps.build(answer, c_in, c_out, told=told))
+    call = f"UpStep({c_in}, {c_out})"
+    mine = fill(steps.build(answer, c_in, c_out, named=call))
     x, skip = torch.randn(1, c_in, 14, 18), torch.randn(1, c_out, 33, 47)
     sizes = "x of 14x18 and skip of 33x47"
-    got = steps.call(mine, x, skip, told=f"{told}(x, skip) with {sizes}")
+    got = steps.call(mine, x, skip, named=f"{call}(x, skip) with {sizes}")
 
     up = nn.ConvTranspose2d(c_in, c_out, 2, stride=2)
     convs = ValidDoubleConv(2 * c_out, c_out)
@@ -105,6 +105,6 @@ def up_step(answer: type[nn.Module], steps: Steps) -> None:
             convs(torch.cat([cut, rising], dim=1)),
             x,
             skip,
-            told="UpStep(6, 5)",
+            named="UpStep(6, 5)",
             sizes=(6, 5),
         )

@@ -1,4 +1,4 @@
-"""Exercise 03.4: make the stage residual."""
+"""Exercise 03.4: a residual block as a module, projected where widths differ."""
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,11 @@ def residual_block(answer: type[nn.Module], steps: Steps) -> None:
     """Make the stage residual."""
     torch.manual_seed(1)
     for c_in, c_out in ((6, 6), (4, 8)):
-        told = f"ResidualBlock({c_in}, {c_out})"
-        mine = fill(steps.build(answer, c_in, c_out, told=told))
+        call = f"ResidualBlock({c_in}, {c_out})"
+        mine = fill(steps.build(answer, c_in, c_out, named=call))
         reference = fill(BasicUnit(c_in, c_out))
         x = torch.randn(c_in // 2, c_in, 9, 12)
-        got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+        got = steps.call(mine, x, named=f"{call}(x) with x of {tuple(x.shape)}")
         first, second = reference.residual.children()
         assert isinstance(first, nn.Sequential)
         with torch.no_grad():

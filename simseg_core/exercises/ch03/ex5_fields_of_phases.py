@@ -1,4 +1,4 @@
-"""Exercise 03.5: find every receptive field of a U-Net."""
+"""Exercise 03.5: the sizes of receptive field that a U-Net's pixels have."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,16 +20,16 @@ def fields_of_phases(answer: Callable[[int], Any], steps: Steps) -> None:
         return sorted(set(field.sizes.tolist()))
 
     def ask(depth: int) -> list[int]:
-        told = f"field_sizes({depth})"
-        got = steps.call(answer, depth, told=told)
+        call = f"field_sizes({depth})"
+        got = steps.call(answer, depth, named=call)
         if isinstance(got, int | float):
             raise NotYet(
                 "One number cannot do: pixels of different phase see fields of "
                 "different size. Return a list."
             )
-        sizes = sorted(steps.numbers(got, f"{told} should be a list of whole numbers."))
+        sizes = sorted(steps.numbers(got, f"{call} should be a list of whole numbers."))
         if len(set(sizes)) < len(sizes):
-            raise NotYet(f"{told} names a size twice: name each once.")
+            raise NotYet(f"{call} names a size twice: name each once.")
         return sizes
 
     bottom = {1: 14, 2: 32, 3: 68, 4: 140}

@@ -1,4 +1,4 @@
-"""Exercise 03.6: design a lean U-Net."""
+"""Exercise 03.6: a U-Net of few weights, full resolution and a wide field."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def lean_unet(answer: Callable[[], nn.Module], steps: Steps) -> None:
     model = make_network(answer, steps, "lean_unet()")
     x = torch.randn(1, 3, 96, 96)
     with torch.no_grad():
-        logits = steps.call(model, x, told="the network on a 1x3x96x96 image")
+        logits = steps.call(model, x, named="the network on a 1x3x96x96 image")
     require_logits(logits, (1, 6, 96, 96), steps)
     count = count_weights(model)
     steps.require(
@@ -39,7 +39,7 @@ def lean_unet(answer: Callable[[], nn.Module], steps: Steps) -> None:
     )
     field: Any = steps.call(
         lambda: receptive_field(model, (1, 3, 96, 96)),
-        told="the receptive field's probe",
+        named="the receptive field's probe",
     )
     sizes = field.rows.sizes
     steps.require(

@@ -1,4 +1,4 @@
-"""Exercise 04.1: predict the field of a stack."""
+"""Exercise 04.1: the receptive field of a stack of strided and atrous convolutions."""
 
 from collections.abc import Callable
 from math import prod
@@ -37,9 +37,9 @@ def field_of_stack(answer: Callable[[list[Layer]], int], steps: Steps) -> None:
         )
 
     def ask(layers: list[Layer], what: str) -> None:
-        got = steps.call(answer, list(layers), told=f"stack_field({layers})")
+        got = steps.call(answer, list(layers), named=f"stack_field({layers})")
         truth = walk(layers)
-        names = {
+        mistakes = {
             "You walk from the last layer to the first, by a rule for the other "
             "way.": walk(layers[::-1]),
             "A stride holds for all layers behind it: the steps multiply.": one_step(
@@ -68,7 +68,7 @@ def field_of_stack(answer: Callable[[list[Layer]], int], steps: Steps) -> None:
             what,
             hint=f"{layers} is the list of (kernel, stride, rate). Each layer widens "
             "the field by its span less one, in steps of the map that it reads.",
-            mistakes=names,
+            mistakes=mistakes,
         )
 
     ask([(3, 1, 1), (3, 1, 1)], "two plain 3x3 convolutions")

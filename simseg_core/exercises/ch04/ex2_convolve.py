@@ -1,4 +1,4 @@
-"""Exercise 04.2: convolve with holes."""
+"""Exercise 04.2: an atrous 3x3 convolution that keeps the size, at any rate."""
 
 from collections.abc import Callable
 
@@ -17,8 +17,8 @@ def convolve(answer: Callable[[Tensor, Tensor, int], Tensor], steps: Steps) -> N
         x = torch.randn(batch, c_in, *shape)
         weight = torch.randn(c_out, c_in, 3, 3)
         height, width = shape
-        told = f"my_atrous(x, weight, {rate}) with x of {height}x{width}"
-        got = steps.call(answer, x, weight, rate, told=told)
+        call = f"my_atrous(x, weight, {rate}) with x of {height}x{width}"
+        got = steps.call(answer, x, weight, rate, named=call)
 
         def padded(mode: str) -> Tensor:
             around = F.pad(x, (rate, rate, rate, rate), mode=mode)
@@ -69,7 +69,7 @@ def convolve(answer: Callable[[Tensor, Tensor, int], Tensor], steps: Steps) -> N
             got,
             wanted,
             what,
-            hint=f"{told}: for each of the nine taps the map, shifted by `rate` "
+            hint=f"{call}: for each of the nine taps the map, shifted by `rate` "
             "times the tap's place, times that tap's weights, all added up.",
             mistakes=mistakes,
         )

@@ -1,4 +1,4 @@
-"""Exercise 04.3: trade strides for rates."""
+"""Exercise 04.3: strides and rates of a network's units for an output stride."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -41,10 +41,10 @@ def move_strides(
         return [(stride, min(rate, 2)) for stride, rate in plan]
 
     def ask(strides: tuple[int, ...], output_stride: int, what: str) -> None:
-        told = f"surgery({strides}, {output_stride})"
-        got = steps.call(answer, strides, output_stride, told=told)
+        call = f"surgery({strides}, {output_stride})"
+        got = steps.call(answer, strides, output_stride, named=call)
         should = (
-            f"{told} should return one pair (stride, rate) for each of the "
+            f"{call} should return one pair (stride, rate) for each of the "
             f"{len(strides)} units."
         )
         if isinstance(got, Tensor | np.ndarray):
@@ -81,7 +81,7 @@ def move_strides(
             plan,
             wanted,
             what,
-            hint=f"For {told}: walk through the units with the stride reached so far "
+            hint=f"For {call}: walk through the units with the stride reached so far "
             f"and the rate so far, which start at 1.",
             mistakes=mistakes,
         )

@@ -1,4 +1,4 @@
-"""Exercise 04.4: write atrous spatial pyramid pooling."""
+"""Exercise 04.4: atrous spatial pyramid pooling (ASPP) as a module, for any rates."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,73 @@ from torch import Tensor, nn
 from simseg_core.exercises.bench.modules import count_weights, fill, require_other_sizes
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.aspp import ASPP
+
+
+def pyramid(answer: type[nn.Module], steps: Steps) -> None:
+    """Write atrous spatial pyramid pooling."""
+    c_in, c_out, rates = 7, 4, (1, 2, 3)
+    call = f"MyASPP({c_in}, {c_out}, {rates})"
+    reference = fill(_Misbuilt(c_in, c_out, rates=rates))
+    x = torch.randn(2, c_in, 9, 7)
+    mine = fill(steps.build(answer, c_in, c_out, rates, named=call))
+    got = steps.call(mine, x, named=f"{call}(x) with x of {tuple(x.shape)}")
+    steps.require(
+        isinstance(got, Tensor) and got.shape == (2, c_out, 9, 7),
+        "the shape of the result",
+        hint=f"From (2, {c_in}, 9, 7) ASPP makes (2, {c_out}, 9, 7): pad each 3x3 by "
+        "its rate, spread the pooled vector over the map, and mix the branches down "
+        f"to {c_out} channels.",
+    )
+    count = count_weights(mine)
+    wanted = count_weights(reference)
+    without_pooling = ASPP(c_in, c_out, rates=rates, image_pooling=False)
+    hints = {
+        wanted + (len(rates) + 3) * c_out: "The convolutions need no bias: BatchNorm "
+        "adds its own.",
+        wanted - (len(rates) + 3) * 2 * c_out: "Each convolution is followed by "
+        "BatchNorm, and yours has none.",
+        wanted - 2 * c_out: "One BatchNorm is missing: all branches have one, and so "
+        "has the mixing convolution.",
+        count_weights(without_pooling): "A branch with a 1x1 is "
+        "missing: the first, or the one that tells every position about the image as a "
+        "whole.",
+        wanted - (len(rates) + 1) * c_out * c_out: "The branches are added: "
+        "concatenate them, so that the mixing convolution can weigh each.",
+    }
+    steps.require(
+        count == wanted,
+        "the number of weights",
+        hint=hints.get(
+            count,
+            f"Yours has {count} weights, the reference {wanted}: a 1x1 convolution, "
+            f"{len(rates)} of 3x3, image pooling with its 1x1, and a 1x1 that mixes "
+            f"{(len(rates) + 2) * c_out} channels down to {c_out}; BatchNorm after "
+            "each, no bias.",
+        ),
+    )
+    for some in (rates, (2, 5), (1, 2, 3, 4)):
+        reference = fill(_Misbuilt(c_in, c_out, rates=some))
+        call = f"MyASPP({c_in}, {c_out}, {some})"
+        mine = fill(steps.build(answer, c_in, c_out, some, named=call))
+        count, wanted = (count_weights(m) for m in (mine, reference))
+        if count != wanted:
+            raise NotYet(
+                f"{call} has {count} weights, {wanted} are wanted: is there a 3x3 "
+                "branch for every rate, however many?"
+            )
+        with torch.no_grad():
+            _require_numbers(steps, mine, reference, some, x)
+    x = torch.randn(3, 5, 8, 10)
+    reference = fill(_Misbuilt(5, 6, rates=(1, 2)))
+    require_other_sizes(
+        steps,
+        answer,
+        reference,
+        reference(x),
+        x,
+        named="MyASPP(5, 6, (1, 2))",
+        sizes=(5, 6, (1, 2)),
+    )
 
 
 class _Misbuilt(ASPP):
@@ -46,74 +113,7 @@ class _Misbuilt(ASPP):
         return (self.project if last_relu else self.project[:2])(joined)
 
 
-def pyramid(answer: type[nn.Module], steps: Steps) -> None:
-    """Write atrous spatial pyramid pooling."""
-    c_in, c_out, rates = 7, 4, (1, 2, 3)
-    told = f"MyASPP({c_in}, {c_out}, {rates})"
-    reference = fill(_Misbuilt(c_in, c_out, rates=rates))
-    x = torch.randn(2, c_in, 9, 7)
-    mine = fill(steps.build(answer, c_in, c_out, rates, told=told))
-    got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
-    steps.require(
-        isinstance(got, Tensor) and got.shape == (2, c_out, 9, 7),
-        "the shape of the result",
-        hint=f"From (2, {c_in}, 9, 7) ASPP makes (2, {c_out}, 9, 7): pad each 3x3 by "
-        "its rate, spread the pooled vector over the map, and mix the branches down "
-        f"to {c_out} channels.",
-    )
-    count = count_weights(mine)
-    wanted = count_weights(reference)
-    without_pooling = ASPP(c_in, c_out, rates=rates, image_pooling=False)
-    hints = {
-        wanted + (len(rates) + 3) * c_out: "The convolutions need no bias: BatchNorm "
-        "adds its own.",
-        wanted - (len(rates) + 3) * 2 * c_out: "Each convolution is followed by "
-        "BatchNorm, and yours has none.",
-        wanted - 2 * c_out: "One BatchNorm is missing: all branches have one, and so "
-        "has the mixing convolution.",
-        count_weights(without_pooling): "A branch with a 1x1 is "
-        "missing: the first, or the one that tells every position about the image as a "
-        "whole.",
-        wanted - (len(rates) + 1) * c_out * c_out: "The branches are added: "
-        "concatenate them, so that the mixing convolution can weigh each.",
-    }
-    steps.require(
-        count == wanted,
-        "the number of weights",
-        hint=hints.get(
-            count,
-            f"Yours has {count} weights, the reference {wanted}: a 1x1 convolution, "
-            f"{len(rates)} of 3x3, image pooling with its 1x1, and a 1x1 that mixes "
-            f"{(len(rates) + 2) * c_out} channels down to {c_out}; BatchNorm after "
-            "each, no bias.",
-        ),
-    )
-    for some in (rates, (2, 5), (1, 2, 3, 4)):
-        reference = fill(_Misbuilt(c_in, c_out, rates=some))
-        told = f"MyASPP({c_in}, {c_out}, {some})"
-        mine = fill(steps.build(answer, c_in, c_out, some, told=told))
-        count, wanted = (count_weights(m) for m in (mine, reference))
-        if count != wanted:
-            raise NotYet(
-                f"{told} has {count} weights, {wanted} are wanted: is there a 3x3 "
-                "branch for every rate, however many?"
-            )
-        with torch.no_grad():
-            _numbers(steps, mine, reference, some, x)
-    x = torch.randn(3, 5, 8, 10)
-    reference = fill(_Misbuilt(5, 6, rates=(1, 2)))
-    require_other_sizes(
-        steps,
-        answer,
-        reference,
-        reference(x),
-        x,
-        told="MyASPP(5, 6, (1, 2))",
-        sizes=(5, 6, (1, 2)),
-    )
-
-
-def _numbers(
+def _require_numbers(
     steps: Steps, mine: nn.Module, reference: _Misbuilt, rates: Sequence[int], x: Tensor
 ) -> None:
     last = len(rates) + 1
@@ -149,7 +149,7 @@ def _numbers(
     }
     wanted = reference(x)
     steps.equal(
-        steps.call(mine, x, told=f"MyASPP with rates {rates}, on a map of 9x7"),
+        steps.call(mine, x, named=f"MyASPP with rates {rates}, on a map of 9x7"),
         wanted,
         f"the numbers, on random weights, rates {', '.join(map(str, rates))}",
         hint="Sizes and weights fit, the numbers do not: convolution, BatchNorm, ReLU "

@@ -1,4 +1,4 @@
-"""Exercise 04.5: follow a 3x3 kernel to 1x1."""
+"""Exercise 04.5: what an atrous 3x3 kernel still reads at a large rate."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,11 +14,11 @@ def kernel_left(answer: Callable[[int, int], Sequence[float]], steps: Steps) -> 
         return (whole / side) ** 2, (centre / side) ** 2
 
     def ask(side: int, rate: int, what: str) -> None:
-        told = f"taps_left({side}, {rate})"
-        got = steps.call(answer, side, rate, told=told)
+        call = f"taps_left({side}, {rate})"
+        got = steps.call(answer, side, rate, named=call)
         whole, centre = steps.numbers(
             got,
-            f"{told} should return two numbers: the share of positions with all nine "
+            f"{call} should return two numbers: the share of positions with all nine "
             "taps inside, and with the centre alone.",
             count=2,
             whole=False,
@@ -72,7 +72,7 @@ def kernel_left(answer: Callable[[int, int], Sequence[float]], steps: Steps) -> 
         steps.require(
             _near((whole, centre), wanted),
             what,
-            hint=f"{told}: along one axis, at how many of {side} places are the places "
+            hint=f"{call}: along one axis, at how many of {side} places are the places "
             f"{rate} before and {rate} behind inside? At how many is neither?",
         )
 

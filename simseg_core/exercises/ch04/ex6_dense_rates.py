@@ -1,4 +1,4 @@
-"""Exercise 04.6: design a wide stack without holes."""
+"""Exercise 04.6: rates of a cascade that sees far and leaves no holes."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ from simseg_core.exercises.bench.steps import Steps
 
 def dense_rates(answer: Callable[[], Sequence[int]], steps: Steps) -> None:
     """Design a wide stack without holes."""
-    got = steps.call(answer, told="dense_rates()")
+    got = steps.call(answer, named="dense_rates()")
     rates = steps.numbers(
         got, "Return a list of whole numbers, one rate a convolution."
     )

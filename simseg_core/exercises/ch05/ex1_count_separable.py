@@ -1,4 +1,4 @@
-"""Exercise 05.1: count weights and products of a separable convolution."""
+"""Exercise 05.1: weights and MACs of a separable 3x3 convolution."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,11 +11,11 @@ def count_separable(
     """Count weights and products of a separable convolution."""
 
     def ask(c_in: int, c_out: int, height: int, width: int, what: str) -> None:
-        told = f"separable_count({c_in}, {c_out}, {height}, {width})"
-        got = steps.call(answer, c_in, c_out, height, width, told=told)
+        call = f"separable_count({c_in}, {c_out}, {height}, {width})"
+        got = steps.call(answer, c_in, c_out, height, width, named=call)
         weights, macs = steps.numbers(
             got,
-            f"{told} should return two whole numbers: weights, then MACs.",
+            f"{call} should return two whole numbers: weights, then MACs.",
             count=2,
         )
         whole, pixels = 9 * c_in + c_in * c_out, height * width
@@ -48,7 +48,7 @@ def count_separable(
             weights,
             whole,
             f"weights of {what}",
-            hint=f"{told}: a 3x3 kernel for each of {c_in} channels, then a 1x1 "
+            hint=f"{call}: a 3x3 kernel for each of {c_in} channels, then a 1x1 "
             f"convolution from {c_in} to {c_out}.",
             mistakes=mistakes,
         )
@@ -56,7 +56,7 @@ def count_separable(
             macs,
             whole * pixels,
             f"MACs of {what}",
-            hint=f"Each weight of {told} is used once at every position: how many "
+            hint=f"Each weight of {call} is used once at every position: how many "
             "positions are there?",
             mistakes={
                 "A MAC is one product with its sum: not two operations.": (

@@ -1,4 +1,4 @@
-"""Exercise 05.2: write an atrous separable convolution."""
+"""Exercise 05.2: an atrous separable convolution as a module."""
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +12,18 @@ def separable(answer: type[nn.Module], steps: Steps) -> None:
     """Write an atrous separable convolution."""
     c_in, c_out = 6, 5
     for rate, shape in ((1, (7, 9)), (2, (9, 8)), (4, (12, 7))):
-        told = f"MySeparable({c_in}, {c_out}, {rate})"
+        call = f"MySeparable({c_in}, {c_out}, {rate})"
         x = torch.randn(2, c_in, *shape)
-        mine = fill(steps.build(answer, c_in, c_out, rate, told=told))
+        mine = fill(steps.build(answer, c_in, c_out, rate, named=call))
         reference = fill(SeparableConv2d(c_in, c_out, dilation=rate))
-        got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
+        got = steps.call(mine, x, named=f"{call}(x) with x of {tuple(x.shape)}")
         wanted = reference(x).detach()
         if rate == 1:
-            _count_separable(steps, mine, c_in, c_out)
+            _require_weights(steps, mine, c_in, c_out)
         steps.require(
             isinstance(got, Tensor) and got.shape == wanted.shape,
             f"the shape at rate {rate}",
-            hint=f"{told} should keep the size: {tuple(wanted.shape)} is wanted. The "
+            hint=f"{call} should keep the size: {tuple(wanted.shape)} is wanted. The "
             "outer taps lie `rate` pixels from the centre: pad by as much.",
         )
         depthwise, first, relu, pointwise, second, _ = reference
@@ -71,12 +71,12 @@ def separable(answer: type[nn.Module], steps: Steps) -> None:
         reference,
         reference(x),
         x,
-        told="MySeparable(4, 7, 2)",
+        named="MySeparable(4, 7, 2)",
         sizes=(4, 7, 2),
     )
 
 
-def _count_separable(steps: Steps, mine: nn.Module, c_in: int, c_out: int) -> None:
+def _require_weights(steps: Steps, mine: nn.Module, c_in: int, c_out: int) -> None:
     wanted = count_weights(SeparableConv2d(c_in, c_out))
     hints = {
         wanted - 2 * c_in: "The 3x3 half has no BatchNorm behind it.",

@@ -1,4 +1,4 @@
-"""Exercise 05.3: write the decoder."""
+"""Exercise 05.3: the decoder of DeepLabV3+ as a module."""
 
 import torch
 from torch import Tensor, nn
@@ -10,47 +10,17 @@ from simseg_core.models.deeplabv3plus import Decoder
 from simseg_core.models.layers import conv_bn_relu
 
 
-class _Misjoined(Decoder):
-    """The reference with one thing done in another way."""
-
-    def run(
-        self,
-        x: Tensor,
-        low: Tensor,
-        *,
-        low_first: bool = False,
-        mode: str = "bilinear",
-        aligned: bool | None = False,
-        narrow_relu: bool = True,
-        last_relu: bool = True,
-        late: bool = False,
-    ) -> Tensor:
-        """Return the output."""
-        size = low.shape[-2:]
-        narrowed = self.narrow(low) if narrow_relu else self.narrow[:2](low)
-        if late:
-            narrowed = F.interpolate(narrowed, x.shape[-2:], mode=mode)
-        else:
-            x = F.interpolate(x, size, mode=mode, align_corners=aligned)
-        pair = [narrowed, x] if low_first else [x, narrowed]
-        last = self.refine[-1]
-        if not last_relu and isinstance(last, nn.Sequential):
-            return last[:2](self.refine[:-1](torch.cat(pair, dim=1)))
-        out = self.refine(torch.cat(pair, dim=1))
-        return F.interpolate(out, size, mode=mode) if late else out
-
-
 def decoder(answer: type[nn.Module], steps: Steps) -> None:
     """Write the decoder."""
     c, c_low, narrow = 6, 9, 4
-    told = f"MyDecoder({c}, {c_low}, {narrow})"
-    mine = fill(steps.build(answer, c, c_low, narrow, told=told))
+    call = f"MyDecoder({c}, {c_low}, {narrow})"
+    mine = fill(steps.build(answer, c, c_low, narrow, named=call))
     reference = fill(_Misjoined(c, c_low, narrow_channels=narrow))
     for size, small in (((12, 16), (3, 4)), ((9, 13), (3, 4))):
         x, low = torch.randn(2, c, *small), torch.randn(2, c_low, *size)
         shapes = f"x of {small[0]}x{small[1]} and low of {size[0]}x{size[1]}"
         try:
-            got = steps.call(mine, x, low, told=f"{told}(x, low) with {shapes}")
+            got = steps.call(mine, x, low, named=f"{call}(x, low) with {shapes}")
         except NotYet as error:
             if "Sizes of tensors must match" not in str(error):
                 raise
@@ -62,7 +32,7 @@ def decoder(answer: type[nn.Module], steps: Steps) -> None:
             f"the shape, with {shapes}",
             hint=_why_misshapen(got, (2, c, *size), shapes, small),
         )
-        _count_decoder(steps, mine, reference, c, c_low, narrow)
+        _require_weights(steps, mine, reference, c, c_low, narrow)
         with torch.no_grad():
             mistakes = {
                 "The narrowed low-level features come second in the "
@@ -105,9 +75,39 @@ def decoder(answer: type[nn.Module], steps: Steps) -> None:
         reference(x, low),
         x,
         low,
-        told="MyDecoder(5, 7, 3)",
+        named="MyDecoder(5, 7, 3)",
         sizes=(5, 7, 3),
     )
+
+
+class _Misjoined(Decoder):
+    """The reference with one thing done in another way."""
+
+    def run(
+        self,
+        x: Tensor,
+        low: Tensor,
+        *,
+        low_first: bool = False,
+        mode: str = "bilinear",
+        aligned: bool | None = False,
+        narrow_relu: bool = True,
+        last_relu: bool = True,
+        late: bool = False,
+    ) -> Tensor:
+        """Return the output."""
+        size = low.shape[-2:]
+        narrowed = self.narrow(low) if narrow_relu else self.narrow[:2](low)
+        if late:
+            narrowed = F.interpolate(narrowed, x.shape[-2:], mode=mode)
+        else:
+            x = F.interpolate(x, size, mode=mode, align_corners=aligned)
+        pair = [narrowed, x] if low_first else [x, narrowed]
+        last = self.refine[-1]
+        if not last_relu and isinstance(last, nn.Sequential):
+            return last[:2](self.refine[:-1](torch.cat(pair, dim=1)))
+        out = self.refine(torch.cat(pair, dim=1))
+        return F.interpolate(out, size, mode=mode) if late else out
 
 
 def _why_misshapen(
@@ -125,7 +125,7 @@ def _why_misshapen(
     return text + "resize x to low's size, whatever that is, not by a factor."
 
 
-def _count_decoder(
+def _require_weights(
     steps: Steps, mine: nn.Module, reference: nn.Module, c: int, c_low: int, narrow: int
 ) -> None:
     wanted, count = count_weights(reference), count_weights(mine)

@@ -1,4 +1,4 @@
-"""Exercise 05.4: say the least time that a layer can take."""
+"""Exercise 05.4: the least time of a layer on a device, by the roofline."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,9 @@ def least_time(
     """Say the least time that a layer can take."""
 
     def ask(macs: float, moved: float, peak: float, band: float, what: str) -> None:
-        told = f"least_time({macs:g}, {moved:g}, {peak:g}, {band:g})"
-        got = steps.call(answer, macs, moved, peak, band, told=told)
-        should = f"{told} should return one number, of seconds."
+        call = f"least_time({macs:g}, {moved:g}, {peak:g}, {band:g})"
+        got = steps.call(answer, macs, moved, peak, band, named=call)
+        should = f"{call} should return one number, of seconds."
         seconds = steps.numbers([got], should, whole=False)[0]
         compute, move = 2 * macs / peak, moved / band
         wanted = max(compute, move)
@@ -39,7 +39,7 @@ def least_time(
         steps.require(
             _near(seconds, wanted),
             what,
-            hint=f"{told}: how long does the arithmetic take at the peak, how long the "
+            hint=f"{call}: how long does the arithmetic take at the peak, how long the "
             f"moving at full bandwidth? {seconds:g} s is neither.",
         )
 

@@ -1,4 +1,4 @@
-"""Exercise 05.5: design a light network that keeps detail."""
+"""Exercise 05.5: a light network whose details never go below stride 4."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,10 +23,10 @@ def light_network(answer: Callable[[], nn.Module], steps: Steps) -> None:
     shape = (1, 3, SIDE, SIDE)
     x = torch.randn(shape)
     with torch.no_grad():
-        logits = steps.call(model, x, told=f"the network on a 1x3x{SIDE}x{SIDE} image")
+        logits = steps.call(model, x, named=f"the network on a 1x3x{SIDE}x{SIDE} image")
     require_logits(logits, (1, 6, SIDE, SIDE), steps)
     bill: Any = steps.call(
-        lambda: cost(model, shape), told="counting the network's weights and MACs"
+        lambda: cost(model, shape), named="counting the network's weights and MACs"
     )
     steps.require(
         bill.parameters <= WEIGHTS,
@@ -48,7 +48,7 @@ def light_network(answer: Callable[[], nn.Module], steps: Steps) -> None:
         "place. Which map does DeepLabV3+ hand to its decoder?",
     )
     field: Any = steps.call(
-        lambda: receptive_field(model, shape), told="the receptive field's probe"
+        lambda: receptive_field(model, shape), named="the receptive field's probe"
     )
     sizes = field.rows.sizes
     steps.require(

@@ -1,4 +1,4 @@
-"""Exercise 06.1: name the layers that a layer reads."""
+"""Exercise 06.1: which earlier layers a layer of a HarD block reads."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,10 +10,10 @@ def name_links(answer: Callable[[int], Sequence[int]], steps: Steps) -> None:
     """Name the layers that a layer reads."""
 
     def ask(layer: int, what: str) -> None:
-        told = f"my_links({layer})"
+        call = f"my_links({layer})"
         got = steps.numbers(
-            steps.call(answer, layer, told=told),
-            f"{told} should return a list of layers' numbers.",
+            steps.call(answer, layer, named=call),
+            f"{call} should return a list of layers' numbers.",
         )
         wanted = links(layer)
         powers = [2**i for i in range(layer.bit_length())]
@@ -48,7 +48,7 @@ def name_links(answer: Callable[[int], Sequence[int]], steps: Steps) -> None:
             got,
             wanted,
             what,
-            hint=f"{told}: for which i does 2^i divide {layer}? Go back 2^i for each.",
+            hint=f"{call}: for which i does 2^i divide {layer}? Go back 2^i for each.",
             mistakes=mistakes,
         )
 

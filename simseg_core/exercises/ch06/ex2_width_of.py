@@ -1,9 +1,9 @@
-"""Exercise 06.2: give a layer's width."""
+"""Exercise 06.2: the width of a layer of a HarD block, rounded to even."""
 
 from collections.abc import Callable
 
 from simseg_core.exercises.bench.steps import Steps
-from simseg_core.exercises.ch06.rounding import MULTIPLIER, rounded_by_step
+from simseg_core.exercises.ch06.mistakes import MULTIPLIER, rounded_by_step
 from simseg_core.models.hardblock import layer_width, links
 
 
@@ -11,8 +11,8 @@ def width_of(answer: Callable[[int, int, float], int], steps: Steps) -> None:
     """Give a layer's width."""
 
     def ask(layer: int, growth: int, multiplier: float, what: str) -> None:
-        told = f"my_width({layer}, {growth}, {multiplier})"
-        got = steps.call(answer, layer, growth, multiplier, told=told)
+        call = f"my_width({layer}, {growth}, {multiplier})"
+        got = steps.call(answer, layer, growth, multiplier, named=call)
         times = len(links(layer)) - 1
         product = growth * multiplier**times
         by_step = rounded_by_step(layer, growth, multiplier)
@@ -46,7 +46,7 @@ def width_of(answer: Callable[[int, int, float], int], steps: Steps) -> None:
             got,
             layer_width(layer, growth=growth, multiplier=multiplier),
             what,
-            hint=f"{told}: layer {layer} reads {times + 1} "
+            hint=f"{call}: layer {layer} reads {times + 1} "
             f"map{'s' if times else ''}, and the growth has a factor for each beyond "
             "the first; then round to an even number.",
             mistakes=mistakes,

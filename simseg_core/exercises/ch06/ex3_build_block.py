@@ -1,4 +1,4 @@
-"""Exercise 06.3: build a HarD block."""
+"""Exercise 06.3: a HarD block as a module."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,57 +7,20 @@ from torch import Tensor, nn
 
 from simseg_core.exercises.bench.modules import count_weights, fill
 from simseg_core.exercises.bench.steps import Steps
-from simseg_core.exercises.ch06.rounding import MULTIPLIER, rounded_by_step
+from simseg_core.exercises.ch06.mistakes import MULTIPLIER, rounded_by_step
 from simseg_core.models.hardblock import HarDBlock, layer_width, links
-
-
-class _Wired(HarDBlock):
-    """The reference, with its maps exchanged or its ends changed."""
-
-    def run(
-        self,
-        x: Tensor,
-        *,
-        far_first: bool = False,
-        relu: bool = True,
-        last_first: bool = False,
-    ) -> Tensor:
-        """Return the output, with one thing wrong."""
-        maps = [x]
-        for n, layer in enumerate(self.layers, start=1):
-            read = links(n)[::-1] if far_first else links(n)
-            assert isinstance(layer, nn.Sequential)
-            stages = layer if relu else layer[:2]
-            maps.append(stages(torch.cat([maps[i] for i in read], dim=1)))
-        kept = self.kept[::-1] if last_first else self.kept
-        return torch.cat([maps[n] for n in kept], dim=1)
-
-
-def _weights(
-    c_in: int, widths: Sequence[int], reads: Callable[[int], Sequence[int]]
-) -> int:
-    """Count a block's weights, BatchNorm's included, from what each layer reads."""
-    all_widths = [c_in, *widths]
-    return sum(
-        (9 * sum(all_widths[i] for i in reads(n)) + 2) * all_widths[n]
-        for n in range(1, len(all_widths))
-    )
-
-
-def _every_power(n: int) -> list[int]:
-    return [n - 2**i for i in range(n.bit_length())]
 
 
 def build_block(answer: type[nn.Module], steps: Steps) -> None:
     """Build a HarD block."""
     for c_in, growth, layers in ((6, 10, 4), (5, 10, 8), (7, 4, 3)):
-        told = f"MyHarDBlock({c_in}, {growth}, {layers})"
-        mine = fill(steps.build(answer, c_in, growth, layers, told=told))
+        call = f"MyHarDBlock({c_in}, {growth}, {layers})"
+        mine = fill(steps.build(answer, c_in, growth, layers, named=call))
         options = {"growth": growth, "multiplier": MULTIPLIER, "layers": layers}
         reference = fill(_Wired(c_in, **options))  # type: ignore[arg-type]
         x = torch.randn(c_in - 4, c_in, 6, 9)
-        got = steps.call(mine, x, told=f"{told}(x) with x of {tuple(x.shape)}")
-        _channels(steps, got, reference, x, told)
+        got = steps.call(mine, x, named=f"{call}(x) with x of {tuple(x.shape)}")
+        _require_channels(steps, got, reference, x, call)
 
         count = count_weights(mine)
         widths = [
@@ -109,8 +72,30 @@ def build_block(answer: type[nn.Module], steps: Steps) -> None:
             )
 
 
-def _channels(
-    steps: Steps, got: object, reference: HarDBlock, x: Tensor, told: str
+class _Wired(HarDBlock):
+    """The reference, with its maps exchanged or its ends changed."""
+
+    def run(
+        self,
+        x: Tensor,
+        *,
+        far_first: bool = False,
+        relu: bool = True,
+        last_first: bool = False,
+    ) -> Tensor:
+        """Return the output, with one thing wrong."""
+        maps = [x]
+        for n, layer in enumerate(self.layers, start=1):
+            read = links(n)[::-1] if far_first else links(n)
+            assert isinstance(layer, nn.Sequential)
+            stages = layer if relu else layer[:2]
+            maps.append(stages(torch.cat([maps[i] for i in read], dim=1)))
+        kept = self.kept[::-1] if last_first else self.kept
+        return torch.cat([maps[n] for n in kept], dim=1)
+
+
+def _require_channels(
+    steps: Steps, got: object, reference: HarDBlock, x: Tensor, call: str
 ) -> None:
     """Require the output's shape, with a hint for each other choice of maps."""
     layers: list[nn.Module] = list(reference.layers)
@@ -139,7 +124,7 @@ def _channels(
         f"the shape of the output, {len(layers)} layers",
         hint=hints.get(
             found,
-            f"{told} makes {c} channels of {size[0]}x{size[1]} (3x3 convolutions "
+            f"{call} makes {c} channels of {size[0]}x{size[1]} (3x3 convolutions "
             "padded by 1; the odd layers and the last one are stacked). Yours is "
             f"{kind}.",
         ),
@@ -149,3 +134,18 @@ def _channels(
 def _out(layer: nn.Module) -> int:
     conv = next(m for m in layer.modules() if isinstance(m, nn.Conv2d))
     return conv.out_channels
+
+
+def _weights(
+    c_in: int, widths: Sequence[int], reads: Callable[[int], Sequence[int]]
+) -> int:
+    """Count a block's weights, BatchNorm's included, from what each layer reads."""
+    all_widths = [c_in, *widths]
+    return sum(
+        (9 * sum(all_widths[i] for i in reads(n)) + 2) * all_widths[n]
+        for n in range(1, len(all_widths))
+    )
+
+
+def _every_power(n: int) -> list[int]:
+    return [n - 2**i for i in range(n.bit_length())]

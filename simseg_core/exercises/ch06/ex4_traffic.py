@@ -1,4 +1,4 @@
-"""Exercise 06.4: count a block's work and traffic."""
+"""Exercise 06.4: MACs and memory traffic (CIO) of a HarD block, per pixel."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,11 +12,11 @@ def traffic(
     """Count a block's work and traffic."""
 
     def ask(c_in: int, growth: int, layers: int, what: str) -> None:
-        told = f"work_and_traffic({c_in}, {growth}, 1.7, {layers})"
-        got = steps.call(answer, c_in, growth, 1.7, layers, told=told)
+        call = f"work_and_traffic({c_in}, {growth}, 1.7, {layers})"
+        got = steps.call(answer, c_in, growth, 1.7, layers, named=call)
         macs, cio = steps.numbers(
             got,
-            f"{told} should return two whole numbers: MACs, then values. (A width is "
+            f"{call} should return two whole numbers: MACs, then values. (A width is "
             "rounded, too.)",
             count=2,
         )
@@ -34,7 +34,7 @@ def traffic(
             macs,
             wanted_macs,
             f"MACs a pixel of {what}",
-            hint=f"{told}: 9 products for each pair of a channel read and a channel "
+            hint=f"{call}: 9 products for each pair of a channel read and a channel "
             "written, added up over the layers.",
             mistakes={
                 "Each of the nine taps multiplies: a 3x3 kernel, not a 1x1.": products,
@@ -53,7 +53,7 @@ def traffic(
             cio,
             wanted_cio,
             f"traffic a pixel of {what}",
-            hint=f"{told}: every convolution reads its input once and writes its "
+            hint=f"{call}: every convolution reads its input once and writes its "
             "output once; add both up.",
             mistakes={
                 "Those are the values read: what is written counts too.": sum(reads),

@@ -1,4 +1,4 @@
-"""Exercise 06.5: design a wiring of your own."""
+"""Exercise 06.5: a wiring of 16 layers within four limits."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -9,9 +9,9 @@ LAYERS, MOST_LINKS, MOST_STEPS, MOST_READERS = 16, 24, 4, 3
 
 def wiring(answer: Callable[[], Sequence[Sequence[int]]], steps: Steps) -> None:
     """Design a wiring of your own."""
-    told = "my_wiring()"
-    got = steps.call(answer, told=told)
-    should = f"{told} should return a list of lists: what layer 1 reads, layer 2, ..."
+    call = "my_wiring()"
+    got = steps.call(answer, named=call)
+    should = f"{call} should return a list of lists: what layer 1 reads, layer 2, ..."
     if isinstance(got, str | Mapping) or not isinstance(got, Iterable):
         raise NotYet(should)
     reads = [steps.numbers(layer, should) for layer in got]
@@ -20,7 +20,7 @@ def wiring(answer: Callable[[], Sequence[Sequence[int]]], steps: Steps) -> None:
     steps.require(
         len(reads) == LAYERS,
         f"{LAYERS} layers",
-        hint=f"{told} has {len(reads)} lists; one is wanted for each of the layers "
+        hint=f"{call} has {len(reads)} lists; one is wanted for each of the layers "
         f"1 to {LAYERS}.",
     )
     for n, sources in enumerate(reads, start=1):

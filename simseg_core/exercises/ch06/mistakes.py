@@ -1,8 +1,8 @@
-"""How a growth is rounded, for the exercises of chapter 06."""
+"""A mistake that exercises of chapter 06 share: to round after each factor."""
 
 from simseg_core.models.hardblock import links
 
-MULTIPLIER = 1.7
+MULTIPLIER = 1.7  # FC-HarDNet's
 
 
 def rounded_by_step(layer: int, growth: int, multiplier: float) -> int:
