@@ -4,7 +4,6 @@ The chapter compares on one batch; here other class counts, sizes, weights and s
 void and absent classes, and faults that must be seen.
 """
 
-import ast
 import copy
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, RandomSampler
 
 from simseg_core.training import ScoreMeter, fit
+from tests.notebooks.definitions import define
 
 VOID = 255
 Pairs = list[tuple[Tensor, Tensor]]
@@ -24,20 +24,12 @@ Pairs = list[tuple[Tensor, Tensor]]
 
 @pytest.fixture(scope="module")
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    """What the chapter's own `def` and `class` statements make, and nothing else."""
-    nodes = [
-        node
-        for cell in chapters["00_pixels_to_score"].code
-        for node in cell.tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        and "exercise" not in cell.metadata.get("tags", [])
-    ]
-    space: dict[str, Any] = {
-        **{"torch": torch, "nn": nn, "F": F, "VOID": VOID},
-        **{"DataLoader": DataLoader, "RandomSampler": RandomSampler},
-    }
-    exec(compile(ast.Module(nodes, []), "00_pixels_to_score", "exec"), space)
-    return space
+    return define(
+        chapters["00_pixels_to_score"],
+        VOID=VOID,
+        DataLoader=DataLoader,
+        RandomSampler=RandomSampler,
+    )
 
 
 def labels_with_void(classes: int, *shape: int) -> Tensor:
