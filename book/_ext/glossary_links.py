@@ -24,21 +24,16 @@ GLOSSARY = "book/glossary"
 WITHOUT_LINKS = (GLOSSARY, "book/bibliography")  # the latter is made of titles
 # Words that are terms elsewhere, in their everyday sense.
 EVERYDAY = ("learning rate", "claims nothing", "paper’s claim")
-# The words of a sentence that a reader reads, and what in them is none.
+# What holds sentences, as headings and signatures do not, and what in it is not words.
 PROSE = (nodes.paragraph, nodes.caption)
 NOT_PROSE = (
-    nodes.title,
     nodes.thead,
     nodes.literal,
-    nodes.literal_block,
     nodes.math,
-    nodes.math_block,
     nodes.raw,
     nodes.reference,
-    addnodes.pending_xref,
     addnodes.literal_emphasis,
     addnodes.literal_strong,
-    addnodes.desc_signature,
 )
 
 
@@ -88,7 +83,8 @@ class Linker:
         pairs.sort(key=lambda pair: len(pair[0]), reverse=True)
         self.entries = [entry for _, entry in pairs]
         either = "|".join(f"({pattern(name)})" for name, _ in pairs)
-        self.term = re.compile(rf"(?<![\w-])(?:{either})(?![\w-])")
+        # Whole words, and no part of a name in code: `encoder.stem`, `head="paper"`.
+        self.term = re.compile(rf"(?<![\w.-])(?:{either})(?![\w=-]|\.\w)")
         self.linked: set[Entry] = set()
 
     def visit(self, element: nodes.Element, prose: bool = False) -> None:

@@ -32,6 +32,9 @@ Softmax
 Tap
   One place of a kernel.
 
+Tap distance
+  Pixels from tap to tap.
+
 Weights
   What is learned. And kept.
 ```
@@ -53,13 +56,13 @@ def build(extension: Any, tmp_path: Path) -> Build:
     def run(glossary: str = GLOSSARY, **pages: str) -> dict[str, Tag]:
         book, out = tmp_path / "source", tmp_path / "out"
         (book / "book").mkdir(parents=True, exist_ok=True)
-        (book / "book" / "glossary.md").write_text(glossary)
+        write(book / "book" / "glossary.md", glossary)
         for name, text in pages.items():
             if text.startswith("{"):
-                (book / "book" / f"{name}.ipynb").write_text(text)
+                write(book / "book" / f"{name}.ipynb", text)
             else:
-                (book / "book" / f"{name}.md").write_text(f"# A page\n\n{text}\n")
-        (book / "index.md").write_text("# A\n\n```{toctree}\n:glob:\nbook/*\n```\n")
+                write(book / "book" / f"{name}.md", f"# A page\n\n{text}\n")
+        write(book / "index.md", "# A\n\n```{toctree}\n:glob:\nbook/*\n```\n")
         told = io.StringIO()
         options = {
             "extensions": ["myst_nb", "glossary_links"],
@@ -80,6 +83,12 @@ def build(extension: Any, tmp_path: Path) -> Build:
         }
 
     return run
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file, unless it says so already: then it keeps its date."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
 
 
 def linked(page: Tag) -> Links:
@@ -124,6 +133,7 @@ NOT_LINKED = {
     "heading_of_a_table": "| softmax | b |\n|---|---|\n| c | d |",
     "html": "A <b title='softmax'>c</b>.\n\n<p>softmax</p>",
     "part_of_a_word": "A softmaxed map, a log-softmax, softmax2, staps, tapped.",
+    "part_of_a_name": "Set map.softmax to tap.softmax or softmax=2.",
     "another_case": "SOFTMAX and softMax.",
 }
 
@@ -158,6 +168,10 @@ LINKED = {
     "shorter_term_later": (
         "A dilated convolution is a convolution.",
         [LONG, ("convolution", "Convolution")],
+    ),
+    "longer_term_first": (
+        "The tap distance, not the tap.",
+        [("tap distance", "Tap-distance"), TAP],
     ),
     "line_break": ("Taken is a dilated\nconvolution.", [LONG]),
 }
