@@ -222,7 +222,8 @@ def test_everyday_words_are_no_terms(build: Build, extension: Any) -> None:
 
 
 def test_everyday_words_are_those_of_pages(extension: Any) -> None:
-    files = [*(ROOT / "book").glob("*.md"), *(ROOT / "chapters").glob("*.ipynb")]
+    kinds = ("book/*.md", "chapters/*.ipynb", "simseg_core/**/*.py")
+    files = [path for kind in kinds for path in ROOT.glob(kind)]
     written = " ".join("\n".join(path.read_text() for path in files).split())
     for words in extension.EVERYDAY:
         assert words.replace("’", "'") in written, f"{words}: no page says so any more"
