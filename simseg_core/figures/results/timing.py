@@ -171,17 +171,17 @@ def _sentence(one: Measurement) -> str:
 def _roofline_alt_text(roofline: Roofline) -> str:
     """Say where the roofs meet, and for each block where it stands below them."""
     top = roofline.ceilings
-    told = [
+    sentences = [
         f"A roofline of {top.device_name}, {top.dtype}: memory is the limit below "
         f"{top.ridge:.3g} FLOP per byte, arithmetic above."
     ]
     for block in roofline.blocks:
-        told.append(
+        sentences.append(
             f"{block.name} at {block.intensity:.3g} FLOP per byte reaches "
             f"{roofline.efficiency(block):.0%} of the roof, limited by "
             f"{roofline.limit(block)}."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _machine(one: Measurement) -> str:

@@ -108,7 +108,7 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
         dims = dims[1:]  # channels that came from positions
     endless = unite_endless([term.endless for term in local]) if local else None
     if endless and not endless.is_shared:
-        endless = endless.spread()
+        endless = endless.unpack()
     if endless and not endless.packed:
         dims = [endless.dim]
     data = np.full([COUNT] + [1] * rank, EMPTY)
