@@ -1,4 +1,7 @@
-"""Exercises of chapter 00, from pixels to a score: one file each, by number."""
+"""Exercises of chapter 00, from pixels to a score: one file each, by number.
+
+`labels.py` and `losses.py` are what several of them share.
+"""
 
 from simseg_core.exercises.bench.steps import Exercise
 from simseg_core.exercises.ch00.ex1_cross_entropy import cross_entropy

@@ -1,4 +1,7 @@
-"""Exercises of chapter 01, self-attention: one file each, by number."""
+"""Exercises of chapter 01, self-attention: one file each, by number.
+
+`mistakes.py` are those that several of them know.
+"""
 
 from simseg_core.exercises.bench.steps import Exercise
 from simseg_core.exercises.ch01.ex1_list_positions import list_positions

@@ -1,4 +1,7 @@
-"""Exercises of chapter 06, FC-HarDNet: one file each, by number."""
+"""Exercises of chapter 06, FC-HarDNet: one file each, by number.
+
+`mistakes.py` is one that several of them know.
+"""
 
 from simseg_core.exercises.bench.steps import Exercise
 from simseg_core.exercises.ch06.ex1_name_links import name_links

@@ -11,17 +11,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from simseg_core.probes import UnknownOperationError, gradient_support, receptive_field
-
-
-class Calls(nn.Module):
-    """A network that is one function."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
+from tests.probes.field.networks import Calls
 
 
 class Swish(torch.autograd.Function):

@@ -5,27 +5,9 @@ import segmentation_models_pytorch as smp
 import timm
 import torch
 import torchvision.models as zoo
-from torch import nn
 
 from simseg_core.probes import gradient_support, receptive_field
-
-
-class Part(nn.Module):
-    """A network up to the module of this path; the whole network where it is empty."""
-
-    def __init__(self, model, path):
-        super().__init__()
-        self.model, self.path = model, path
-
-    def forward(self, x):
-        made = []
-        module = self.model.get_submodule(self.path)
-        hook = module.register_forward_hook(lambda _, args, out: made.append(out))
-        try:
-            self.model(x)
-        finally:
-            hook.remove()
-        return made[-1]
+from tests.probes.field.networks import Part
 
 
 def named(name, **options):

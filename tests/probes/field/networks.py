@@ -1,0 +1,32 @@
+"""Networks made of others: one function, or the beginning of a network."""
+
+from torch import nn
+
+
+class Calls(nn.Module):
+    """A network that is one function, with a module path to be named by."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+class Part(nn.Module):
+    """A network up to the module of this path; the whole network where it is empty."""
+
+    def __init__(self, model, path):
+        super().__init__()
+        self.model, self.path = model, path
+
+    def forward(self, x):
+        made = []
+        module = self.model.get_submodule(self.path)
+        hook = module.register_forward_hook(lambda _, args, out: made.append(out))
+        try:
+            self.model(x)
+        finally:
+            hook.remove()
+        return made[-1]
