@@ -12,7 +12,7 @@ import torchvision.models as zoo
 from torch import nn
 
 from simseg_core.probes import UnknownOperationError, receptive_field
-from tests.probes.field.networks import Calls
+from tests.probes.field.shared import Calls
 
 # --- definitions, by hand -------------------------------------------------------------
 

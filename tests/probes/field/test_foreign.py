@@ -7,7 +7,7 @@ import torch
 import torchvision.models as zoo
 
 from simseg_core.probes import gradient_support, receptive_field
-from tests.probes.field.networks import Part
+from tests.probes.field.shared import Part, hull
 
 
 def named(name, **options):
@@ -46,13 +46,6 @@ NETWORKS = {
     "upernet: pyramid": (segmenter("UPerNet"), "encoder.layer3", (3, 64, 96)),
     "manet: attention": (segmenter("MAnet"), "decoder.center", (3, 64, 96)),
 }  # fmt: skip
-
-
-def hull(mask):
-    if not mask.any():
-        return None
-    rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
-    return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

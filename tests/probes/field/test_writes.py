@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from simseg_core.probes import receptive_field
-from tests.probes.field.networks import Calls
+from tests.probes.field.shared import Calls
 
 
 def test_a_write_through_a_view_is_seen_by_every_view_of_the_memory():

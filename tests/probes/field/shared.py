@@ -1,4 +1,4 @@
-"""Networks made of others: one function, or the beginning of a network."""
+"""What several tests of fields share: networks made of others, and hulls."""
 
 from torch import nn
 
@@ -30,3 +30,11 @@ class Part(nn.Module):
         finally:
             hook.remove()
         return made[-1]
+
+
+def hull(mask):
+    """First and last row, first and last column; None for an empty mask."""
+    if not mask.any():
+        return None
+    rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+    return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
