@@ -217,7 +217,7 @@ def _load(load: Callable[[], Any], *, path: Path) -> Mapping[str, Tensor]:
     return state
 
 
-def _why_unreadable(path: Path, told: str) -> str:
+def _why_unreadable(path: Path, message: str) -> str:
     """Tell what a file is that `torch.load` refused, from its first bytes."""
     if not path.exists():
         return f"{path} was not downloaded whole: try again"
@@ -234,7 +234,7 @@ def _why_unreadable(path: Path, told: str) -> str:
         why = (
             "is in the safetensors format: pass what safetensors.torch.load_file gives"
         )
-    elif "global" in told.lower() or "TorchScript" in told:
+    elif "global" in message.lower() or "TorchScript" in message:
         why = (
             "holds more than tensors, a whole model perhaps, and is not read, since "
             "that could run code: where it was made, save model.state_dict() alone"

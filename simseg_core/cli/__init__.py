@@ -3,6 +3,9 @@
 A mistake gets one line on the error stream that says how to mend it, and exit code 2.
 Only what a command was asked for goes to the output, so that it can be piped. Nothing
 heavy is imported before the arguments are read.
+
+`arguments.py` has the commands and their options, `values.py` reads the value of each,
+`network.py` finds the network and its image's size, `commands.py` carries out the rest.
 """
 
 import contextlib

@@ -74,13 +74,15 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, told in COMMANDS.items():
+    for name, summary in COMMANDS.items():
         lines = "".join(f"  {line}\n" for line in _EXAMPLES[name].splitlines())
         text = "" if name == "list" else f"{_MODEL}\n{_SIZES}\n"
         one = commands.add_parser(
             name,
-            help=told,
-            description=f"Tell {told}." if name != "list" else f"{told.capitalize()}.",
+            help=summary,
+            description=f"Tell {summary}."
+            if name != "list"
+            else f"{summary.capitalize()}.",
             epilog=f"{text}examples:\n{lines}",
             formatter_class=layout,
             allow_abbrev=False,
@@ -129,7 +131,7 @@ def _add_own(one: argparse.ArgumentParser, name: str) -> None:
             help="at most about this long (5)",
         )  # fmt: skip
         return
-    told = {
+    ending = {
         "trace": "; every operation if not",
         "cost": " (1)",
         "receptive-field": " in the table; JSON holds all layers",
@@ -137,7 +139,7 @@ def _add_own(one: argparse.ArgumentParser, name: str) -> None:
     one.add_argument(
         "--depth", type=values.count, metavar="N",
         default=1 if name == "cost" else None,
-        help="fold modules nested deeper than N" + told[name],
+        help="fold modules nested deeper than N" + ending[name],
     )  # fmt: skip
     if name == "receptive-field":
         one.add_argument(

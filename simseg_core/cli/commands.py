@@ -213,8 +213,8 @@ def _save(answer: _Answer, path: Path) -> None:
     """Write the figure beside its place, then move it there: never half a file."""
     suffix = path.suffix.lower()[1:]
     title = answer.text.splitlines()[0]
-    told = "Subject" if suffix == "pdf" else "Description"
-    about = {"Title": title, told: answer.figure.alt_text}
+    entry = "Subject" if suffix == "pdf" else "Description"
+    about = {"Title": title, entry: answer.figure.alt_text}
     page = io.BytesIO()
     answer.figure.savefig(page, format=suffix, metadata=about)
     beside = path.with_name(f".{path.name}.{os.getpid()}")

@@ -22,13 +22,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from simseg_core.data.compose.dice import Dice
-from simseg_core.data.compose.scenes import SPLITS
+from simseg_core.data.compose.scenes import SeededDataset
 from simseg_core.data.files.picture_files import open_picture
 from simseg_core.data.normalization import normalize as normalize_image
-from simseg_core.data.sizes import sides
 
 __all__ = [
     "GAP",
@@ -71,7 +69,7 @@ class Tile(NamedTuple):
     longitude: float
 
 
-class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
+class BlueMarble(SeededDataset):
     """Tiles of the Earth from space, labelled sea, land or lake.
 
     Image ``(3, H, W)`` float32, label ``(H, W)`` int64. A tile is a function of (seed,
@@ -96,9 +94,9 @@ class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
     (torch.Size([3, 64, 64]), torch.Size([64, 64]), ('sea', 'land', 'lake'))
     """
 
+    item = "tile"
     classes = ("sea", "land", "lake")
     palette = ((0, 80, 150), (240, 228, 66), (204, 121, 167))
-    ignore_index = 255
 
     def __init__(
         self,
@@ -109,24 +107,15 @@ class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
         seed: int = 0,
         normalize: bool = True,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"split={split!r} is not one of {SPLITS}")
-        self.size = sides(size)
+        super().__init__(
+            split, size=size, length=length, seed=seed, normalize=normalize
+        )
         if min(self.size) < 32 or max(self.size) > _SECTOR - GAP:
             raise ValueError(
                 f"size={size} is no tile: give 32 to {_SECTOR - GAP} pixels a side "
                 "(a sector of the Earth less its gap)"
             )
-        if length < 1 or seed < 0:
-            raise ValueError(
-                f"length={length} must be 1 or more and seed={seed} 0 or more"
-            )
-        self.split, self.length, self.seed = split, length, seed
-        self.normalize = normalize
         earth()  # read now, so that a missing package is noticed here
-
-    def __len__(self) -> int:
-        return self.length
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Cut out tile `index`.
@@ -152,13 +141,7 @@ class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
         >>> BlueMarble("test", size=64).tile(0).longitude // 15 * 15
         0.0
         """
-        position = index + self.length if index < 0 else index
-        if not 0 <= position < self.length:
-            raise IndexError(
-                f"tile {index} of a data set of {self.length}: "
-                f"indices are 0 to {self.length - 1}"
-            )
-        dice = Dice(self.seed, SPLITS.index(self.split), position)
+        dice = self._dice(index)
         labels = earth()[1]
         while True:
             tile = self._draw(dice)
@@ -181,13 +164,6 @@ class BlueMarble(Dataset[tuple[Tensor, Tensor]]):
 
     def _window(self, top: int, left: int) -> tuple[slice, slice]:
         return slice(top, top + self.size[0]), slice(left, left + self.size[1])
-
-    def __repr__(self) -> str:
-        height, width = self.size
-        return (
-            f"BlueMarble(split={self.split!r}, size=({height}, {width}), "
-            f"length={self.length}, seed={self.seed})"
-        )
 
 
 @cache

@@ -5,14 +5,11 @@ A mask holds class indices, 255 for pixels that do not count, or whatever a tabl
 """
 
 import operator
-import os
-import unicodedata
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -21,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import Dataset
 
-from simseg_core.data.files.faults import Fault
+from simseg_core.data.files.faults import Fault, file_names, list_faults
+from simseg_core.data.files.file_pairs import match_files
 from simseg_core.data.files.mask_palettes import MaskPalettes
 from simseg_core.data.files.mask_values import IGNORE_INDEX, MaskValues, Value
 from simseg_core.data.files.picture_files import (
@@ -37,16 +35,6 @@ from simseg_core.data.sizes import sides
 from simseg_core.data.transforms import as_pair_transform
 
 __all__ = ["FolderDataset"]
-
-_IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-_MASKS = (".bmp", ".png", ".tif", ".tiff")  # formats that keep every value
-# Written by file managers, archives and notebooks beside the pictures.
-_LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")  # in any capitals
-_LAYOUT = (
-    "The folder must look like root/images/NAME.jpg with root/masks/NAME.png "
-    "(the same NAME, class indices as pixel values)"
-)
-_SHOWN = 20  # files of one kind of fault
 
 
 class FolderDataset(Dataset[Pair]):
@@ -130,7 +118,7 @@ class FolderDataset(Dataset[Pair]):
                 "images would be normalised twice: say normalize=True to the transform "
                 "or to the data set, and normalize=False to the other"
             )
-        self.files, self.unused = _match(Path(root).expanduser(), mask_suffix)
+        self.files, self.unused = match_files(Path(root).expanduser(), mask_suffix)
         self._palettes = MaskPalettes(self.mask_values)
         # Whether 255 may be void in masks that hold only 0 beside it; None: not known.
         said = mask_values is not None or ignore_index is not None
@@ -180,7 +168,7 @@ class FolderDataset(Dataset[Pair]):
         if faults:
             raise ValueError(
                 f"{len(faults)} of {len(self)} pairs are faulty:\n"
-                + _report(faults, self.mask_values)
+                + list_faults(faults, self.mask_values.remedy)
             )
         notes = self._notes(seen)
         if notes:
@@ -265,17 +253,19 @@ class FolderDataset(Dataset[Pair]):
         if absent:
             notes.append(f"No mask holds {' or '.join(map(repr, absent))}.")
         if seen.void:
-            notes.append(f"No pixel counts in {_names(seen.void)}.")
+            notes.append(f"No pixel counts in {file_names(seen.void)}.")
         if not self._void_said and seen.beside_first and not seen.beside_others:
             first, *others = self.classes
             table = {0: first, **dict(enumerate(others, 1)), 255: others[0]}
             notes.append(
-                f"255 is read as pixels that do not count, but stands beside 0 alone, "
-                f"in {_names(seen.beside_first)}. If it is a class there, say which: "
-                f"mask_values={table}."
+                "255 is read as pixels that do not count, but stands beside 0 alone, "
+                f"in {file_names(seen.beside_first)}. If it is a class there, say "
+                f"which: mask_values={table}."
             )
         if self.unused:
-            notes.append(f"No image has the name of {_names(self.unused)}: left out.")
+            notes.append(
+                f"No image has the name of {file_names(self.unused)}: left out."
+            )
         return notes
 
 
@@ -329,124 +319,6 @@ def _mask_values(
                 f"{name}={given!r} is not that of mask_values, {own!r}: leave it out"
             )
     return values
-
-
-def _report(faults: Iterable[ValueError], values: MaskValues) -> str:
-    """List faults, each kind with its remedy once."""
-    kinds: dict[str, list[Fault]] = {}
-    for fault in faults:
-        known = fault if isinstance(fault, Fault) else Fault(str(fault))
-        kinds.setdefault(known.kind, []).append(known)
-    lines = []
-    for same in kinds.values():
-        places: dict[str, list[Any]] = {}
-        for fault in same[:_SHOWN]:
-            places.setdefault(fault.what, []).append(fault.place)
-        for what, (first, *others) in places.items():
-            lines.append(what if first is None else f"{first} {what}")
-            lines += [f"   the same: {_names(others, _SHOWN)}"] if others else []
-        if len(same) > _SHOWN:
-            lines.append(f"   and {len(same) - _SHOWN} more")
-        # The table to write must hold what stands in all of these masks.
-        counts: Counter[Value] = Counter()
-        for fault in same:
-            counts.update(fault.counts or {})
-        remedy = values.remedy(counts) if counts else same[-1].remedy
-        lines += [f"-> {remedy}"] if remedy else []
-    return "\n".join(lines)
-
-
-def _names(files: Sequence[Path], most: int = 5) -> str:
-    more = f" and {len(files) - most} more" if len(files) > most else ""
-    return ", ".join(file.name for file in files[:most]) + more
-
-
-def _match(root: Path, suffix: str) -> tuple[list[tuple[Path, Path]], list[Path]]:
-    """Pair images with masks, sorted by stem; return the pairs and the other masks."""
-    if root.is_file():
-        raise NotADirectoryError(
-            f"{root} is a file: give the folder that holds images/ and masks/ (unpack "
-            "an archive first)"
-        )
-    if Path(suffix).suffix.lower() in _IMAGES:
-        raise ValueError(
-            f"mask_suffix={suffix!r} stands before the file's ending: leave "
-            f"{Path(suffix).suffix} out"
-        )
-    images, found = (
-        _by_stem(root / "images", _IMAGES),
-        _by_stem(root / "masks", _MASKS),
-    )
-    if not images:
-        raise FileNotFoundError(f"no image in {root / 'images'}. {_LAYOUT}")
-    masks = {
-        stem.removesuffix(suffix): file
-        for stem, file in found.items()
-        if stem.endswith(suffix)
-    }
-    missing = [stem for stem in images if stem not in masks]
-    if missing:
-        raise FileNotFoundError(
-            f"no mask for {_names([images[stem] for stem in missing])}: put "
-            f"{root / 'masks' / (missing[0] + suffix)}.png beside the others or take "
-            f"the image away{_hint(missing[0], found)}"
-        )
-    unused = [file for file in found.values() if file not in set(masks.values())]
-    unused += [masks[stem] for stem in masks if stem not in images]
-    return [(images[stem], masks[stem]) for stem in sorted(images)], sorted(unused)
-
-
-def _hint(stem: str, masks: Mapping[str, Path]) -> str:
-    """Say which mask was probably meant."""
-    for other, file in masks.items():
-        if other == stem:
-            return f". Is it {file.name}? Then leave mask_suffix out"
-        if other.startswith(stem):
-            return f". Is it {file.name}? Then say mask_suffix={other[len(stem) :]!r}"
-        if other.casefold() == stem.casefold():
-            return f". Is it {file.name}? Names must agree in capitals: rename one"
-    return ""
-
-
-def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}. {_LAYOUT}")
-    found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.name.lower() in _LITTER:
-            continue
-        if file.is_dir():
-            _refuse_pictures_below(file, suffixes)
-            continue
-        if file.suffix.lower() not in suffixes:
-            raise ValueError(
-                f"{file} is not one of {', '.join(suffixes)}: save it as one of "
-                "them (masks as PNG, since JPEG changes values and GIF renumbers "
-                "them) or take it away"
-            )
-        # The same letter may be written as one sign or two, by the system: ä, a + ¨.
-        stem = unicodedata.normalize("NFC", file.stem)
-        if stem in found:
-            raise ValueError(
-                f"{found[stem]} and {file} share the name {stem!r}, so the "
-                "mask could belong to either: rename one"
-            )
-        found[stem] = file
-    return found
-
-
-def _refuse_pictures_below(folder: Path, suffixes: tuple[str, ...]) -> None:
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            f for f in folders if not f.startswith(".") and f.lower() not in _LITTER
-        )
-        for name in sorted(names):
-            if Path(name).suffix.lower() in suffixes and not name.startswith("."):
-                raise ValueError(
-                    f"{Path(place) / name} lies in a sub-folder, and only files in "
-                    f"{folder.parent} itself are read: move them up, or make a data "
-                    "set of each folder (torch.utils.data.ConcatDataset joins them)"
-                )
 
 
 def _image(image: Image.Image) -> Tensor:

@@ -168,9 +168,9 @@ def stack_pairs(items: Sequence[Any]) -> Pair | Exception:
     for name, each in zip(("image", "label"), zip(*pairs)):
         shapes = {tuple(one.shape) for one in each}
         if len(shapes) > 1:
-            told = " and ".join(map(str, sorted(shapes)[:3]))
+            sizes = " and ".join(map(str, sorted(shapes)[:3]))
             return ValueError(
-                f"{name}s of {told} in one batch: give all one size (size= of "
+                f"{name}s of {sizes} in one batch: give all one size (size= of "
                 "FolderDataset, or transform augment(size) or as_tensors(size) of "
                 "simseg_core.data) and one number of channels, or take batch_size=1"
             )

@@ -1,62 +1,29 @@
 """What `from simseg_core.figures import ...` gives; imported when it is asked for."""
 
-from .blocks.attention import (
-    draw_attention as draw_attention,
-)
+from .blocks.attention import draw_attention as draw_attention
 from .blocks.gates import (
     draw_channel_gates as draw_channel_gates,
-)
-from .blocks.gates import (
     draw_spatial_gates as draw_spatial_gates,
 )
-from .blocks.rates import (
-    draw_rate_sweep as draw_rate_sweep,
-)
-from .blocks.wiring import (
-    draw_wiring as draw_wiring,
-)
+from .blocks.rates import draw_rate_sweep as draw_rate_sweep
+from .blocks.wiring import draw_wiring as draw_wiring
 from .fields.draw import (
     draw_effective as draw_effective,
-)
-from .fields.draw import (
     draw_field_on_image as draw_field_on_image,
-)
-from .fields.draw import (
     draw_gridding as draw_gridding,
-)
-from .fields.draw import (
     draw_phases as draw_phases,
 )
-from .fields.growth import (
-    draw_growth as draw_growth,
-)
-from .network.draw import (
-    draw_trace as draw_trace,
-)
-from .results.cost import (
-    draw_cost as draw_cost,
-)
-from .results.device_times import (
-    draw_device_times as draw_device_times,
-)
+from .fields.growth import draw_growth as draw_growth
+from .network.draw import draw_trace as draw_trace
+from .results.cost import draw_cost as draw_cost
+from .results.device_times import draw_device_times as draw_device_times
 from .results.scenes import (
     draw_predictions as draw_predictions,
-)
-from .results.scenes import (
     draw_samples as draw_samples,
 )
-from .results.timing import (
-    draw_roofline as draw_roofline,
-)
-from .results.timing import (
-    draw_timings as draw_timings,
-)
+from .results.timing import draw_roofline as draw_roofline, draw_timings as draw_timings
 from .results.training import (
     draw_losses as draw_losses,
-)
-from .results.training import (
     draw_seed_spread as draw_seed_spread,
 )
-from .style import (
-    DescribedFigure as DescribedFigure,
-)
+from .style import DescribedFigure as DescribedFigure

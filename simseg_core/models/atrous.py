@@ -1,4 +1,4 @@
-"""Atrous convolution written out, what a stack of it reads, and output strides.
+"""Atrous convolution written out, and output strides.
 
 Chen et al. 2017, *Rethinking Atrous Convolution for Semantic Image Segmentation*, arXiv
 1706.05587, equation 1 and figure 1: y[i] = sum over k of x[i + r k] w[k]. The kernel
@@ -40,7 +40,7 @@ def atrous_conv2d(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
     >>> atrous_conv2d(x, torch.tensor([1.0, 0.0, 1.0]).view(1, 1, 1, 3), rate=2)
     tensor([[[[2., 3., 4., 1., 2.]]]])
     """
-    _check(x, weight, rate)
+    check_atrous(x, weight, rate)
     H, W = x.shape[-2:]
     height, width = weight.shape[-2:]
     border_h, border_w = rate * (height // 2), rate * (width // 2)
@@ -53,7 +53,18 @@ def atrous_conv2d(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
     return y
 
 
-def _check(x: Tensor, weight: Tensor, rate: int) -> None:
+def check_atrous(x: Tensor, weight: Tensor, rate: int) -> None:
+    """Require a map, a kernel with a centre, and a rate.
+
+    Args:
+        x: (B, C, H, W).
+        weight: (D, C, k, k), k odd; height and width may differ.
+        rate: 1 or more.
+
+    Raises:
+        TypeError: The rate is not an int.
+        ValueError: The rate is below 1, or the shapes do not fit.
+    """
     check_counts(rate=rate)
     if x.ndim != 4 or weight.ndim != 4 or x.shape[1] != weight.shape[1]:
         raise ValueError(
@@ -65,34 +76,6 @@ def _check(x: Tensor, weight: Tensor, rate: int) -> None:
             "the kernel's height and width must be odd, so that it has a centre, got "
             f"{weight.shape[-2]}x{weight.shape[-1]}"
         )
-
-
-def pixels_read(rates: Sequence[int]) -> Tensor:
-    """Count the ways in which one output of stacked 3x3 atrous convolutions reads.
-
-    Rates that share a factor leave a grid of pixels that no path reaches ("gridding").
-
-    Args:
-        rates: Of the convolutions, in any order.
-
-    Returns:
-        A square map of as many rows as the stack's receptive field, 1 + 2 sum(rates),
-        with the number of paths from each pixel to the output: 0 where it is not read.
-
-    Raises:
-        TypeError: A rate is not an int.
-        ValueError: A rate is below 1.
-
-    >>> [round(100 * (pixels_read(r) > 0).double().mean().item(), 1)
-    ...  for r in ((1, 2, 5), (2, 2, 2), (6, 12, 18))]
-    [100.0, 29.0, 3.2]
-    """
-    reach = sum(rates)
-    paths = torch.zeros(1, 1, 1 + 2 * reach, 1 + 2 * reach, dtype=torch.float64)
-    paths[..., reach, reach] = 1  # the output; every rate spreads it to nine places
-    for rate in rates:
-        paths = atrous_conv2d(paths, paths.new_ones(1, 1, 3, 3), rate=rate)
-    return paths[0, 0].long()
 
 
 def replace_strides(

@@ -146,13 +146,13 @@ def html_table(
     )
     body = "\n".join(map(line, rows))
     foot = "" if total is None else f"<tfoot>{line(total)}</tfoot>\n"
-    told = "".join(f'<p class="simseg-note">{escape(note)}</p>' for note in notes)
+    sentences = "".join(f'<p class="simseg-note">{escape(note)}</p>' for note in notes)
     return (
         f"<style>{_STYLE}</style>\n"
         f'<div class="simseg-table" role="region" aria-label="{name}" tabindex="0">\n'
         f"<table>\n<caption>{escape(title)}</caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n{foot}</table>\n"
-        f"</div>\n{told}\n<script>{_SCRIPT}</script>"
+        f"</div>\n{sentences}\n<script>{_SCRIPT}</script>"
     )
 
 

@@ -95,7 +95,7 @@ class Agreement:
     def _check_scale(self, images: Tensor, logits: Tensor) -> None:
         """Refuse a model whose logits do not grow with the image, pixel by pixel."""
         (H, W), (h, w) = images.shape[-2:], logits.shape[-2:]
-        told = (
+        sizes = (
             f"the logits are {h}x{w} and the labels {H}x{W}. Where they are a coarser "
             "map of the whole image, end the model's forward with "
             'F.interpolate(logits, size=images.shape[-2:], mode="bilinear")'
@@ -104,14 +104,14 @@ class Agreement:
             larger = _run_larger(self.model, images)
         except Exception as error:
             raise ValueError(
-                f"{told}; where they are the image's centre, crop the labels to them "
+                f"{sizes}; where they are the image's centre, crop the labels to them "
                 f"in the data set. Which of both cannot be told, for the model does "
                 f"not take {H + _ADDED}x{W + _ADDED} ({error})"
             ) from error
         if larger.shape[-2:] != (h + _ADDED, w + _ADDED):
             raise ValueError(
-                f"{told}. (Only what valid convolutions take off the border is cropped "
-                f"from labels: then {H + _ADDED}x{W + _ADDED} would give "
+                f"{sizes}. (Only what valid convolutions take off the border is "
+                f"cropped from labels: then {H + _ADDED}x{W + _ADDED} would give "
                 f"{h + _ADDED}x{w + _ADDED}, and gives "
                 f"{larger.shape[-2]}x{larger.shape[-1]}.)"
             )

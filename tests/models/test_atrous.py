@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from simseg_core.models.atrous import atrous_conv2d, pixels_read
+from simseg_core.models.atrous import atrous_conv2d
+from tests.models.gridding import pixels_read
 from tests.parity.space_to_batch import atrous_by_parts
 
 WRITTEN_OUT = [atrous_conv2d, atrous_by_parts]

@@ -13,8 +13,9 @@ from torch import nn
 
 from simseg_core import create_model
 from simseg_core.models.aspp import ASPP
-from simseg_core.models.atrous import atrous_conv2d, pixels_read
+from simseg_core.models.atrous import atrous_conv2d
 from simseg_core.models.multiscale import MultiScale
+from tests.models.gridding import pixels_read
 from tests.notebooks.definitions import define, same
 
 CLASSES = (

@@ -125,8 +125,9 @@ def uses(chapter: Any) -> tuple[list[str], set[str]]:
         modules |= {home("simseg_core.models", TABLE[name].target) for name in networks}
     if ("simseg_core.exercises", "check") in named:
         number = chapter.name[:2]
-        lines += [f"check('{number}.{place}', None)" for place in (1, 2)]
-        modules.add(f"simseg_core.exercises.ch{number}")
+        for file in ROOT.glob(f"simseg_core/exercises/ch{number}/ex*.py"):
+            lines.append(f"check('{number}.{file.stem[2]}', None)")
+            modules.add(f"simseg_core.exercises.ch{number}.{file.stem}")
     return lines, modules
 
 

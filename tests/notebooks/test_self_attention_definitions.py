@@ -11,8 +11,12 @@ import torch
 from torch import nn
 
 from simseg_core.models import ImagePooling, SelfAttention2d
-from simseg_core.models.attention import LAYOUTS, explicit_attention, fused_attention
-from simseg_core.models.attention import positions as package_positions
+from simseg_core.models.attention import (
+    LAYOUTS,
+    explicit_attention,
+    fused_attention,
+    positions as package_positions,
+)
 from tests.notebooks.definitions import define, same
 
 

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from simseg_core.models.atrous import _check as check
+from simseg_core.models.atrous import check_atrous
 
 
 def atrous_by_parts(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
@@ -23,7 +23,7 @@ def atrous_by_parts(x: Tensor, weight: Tensor, *, rate: int = 1) -> Tensor:
         TypeError: The rate is not an int.
         ValueError: The rate is below 1, or the shapes do not fit.
     """
-    check(x, weight, rate)
+    check_atrous(x, weight, rate)
     B, C, H, W = x.shape
     padded = F.pad(x, (0, -W % rate, 0, -H % rate))
     h, w = padded.shape[-2] // rate, padded.shape[-1] // rate

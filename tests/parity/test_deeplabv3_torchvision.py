@@ -12,8 +12,7 @@ from torchvision.models.segmentation import (
     deeplabv3_resnet101,
     fcn_resnet50,
 )
-from torchvision.models.segmentation.deeplabv3 import ASPP as TheirASPP
-from torchvision.models.segmentation.deeplabv3 import DeepLabHead
+from torchvision.models.segmentation.deeplabv3 import ASPP as TheirASPP, DeepLabHead
 
 from simseg_core import create_model
 from simseg_core.convert import DEEPLABV3, load_torchvision, rename

@@ -17,7 +17,7 @@ from simseg_core.data.compose.dice import Dice
 from simseg_core.data.normalization import MEAN, STD
 from simseg_core.data.sizes import sides
 
-__all__ = ["SPLITS", "Cast", "SceneDataset"]
+__all__ = ["SPLITS", "Cast", "SceneDataset", "SeededDataset"]
 
 SPLITS = ("train", "val", "test")
 Cast = Mapping[str, tuple[str, ...]]  # role -> names of the pictograms that play it
@@ -32,7 +32,61 @@ _SCALES = {
 }
 
 
-class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
+class SeededDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Pairs of image and label, each a function of (seed, split, index) alone.
+
+    The arguments are those of `SceneDataset`; `item` is what messages call a pair.
+    """
+
+    item: ClassVar[str]
+    classes: ClassVar[tuple[str, ...]]
+    palette: ClassVar[tuple[tuple[int, int, int], ...]]
+    ignore_index = 255
+
+    def __init__(
+        self,
+        split: str,
+        *,
+        size: int | tuple[int, int],
+        length: int,
+        seed: int,
+        normalize: bool,
+    ) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"split={split!r} is not one of {SPLITS}")
+        if length < 1 or seed < 0:
+            raise ValueError(
+                f"length={length} must be 1 or more and seed={seed} 0 or more"
+            )
+        self.split, self.size = split, sides(size)
+        self.length, self.seed, self.normalize = length, seed, normalize
+
+    def __len__(self) -> int:
+        return self.length
+
+    def _dice(self, index: int) -> Dice:
+        """Give the chance that makes a pair, the same at every call.
+
+        Raises:
+            IndexError: if `index` is not in the data set.
+        """
+        position = index + self.length if index < 0 else index
+        if not 0 <= position < self.length:
+            raise IndexError(
+                f"{self.item} {index} of a data set of {self.length}: "
+                f"indices are 0 to {self.length - 1}"
+            )
+        return Dice(self.seed, SPLITS.index(self.split), position)
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        return (
+            f"{type(self).__name__}(split={self.split!r}, size=({height}, {width}), "
+            f"length={self.length}, seed={self.seed})"
+        )
+
+
+class SceneDataset(SeededDataset, ABC):
     """Composed scenes with exact labels; the subclasses say what is in them.
 
     Args:
@@ -49,10 +103,8 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
         ValueError: if an argument is out of its range.
     """
 
-    classes: ClassVar[tuple[str, ...]]
-    palette: ClassVar[tuple[tuple[int, int, int], ...]]
+    item = "scene"
     casts: ClassVar[Mapping[str, Cast]]
-    ignore_index = 255
 
     def __init__(
         self,
@@ -64,34 +116,21 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
         normalize: bool = True,
         pictograms: str | None = None,
     ) -> None:
-        for name, value in (("split", split), ("pictograms", pictograms or split)):
-            if value not in SPLITS:
-                raise ValueError(f"{name}={value!r} is not one of {SPLITS}")
-        height, width = sides(size)
-        if min(height, width) < 32:
+        super().__init__(
+            split, size=size, length=length, seed=seed, normalize=normalize
+        )
+        if (pictograms or split) not in SPLITS:
+            raise ValueError(f"pictograms={pictograms!r} is not one of {SPLITS}")
+        if min(self.size) < 32:
             raise ValueError(
                 f"size={size} is too small for a scene: give 32 pixels or more a side"
             )
-        if length < 1 or seed < 0:
-            raise ValueError(
-                f"length={length} must be 1 or more and seed={seed} 0 or more"
-            )
-        self.split, self.size, self.length, self.seed = (
-            split,
-            (height, width),
-            length,
-            seed,
-        )
-        self.normalize = normalize
         self.cast = self.casts[pictograms or split]
 
     @property
     def held_out(self) -> frozenset[str]:
         """Names of the pictograms that this data set draws and training never does."""
         return _names(self.cast) - _names(self.casts["train"])
-
-    def __len__(self) -> int:
-        return self.length
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Compose scene `index`.
@@ -104,15 +143,6 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
         """
         return self._tensors(*self._compose(self._dice(index)))
 
-    def _dice(self, index: int) -> Dice:
-        position = index + self.length if index < 0 else index
-        if not 0 <= position < self.length:
-            raise IndexError(
-                f"scene {index} of a data set of {self.length}: "
-                f"indices are 0 to {self.length - 1}"
-            )
-        return Dice(self.seed, SPLITS.index(self.split), position)
-
     def _tensors(self, image: np.ndarray, label: np.ndarray) -> tuple[Tensor, Tensor]:
         pixels = np.empty((3, *label.shape), dtype=np.float32)
         scale, shift = _SCALES[self.normalize]
@@ -123,13 +153,6 @@ class SceneDataset(Dataset[tuple[Tensor, Tensor]], ABC):
     @abstractmethod
     def _compose(self, dice: Dice) -> tuple[np.ndarray, np.ndarray]:
         """Draw one scene: ``(3, H, W)`` uint8 and its labels ``(H, W)`` uint8."""
-
-    def __repr__(self) -> str:
-        height, width = self.size
-        return (
-            f"{type(self).__name__}(split={self.split!r}, size=({height}, {width}), "
-            f"length={self.length}, seed={self.seed})"
-        )
 
 
 def _names(cast: Cast) -> frozenset[str]:

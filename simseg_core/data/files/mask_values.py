@@ -216,14 +216,14 @@ class MaskValues:
         """
         unknown = sorted(value for value in counts if value not in self.values)
         if len(unknown) > _MANY:
-            told = (
+            cause = (
                 f"so many usually come from JPEG or from smoothed edges: {_REMAKE}. If "
                 "each is a class, say which in mask_values"
             )
             if isinstance(unknown[-1], tuple):
-                return told
+                return cause
             return (
-                f"{told}; if each is an object of one class, name them all at once: "
+                f"{cause}; if each is an object of one class, name them all at once: "
                 f"mask_values={{0: ..., **dict.fromkeys(range(1, {unknown[-1] + 1}), "
                 "...)}"
             )

@@ -2,21 +2,20 @@
 
 import difflib
 import inspect
-import re
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from simseg_core.exercises.bench import patience, reader
 from simseg_core.exercises.bench.steps import Exercise, NotYet, Steps
 
-# Numbers of the chapters that have exercises: the folders ch01, ch02, ...
-CHAPTERS = sorted(
-    folder.name[2:]
-    for folder in files("simseg_core.exercises").iterdir()
-    if re.fullmatch(r"ch\d\d", folder.name)
-)
+# Where each exercise is checked: 04.3 by the function `move_strides` of
+# `ch04/ex3_move_strides.py`.
+_FILES = {
+    f"{file.parent.name[2:]}.{file.stem[2]}": file
+    for file in sorted(Path(__file__).resolve().parents[1].glob("ch??/ex?_*.py"))
+}
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,14 @@ def check(exercise: str, answer: Any) -> Result:
             'the exercise\'s number comes first, then the answer: check("03.2", answer)'
         )
     number = str(exercise)
-    walk = _exercises(number[:2]).get(number)
-    if walk is None:
-        known = list_exercises()
+    if number not in _FILES:
+        known = list(_FILES)
         near = difflib.get_close_matches(number, known, n=1, cutoff=0.0)
         raise ValueError(
             f"no exercise is called {exercise!r}: did you mean {near[0]!r}? "
             f"There are {', '.join(known)}."
         )
+    walk = _exercise(number)
     steps, title = Steps(), f"{number} {_title(walk)}"
     if reader.is_untouched(answer):
         return Result(title, "not attempted")
@@ -98,19 +97,14 @@ def list_exercises() -> dict[str, str]:
     >>> list_exercises()["03.2"]
     'Crop the centre'
     """
-    return {
-        number: _title(exercise)
-        for chapter in CHAPTERS
-        for number, exercise in _exercises(chapter).items()
-    }
+    return {number: _title(_exercise(number)) for number in _FILES}
 
 
-def _exercises(chapter: str) -> dict[str, Exercise]:
-    """Import the exercises of one chapter alone; none if there is no such chapter."""
-    if chapter not in CHAPTERS:
-        return {}
-    module = import_module(f"simseg_core.exercises.ch{chapter}")
-    return module.EXERCISES
+def _exercise(number: str) -> Exercise:
+    """Import one exercise alone."""
+    file = _FILES[number]
+    module = import_module(f"simseg_core.exercises.{file.parent.name}.{file.stem}")
+    return getattr(module, file.stem.partition("_")[2])
 
 
 def _title(exercise: Exercise) -> str:

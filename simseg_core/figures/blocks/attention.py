@@ -80,10 +80,10 @@ def draw_attention(
             if aims is not None:
                 _outline(panel, aims)
             _frame(panel, positions[number - 1], OKABE_ITO["vermillion"])
-            told = f"From {number}: amounts to {_count(field)}"
+            title = f"From {number}: amounts to {_count(field)}"
             if aims is not None:
-                told += f"\n{percent(float(field[aims].sum()))} on the {target_name}"
-            panel.set_title(told, fontsize=9)
+                title += f"\n{percent(float(field[aims].sum()))} on the {target_name}"
+            panel.set_title(title, fontsize=9)
     figure.alt_text = _alt_text(maps, positions, aims, target_name)
     return figure
 
@@ -98,7 +98,7 @@ def _alt_text(
     1.0 of 6 positions, the largest weight, 1.00, at row 1, column 1.'
     """
     height, width = maps.shape[1:]
-    told = [f"An image and its attention on a map of {height} x {width}."]
+    sentences = [f"An image and its attention on a map of {height} x {width}."]
     for number, ((row, column), field) in enumerate(zip(positions, maps), start=1):
         y, x = np.unravel_index(int(field.argmax()), field.shape)
         sentence = (
@@ -108,8 +108,8 @@ def _alt_text(
         )
         if aims is not None:
             sentence += f", {percent(float(field[aims].sum()))} on the {target_name}"
-        told.append(sentence + ".")
-    return " ".join(told)
+        sentences.append(sentence + ".")
+    return " ".join(sentences)
 
 
 def _count(field: Array) -> str:

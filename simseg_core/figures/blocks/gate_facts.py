@@ -27,7 +27,7 @@ def channel_gates_alt_text(panels: Mapping[str, Mapping[str, Array]]) -> str:
     'Gates of 2 channels. Fresh: all 0.25 to 0.50.'
     """
     count = next(iter(next(iter(panels.values())).values())).shape[1]
-    told = [f"Gates of {count} channels."]
+    sentences = [f"Gates of {count} channels."]
     for name, values in panels.items():
         ranges = ", ".join(
             f"{group} {table.min():.2f} to {table.max():.2f}"
@@ -42,8 +42,8 @@ def channel_gates_alt_text(panels: Mapping[str, Mapping[str, Array]]) -> str:
                 f"0.5 they are higher for {first} in {(differ > 0.5).sum()} channels, "
                 f"for {second} in {(differ < -0.5).sum()}"
             )
-        told.append(f"{name[:1].upper()}{name[1:]}: {ranges}{apart}.")
-    return " ".join(told)
+        sentences.append(f"{name[:1].upper()}{name[1:]}: {ranges}{apart}.")
+    return " ".join(sentences)
 
 
 def spatial_gates_alt_text(
@@ -57,7 +57,7 @@ def spatial_gates_alt_text(
     """
     count, _, rows, columns = next(iter(gates.values())).shape
     plural = "image beside its" if count == 1 else "images beside their"
-    told = [f"{count} {plural} gates of {rows} by {columns} cells."]
+    sentences = [f"{count} {plural} gates of {rows} by {columns} cells."]
     for name, gate in gates.items():
         said = f"{gate.min():.2f} to {gate.max():.2f}"
         if labels is not None:
@@ -65,8 +65,8 @@ def spatial_gates_alt_text(
             spread = interpolate(gate.detach().cpu(), inside.shape[1:])[:, 0]
             on, off = spread[inside].mean(), spread[~inside].mean()
             said += f", mean {on:.2f} on what is outlined and {off:.2f} elsewhere"
-        told.append(f"{name[:1].upper()}{name[1:]}: {said}.")
-    return " ".join(told)
+        sentences.append(f"{name[:1].upper()}{name[1:]}: {said}.")
+    return " ".join(sentences)
 
 
 def channel_tables(gates: Gates) -> dict[str, dict[str, Array]]:

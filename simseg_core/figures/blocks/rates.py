@@ -157,8 +157,8 @@ def _taps(axes: Axes, sweep: RateSweep, index: Pair, window: Window) -> list[Any
             axes.plot(
                 [x for _, x in some], [y for y, _ in some], fillstyle=fill, **look
             )
-        told = f"rate {_label(branch)}: {percent(branch.share)}"
-        handles += axes.plot([], [], label=told, **look)
+        label = f"rate {_label(branch)}: {percent(branch.share)}"
+        handles += axes.plot([], [], label=label, **look)
     hollow: Any = {**look, "color": "black", "marker": "o", "fillstyle": "none"}
     handles += axes.plot([], [], label="padding", **hollow)
     axes.set(xlim=(left, right), ylim=(low, top), aspect="equal", xticks=[], yticks=[])
@@ -177,23 +177,25 @@ def _alt_text(sweep: RateSweep) -> str:
     corner pixel 4.
     """
     height, width = sweep.size
-    told = [f"Rates of {sweep.model} on a map of {height} by {width}."]
+    sentences = [f"Rates of {sweep.model} on a map of {height} by {width}."]
     shares = ", ".join(
         f"{percent(branch.share)} at rate {_label(branch)}" for branch in sweep.branches
     )
-    told.append(f"Of the weights of a filter {shares} fall on the map, not in padding.")
+    sentences.append(
+        f"Of the weights of a filter {shares} fall on the map, not in padding."
+    )
     partial = [rate for rate, share in zip(sweep.rates, sweep.whole) if share == 0]
     if partial:
-        told.append(f"From rate {partial[0]} on no output has all of them.")
+        sentences.append(f"From rate {partial[0]} on no output has all of them.")
     alone = [rate for rate, share in zip(sweep.rates, sweep.centre) if share == 1]
     if alone:
-        told.append(f"From rate {alone[0]} on every output has one alone.")
+        sentences.append(f"From rate {alone[0]} on every output has one alone.")
     middle, corner = (len(sweep.read(at)) for at in (middle_of(sweep), (0, 0)))
-    told.append(
+    sentences.append(
         f"The middle pixel reads {middle} of the {height * width} pixels, the corner "
         f"pixel {corner}."
     )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _label(branch: Branch) -> str:

@@ -76,15 +76,15 @@ def _alt_text(
     >>> _alt_text({"dense": [[0], [1, 0]]}, {"dense": [1, 2]})
     'Dense: 2 layers, 3 links; layer 2 reads 1, 0; 1, 2 leave the block.'
     """
-    told = []
+    sentences = []
     for name, reads in wirings.items():
         last = ", ".join(map(str, reads[-1]))
         words = f"{name[:1].upper()}{name[1:]}: {len(reads)} layers, {_links(reads)}"
         words += f"; layer {len(reads)} reads {last}"
         if name in leaving:
             words += f"; {', '.join(map(str, sorted(leaving[name])))} leave the block"
-        told.append(f"{words}.")
-    return " ".join(told)
+        sentences.append(f"{words}.")
+    return " ".join(sentences)
 
 
 def _row(axes: Axes, reads: Wiring, leaving: Collection[int]) -> None:

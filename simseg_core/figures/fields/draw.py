@@ -87,9 +87,9 @@ def draw_field_on_image(
         axes.set(xticks=[], yticks=[])
         seen = [f"{_size(box)} pixels"] if box is not None else []
         seen += ["globally the whole image"] if field.is_global else []
-        told = f"Output pixel {tuple(index)}: {', '.join(seen) or 'nothing'}"
+        title = f"Output pixel {tuple(index)}: {', '.join(seen) or 'nothing'}"
         # Above the whole figure: a tall image is narrower than its title.
-        figure.suptitle(told, x=0.01, ha="left", size=_TITLE)
+        figure.suptitle(title, x=0.01, ha="left", size=_TITLE)
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside lower center", ncols=2)
     figure.alt_text = field_on_image_alt_text(shown, field, index, effective)
@@ -137,11 +137,11 @@ def draw_gridding(*stacks: Sequence[int]) -> DescribedFigure:
 
 
 def _gridding_title(rates: Sequence[int], mask: Array) -> str:
-    told = (
+    title = (
         f"Rates {', '.join(map(str, rates))}: {int(mask.sum())} of {mask.size} pixels"
     )
     side = mask.shape[0]
-    lines = wrap(f"{told}, {percent(mask.mean())}", 3.7, _TITLE)
+    lines = wrap(f"{title}, {percent(mask.mean())}", 3.7, _TITLE)
     return "\n".join([*lines, f"of a field of {side} × {side}"])
 
 
@@ -236,8 +236,8 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> DescribedFi
                 linestyles="--",
             )
             panel.set(xticks=[], yticks=[])
-            told = f"{when}: {field.size:.0f} pixels a side count"
-            panel.set_title("\n".join(wrap(told, 0.85 * room, _TITLE)))
+            title = f"{when}: {field.size:.0f} pixels a side count"
+            panel.set_title("\n".join(wrap(title, 0.85 * room, _TITLE)))
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
         is_low = panel_height * (1 if is_tall else 2) < 2.5
         bar.set_label("gradient, root of share" if is_low else _BAR)

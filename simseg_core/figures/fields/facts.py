@@ -107,16 +107,16 @@ def field_on_image_alt_text(
     """Say which rows and columns of the picture, (H, W[, 3]), are outlined."""
     height, width = shown.shape[:2]
     box = field.box(index)
-    told = f"A picture of {height} by {width} pixels. Output pixel {tuple(index)} sees "
+    text = f"A picture of {height} by {width} pixels. Output pixel {tuple(index)} sees "
     if box is None:
-        told += "no local part of it"
+        text += "no local part of it"
     else:
         (top, bottom), (left, right) = box
-        told += f"rows {top} to {bottom} and columns {left} to {right}"
-    told += ", and by global operations all of it." if field.is_global else "."
+        text += f"rows {top} to {bottom} and columns {left} to {right}"
+    text += ", and by global operations all of it." if field.is_global else "."
     if effective is not None:
-        told += f" The part that counts is about {effective.size:.0f} pixels wide."
-    return told
+        text += f" The part that counts is about {effective.size:.0f} pixels wide."
+    return text
 
 
 def growth_alt_text(steps: Sequence[tuple[str, int, Any]], image: int) -> str:
@@ -126,52 +126,52 @@ def growth_alt_text(steps: Sequence[tuple[str, int, Any]], image: int) -> str:
         steps: what `growth` lists.
         image: the longer side of the input, in pixels.
     """
-    told, before = [], None
+    changes, before = [], None
     for name, size, stride in steps:
         if stride != before:
-            told.append(f"{size} pixels at stride {stride} ({name})")
+            changes.append(f"{size} pixels at stride {stride} ({name})")
             before = stride
     beyond = [name for name, size, _ in steps if size > image]
     passed = f", which {beyond[0]} is the first to pass" if beyond else ""
     return (
         f"A staircase of {len(steps)} steps, from {steps[0][1]} to {steps[-1][1]} "
-        f"pixels. The stride changes at: {'; '.join(told)}. "
+        f"pixels. The stride changes at: {'; '.join(changes)}. "
         f"The image has {image} pixels{passed}."
     )
 
 
 def gridding_alt_text(stacks: Sequence[Sequence[int]], masks: Sequence[Array]) -> str:
     """Say how many pixels of its square each stack reads."""
-    told = []
+    parts = []
     for rates, mask in zip(stacks, masks):
-        told.append(
+        parts.append(
             f"rates {', '.join(map(str, rates))} read {int(mask.sum())} of the "
             f"{mask.shape[0]} by {mask.shape[1]} pixels, {percent(mask.mean())}"
         )
     return (
-        "Pixel maps of three-by-three convolutions in a row: " + "; ".join(told) + "."
+        "Pixel maps of three-by-three convolutions in a row: " + "; ".join(parts) + "."
     )
 
 
 def phases_alt_text(table: Array, kinds: Sequence[tuple[int, int]]) -> str:
     """Say which sizes occur and how often, from what `phases` returned."""
     shares = np.bincount(table.ravel(), minlength=len(kinds)) / table.size
-    told = "; ".join(
+    shares_by_size = "; ".join(
         f"{rows} by {columns} for {percent(share)} of the output pixels"
         for (rows, columns), share in zip(kinds, shares)
     )
     return (
         f"A map of {table.shape[0]} by {table.shape[1]} output phases, coloured by the "
-        f"size of their receptive field: {told}."
+        f"size of their receptive field: {shares_by_size}."
     )
 
 
 def effective_alt_text(before: EffectiveField, after: EffectiveField) -> str:
     """Say both sizes and shares."""
-    told = []
+    sentences = []
     for field, when in ((before, "Before"), (after, "After")):
         text = f"{when} training the pixels that count are {field.size:.0f} a side"
         if field.area_share is not None:
             text += f", {percent(field.area_share)} of the theoretical field's area"
-        told.append(text)
-    return "Two gradient maps on one scale. " + ". ".join(told) + "."
+        sentences.append(text)
+    return "Two gradient maps on one scale. " + ". ".join(sentences) + "."

@@ -76,10 +76,10 @@ def _name_image(axes: Axes, sizes: list[int], image: int) -> Box:
     """Label the image's line at the end that the staircase is far from."""
     crossing = sum(size < image for size in sizes) / len(sizes)
     is_early = crossing < 0.5  # then the staircase is above the line at the right
-    told = f"the image: {image}"
+    label = f"the image: {image}"
     left, right = axes.get_xlim()
     axes.annotate(
-        told,
+        label,
         (right if is_early else left, image),
         xytext=(-2 if is_early else 4, -4 if is_early else 4),
         textcoords="offset points",
@@ -89,7 +89,7 @@ def _name_image(axes: Axes, sizes: list[int], image: int) -> Box:
         color=GREY,
     )
     x, y = _points(axes, (right if is_early else left, image))
-    long = width(told) * 72
+    long = width(label) * 72
     return (x - long, y - 16, x, y) if is_early else (x, y, x + long + 4, y + 16)
 
 
@@ -104,7 +104,7 @@ def _lines(axes: Axes, sizes: list[int], image: int) -> list[Box]:
 
 
 def _name_stride(
-    axes: Axes, at: tuple[float, float], told: str, taken: list[Box]
+    axes: Axes, at: tuple[float, float], label: str, taken: list[Box]
 ) -> None:
     """Put a label at the place about its marker where it covers least."""
     x, y = _points(axes, at)
@@ -112,7 +112,7 @@ def _name_stride(
     left, right, top = (
         edge * 72 / axes.figure.dpi for edge in (frame.x0, frame.x1, frame.y1)
     )
-    long = width(told) * 72
+    long = width(label) * 72
     best: tuple[int, Box] | None = None
     for up, end in _PLACES:
         start = x - 6 - long if end == "right" else min(x + 6, right - long)
@@ -125,7 +125,7 @@ def _name_stride(
     box = best[1]
     taken.append(box)
     axes.annotate(
-        told,
+        label,
         at,
         xytext=(box[0] - x, box[1] - y),
         textcoords="offset points",

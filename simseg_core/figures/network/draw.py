@@ -99,12 +99,12 @@ def _alt_text(trace: Trace, plan: Plan) -> str:
     if down:
         parts.append(f"It goes down {_count(down, 'level')} and up {up or 'none'}.")
     for level, band in enumerate(layout.bands):
-        told = ", ".join(
+        boxes = ", ".join(
             f"{box.name} ({box.channels} channels, {binary(box.memory)})"
             for box in graph.boxes
             if box.level == level
         )
-        parts.append(f"At {band.title}: {told}.")
+        parts.append(f"At {band.title}: {boxes}.")
     for index, name in enumerate(names):
         readers = [
             names[b] for a, b in graph.links if a == index and (a, b) not in graph.skips

@@ -44,10 +44,10 @@ class Box:
         """What the key tells of its shape: a map's size, else all but the batch."""
         if self.is_map or (self.size and self.shape[1:-1] == self.size):
             return self.size
-        told = self.shape[1:]
-        while len(told) > 2 and told[0] == 1:  # attention with a single head
-            told = told[1:]
-        return told
+        shape = self.shape[1:]
+        while len(shape) > 2 and shape[0] == 1:  # attention with a single head
+            shape = shape[1:]
+        return shape
 
 
 @dataclass

@@ -43,10 +43,10 @@ def draw_legend(axes: Axes, graph: Graph, layout: Layout) -> None:
     unit = 2.0 ** round(log2(0.03 / layout.square_inches_per_byte))
     side = (unit * layout.square_inches_per_byte) ** 0.5
     axes.add_patch(Rectangle((0, y), side, side, fc="none", ec="black", lw=0.7))
-    told = f"{binary(unit)} of activations"
-    axes.text(side + 0.06, y + side / 2, told, size=SMALLEST, va="center")
+    label = f"{binary(unit)} of activations"
+    axes.text(side + 0.06, y + side / 2, label, size=SMALLEST, va="center")
     if graph.skips:
-        x = max(2.3, side + width(told) + 0.3)
+        x = max(2.3, side + width(label) + 0.3)
         axes.plot(
             [x, x + 0.4],
             [y + side / 2] * 2,

@@ -14,19 +14,19 @@ def names(boxes: Sequence[list[Row]]) -> list[str]:
     Where paths repeat, their ends are told (`up.0 to up.1`), and where those repeat
     too, because a module is called again, they are numbered.
     """
-    told = [_name(rows) for rows in boxes]
+    names = [_name(rows) for rows in boxes]
     for detail in range(1, max(map(_depth, boxes), default=0) + 1):
-        counts = Counter(told)
-        told = [
+        counts = Counter(names)
+        names = [
             _range(rows, detail) or name if counts[name] > 1 else name
-            for rows, name in zip(boxes, told)
+            for rows, name in zip(boxes, names)
         ]
     seen: Counter[str] = Counter()
-    for index, name in enumerate(told):
+    for index, name in enumerate(names):
         seen[name] += 1
         if seen[name] > 1:
-            told[index] = f"{name} #{seen[name]}"
-    return told
+            names[index] = f"{name} #{seen[name]}"
+    return names
 
 
 def shared_path(rows: list[Row]) -> list[str]:
@@ -51,9 +51,9 @@ def kind(rows: list[Row]) -> str:
 
 def does(rows: list[Row]) -> str:
     """List the telling operations, each with how often it runs."""
-    told = Counter(row.operation for row in _telling(rows)) or {rows[-1].operation: 1}
+    counts = Counter(row.operation for row in _telling(rows)) or {rows[-1].operation: 1}
     return ", ".join(
-        f"{name} (×{times})" if times > 1 else name for name, times in told.items()
+        f"{name} (×{times})" if times > 1 else name for name, times in counts.items()
     )
 
 
@@ -75,8 +75,8 @@ def _range(rows: list[Row], detail: int) -> str:
     """The paths from the first product to the last: `layers.2 to 5`."""
     shared, stages = shared_path(rows), _stages(rows)
     ends = [stage.split(".")[len(shared) :] for stage in (stages[0], stages[-1])]
-    told = dict.fromkeys(".".join(end[:detail]) for end in ends if end)
-    return ".".join(filter(None, [*shared, " to ".join(told)]))
+    distinct = dict.fromkeys(".".join(end[:detail]) for end in ends if end)
+    return ".".join(filter(None, [*shared, " to ".join(distinct)]))
 
 
 def _telling(rows: list[Row]) -> list[Row]:

@@ -33,11 +33,11 @@ class Plan:
     def note(self) -> str:
         """Say how much was folded, and what the numbers are."""
         drawn = sum(box.kind != "input" for box in self.graph.boxes)
-        told = f"{self.operations} operation{'s' * (self.operations != 1)}"
+        text = f"{self.operations} operation{'s' * (self.operations != 1)}"
         if drawn < self.operations:
-            told += f" in {drawn} box{'es' * (drawn != 1)}"
+            text += f" in {drawn} box{'es' * (drawn != 1)}"
         spare = ", where they change" if self.layout.spare else ""
-        return f"{told}; the numbers are channels{spare}"
+        return f"{text}; the numbers are channels{spare}"
 
 
 def make_plan(trace: Trace) -> Plan:

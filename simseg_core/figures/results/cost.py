@@ -92,11 +92,11 @@ def _alt_text(cost: Cost) -> str:
         for title, attribute, write in _PANELS
     )
     columns = [_shares(cost, attribute) for _, attribute, _ in _PANELS]
-    told = "; ".join(
+    stages = "; ".join(
         f"{stage.name} " + ", ".join(f"{share:.0f}" for share in shares)
         for stage, *shares in zip(cost.stages, *columns)
     )
-    return f"{_title(cost)}: {whole}. Percent of each by stage: {told}."
+    return f"{_title(cost)}: {whole}. Percent of each by stage: {stages}."
 
 
 def _title(cost: Cost) -> str:

@@ -162,8 +162,8 @@ def draw_predictions(
                 painted = colorize(predicted[i], palette, ignore_index=ignore_index)
                 _show(upper[column], painted, names[name] if i == 0 else [])
                 errors, share = _errors(labels[i], predicted[i], ignore_index)
-                told = wrap(f"{100 * share:.1f} % wrong", room, SMALLEST)
-                _show(lower[column], errors, told)
+                title = wrap(f"{100 * share:.1f} % wrong", room, SMALLEST)
+                _show(lower[column], errors, title)
         _finish(figure, legend)
     figure.alt_text = _predictions_alt_text(labels, predictions, classes, ignore_index)
     return figure
@@ -173,15 +173,15 @@ def _samples_alt_text(
     labels: Sequence[Tensor], classes: Sequence[str], columns: int
 ) -> str:
     """Say which classes the samples have, how much of each, and in how many."""
-    told = []
+    parts = []
     for index, name in enumerate(classes):
         inside = torch.stack([(label == index).float().mean() for label in labels])
         if inside.any():
             share, found = percent(inside.mean().item()), int((inside > 0).sum())
-            told.append(f"{name} {share} of the pixels, in {found}")
+            parts.append(f"{name} {share} of the pixels, in {found}")
     return (
         f"{len(labels)} images in rows of {columns}, each over its label map: "
-        f"{'; '.join(told)}."
+        f"{'; '.join(parts)}."
     )
 
 
@@ -192,7 +192,7 @@ def _predictions_alt_text(
     ignore_index: int,
 ) -> str:
     """Say of each prediction how much is wrong, in each image and of each class."""
-    told = [
+    sentences = [
         f"{len(labels)} images: each with its label, the predictions of "
         f"{', '.join(predictions)}, and a map of the errors of each."
     ]
@@ -205,11 +205,11 @@ def _predictions_alt_text(
             for index, one in enumerate(classes)
             if (labels == index).any()
         ]
-        told.append(
+        sentences.append(
             f"Wrong in {name}: {', '.join(percent(s.item()) for s in shares)} of the "
             f"pixels; {', '.join(of_classes)}."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _check(images: Tensor, labels: Tensor, predictions: Mapping[str, Tensor]) -> None:

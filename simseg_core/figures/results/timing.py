@@ -175,17 +175,17 @@ def _sentence(one: Measurement) -> str:
 def _roofline_alt_text(roofline: Roofline) -> str:
     """Say where the roofs meet, and for each block how near it comes to them."""
     top = roofline.ceilings
-    told = [
+    sentences = [
         f"A roofline of {top.device_name}, {top.dtype}: memory is the limit below "
         f"{top.ridge:.3g} FLOP per byte, arithmetic above."
     ]
     for block in roofline.blocks:
         verb = "stands" if roofline.passed(block) else "reaches"
-        told.append(
+        sentences.append(
             f"{block.name} at {block.intensity:.3g} FLOP per byte {verb} "
             f"{roofline.standing(block)}."
         )
-    return " ".join([*told, *roofline.reasons])
+    return " ".join([*sentences, *roofline.reasons])
 
 
 def _machine(one: Measurement) -> str:

@@ -49,12 +49,12 @@ def draw_losses(
     with style():
         rows = sum(fill(name, 48).count("\n") + 1 for name in losses)
         figure, axes = new_figure(height=3.2 + 0.2 * rows)
-        told = []
+        sentences = []
         for (name, runs), (colour, line) in zip(losses.items(), _lines()):
             each = runs.losses.values() if isinstance(runs, SeedRuns) else [runs]
             steps, curves = _smoothed(name, list(each), smooth)
             mean = curves.mean(axis=0)
-            told.append(f"{name}: from {mean[0]:.2g} to {mean[-1]:.2g}.")
+            sentences.append(f"{name}: from {mean[0]:.2g} to {mean[-1]:.2g}.")
             dot = "o" if len(steps) == 1 else ""
             label = fill(name, 48)
             axes.plot(steps, mean, dot + line, color=colour, label=label, linewidth=1.8)
@@ -72,7 +72,7 @@ def draw_losses(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(True, which="major", axis="y")
         figure.legend(loc="outside upper left")
-    figure.alt_text = " ".join([f"The loss{mean_of}.", *told])
+    figure.alt_text = " ".join([f"The loss{mean_of}.", *sentences])
     return figure
 
 
@@ -144,15 +144,15 @@ def draw_seed_spread(
 def _spread_alt_text(variants: Mapping[str, SeedRuns], measures: Sequence[str]) -> str:
     """Say median and range of each network, measure by measure."""
     seeds = len(next(iter(variants.values())).scores)
-    told = [f"The scores of {seeds} seeds."]
+    sentences = [f"The scores of {seeds} seeds."]
     for measure in measures:
         scores = "; ".join(
             f"{name} {runs.median(measure):.2f}, {low:.2f} to {high:.2f}"
             for name, runs in variants.items()
             for low, high in [runs.spread(measure)]
         )
-        told.append(f"{_name(measure)}, median and range: {scores}.")
-    return " ".join(told)
+        sentences.append(f"{_name(measure)}, median and range: {scores}.")
+    return " ".join(sentences)
 
 
 def _name(measure: str) -> str:

@@ -43,9 +43,11 @@ class Writes(TorchDispatchMode):
         schema = getattr(func, "_schema", None)  # `torch.cond` and its kind have none
         for place, argument in enumerate(schema.arguments if schema else ()):
             given = args[place] if place < len(args) else kwargs.get(argument.name)
-            told = argument.alias_info is not None and argument.alias_info.is_write
+            is_declared = (
+                argument.alias_info is not None and argument.alias_info.is_write
+            )
             # BatchNorm's kernels do not declare what they write.
-            if told or argument.name in ("running_mean", "running_var"):
+            if is_declared or argument.name in ("running_mean", "running_var"):
                 for tensor in _tensors(given):
                     self._keep(tensor)
         out = func(*args, **kwargs)

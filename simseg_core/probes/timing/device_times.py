@@ -159,8 +159,8 @@ class DeviceTimes(Kept, Tabled):
         if missing:
             raise ValueError(f"these device times lack {', '.join(missing)}")
         built = super().from_dict(values)
-        told = (values["device"], values["device_name"])
-        if (built.device, built.device_name) != told:
+        declared = (values["device"], values["device_name"])
+        if (built.device, built.device_name) != declared:
             raise ValueError(
                 f"the file says {values['device_name']!r}, its times say "
                 f"{built.device_name!r}: write it again from the notebook"

@@ -167,7 +167,7 @@ def _driver() -> str:
     """Version of NVIDIA's driver, as its own tool tells it; "" where there is none."""
     asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=20)
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return told.stdout.strip().partition("\n")[0] if told.returncode == 0 else ""
+    return answer.stdout.strip().partition("\n")[0] if answer.returncode == 0 else ""

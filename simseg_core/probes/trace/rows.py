@@ -62,65 +62,65 @@ class Edge:
 
 
 def fold(
-    heard: Listener, depth: int | None
+    listener: Listener, depth: int | None
 ) -> tuple[tuple[Row, ...], tuple[Edge, ...], list[int]]:
     """Gather the calls into rows: one for each module that is not unfolded.
 
     Returns:
         The rows in call order, the edges between them, and the row of each call.
     """
-    keys = [_key(heard, index, depth) for index in range(len(heard.calls))]
+    keys = [_key(listener, index, depth) for index in range(len(listener.calls))]
     place = {key: row for row, key in enumerate(dict.fromkeys(keys))}
     row_of = [place[key] for key in keys]
     members: list[list[int]] = [[] for _ in place]
     edges: dict[Edge, None] = {}  # a set that keeps its order
-    for index, (call, row) in enumerate(zip(heard.calls, row_of)):
+    for index, (call, row) in enumerate(zip(listener.calls, row_of)):
         members[row].append(index)
         for source, shape in call.reads:
             if row_of[source] != row:
                 edges[Edge(row_of[source], row, shape)] = None
-    rows = [_row(heard, key, calls) for key, calls in zip(place, members)]
+    rows = [_row(listener, key, calls) for key, calls in zip(place, members)]
     return tuple(rows), tuple(edges), row_of
 
 
-def module_rows(heard: Listener) -> tuple[Row, ...]:
+def module_rows(listener: Listener) -> tuple[Row, ...]:
     """Make a row of every call of a module: the network itself first, as it began."""
-    members: list[list[int]] = [[] for _ in heard.frames]
-    for index, call in enumerate(heard.calls):
+    members: list[list[int]] = [[] for _ in listener.frames]
+    for index, call in enumerate(listener.calls):
         frame = call.frame
         while frame != INPUT:
             members[frame].append(index)
-            frame = heard.frames[frame].parent
+            frame = listener.frames[frame].parent
     return tuple(
-        _row(heard, ("module", frame), calls) for frame, calls in enumerate(members)
+        _row(listener, ("module", frame), calls) for frame, calls in enumerate(members)
     )
 
 
-def _key(heard: Listener, index: int, depth: int | None) -> tuple[str, int]:
+def _key(listener: Listener, index: int, depth: int | None) -> tuple[str, int]:
     """Find the row of a call: the outermost folded module around it, or itself."""
     chain: list[int] = []
-    frame = heard.calls[index].frame
+    frame = listener.calls[index].frame
     while frame != INPUT:
         chain.insert(0, frame)
-        frame = heard.frames[frame].parent
+        frame = listener.frames[frame].parent
     for level, frame in enumerate(chain):
-        here = heard.frames[frame]
+        here = listener.frames[frame]
         if level == depth or (here.is_builtin and not here.has_children):
             return "module", frame
     return "call", index
 
 
-def _row(heard: Listener, key: tuple[str, int], members: list[int]) -> Row:
-    calls = [heard.calls[index] for index in members]
+def _row(listener: Listener, key: tuple[str, int], members: list[int]) -> Row:
+    calls = [listener.calls[index] for index in members]
     kind, index = key
     if kind == "module":
-        frame = heard.frames[index]
+        frame = listener.frames[index]
         stage, operation = frame.stage, frame.operation
         read, made, size = frame.input_shapes, frame.output_shapes, frame.output_bytes
     else:
-        call = heard.calls[index]
+        call = listener.calls[index]
         is_input = call.frame == INPUT
-        stage = call.operation if is_input else heard.frames[call.frame].stage
+        stage = call.operation if is_input else listener.frames[call.frame].stage
         operation = "input" if is_input else call.operation
         read = [shape for _, shape in call.reads]
         made, size = call.output_shapes, call.output_bytes
@@ -150,6 +150,6 @@ def not_counted_note(names: Mapping[str, int]) -> list[str]:
     >>> not_counted_note({"fft_rfft2": 2, "linalg_svd": 1})
     ['Not counted in the MACs, having no formula: fft_rfft2 (2 times), linalg_svd']
     """
-    told = [name + (f" ({n} times)" if n > 1 else "") for name, n in names.items()]
-    text = f"Not counted in the MACs, having no formula: {', '.join(told)}"
-    return textwrap.wrap(text, 88) if told else []
+    parts = [name + (f" ({n} times)" if n > 1 else "") for name, n in names.items()]
+    text = f"Not counted in the MACs, having no formula: {', '.join(parts)}"
+    return textwrap.wrap(text, 88) if parts else []

@@ -213,17 +213,17 @@ def trace_shapes(
     """
     if depth is not None and (type(depth) is not int or depth < 1):
         raise ValueError(f"depth must be 1 or more, or None for all, not {depth!r}")
-    heard, made_output = listen(model, input_size, inputs, device)
-    used = sum(call.parameters for call in heard.calls)
+    listener, made_output = listen(model, input_size, inputs, device)
+    used = sum(call.parameters for call in listener.calls)
     owned = model.parameters() if isinstance(model, nn.Module) else ()
     unused = max(0, sum(p.numel() for p in owned) - used)
-    return _trace(heard, tuple(made_output), unused, depth)
+    return _trace(listener, tuple(made_output), unused, depth)
 
 
 def _trace(
-    heard: Listener, made_output: tuple[int, ...], unused: int, depth: int | None
+    listener: Listener, made_output: tuple[int, ...], unused: int, depth: int | None
 ) -> Trace:
-    rows, edges, row_of = fold(heard, depth)
+    rows, edges, row_of = fold(listener, depth)
     outputs = tuple(sorted({row_of[call] for call in made_output}))
-    name = heard.frames[0].operation
-    return Trace(name, rows, edges, outputs, unused, depth, heard, made_output)
+    name = listener.frames[0].operation
+    return Trace(name, rows, edges, outputs, unused, depth, listener, made_output)

@@ -3,25 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from simseg_core.figures import (
     draw_channel_gates,
     draw_spatial_gates,
 )
-from simseg_core.figures.style import SMALLEST, WIDTH
-
-
-def legible(figure: Figure) -> None:
-    FigureCanvasAgg(figure).draw()
-    assert figure.get_figwidth() == WIDTH
-    assert figure.get_facecolor() == (1, 1, 1, 1)
-    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):
-        assert text.get_fontsize() >= SMALLEST
-    drawn = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
-    assert -0.01 <= drawn.x0 < drawn.x1 <= WIDTH + 0.01
-    assert -0.01 <= drawn.y0 < drawn.y1 <= figure.get_figheight() + 0.01
+from tests.figures.page import check_page
 
 
 @pytest.fixture
@@ -38,7 +25,7 @@ def gates() -> dict[str, dict[str, torch.Tensor]]:
 
 def test_every_channel_is_a_dot_and_a_line(gates) -> None:
     figure = draw_channel_gates(gates)
-    legible(figure)
+    check_page(figure)
     before, after = figure.axes
     stop, go = after.lines
     # Sorted by stop minus go: -0.75, 0, 0.625.
@@ -59,7 +46,7 @@ def test_every_channel_is_a_dot_and_a_line(gates) -> None:
 
 def test_one_group_is_sorted_by_its_mean() -> None:
     figure = draw_channel_gates({"fresh": {"all": torch.tensor([[0.5, 0.25, 1.0]])}})
-    legible(figure)
+    check_page(figure)
     assert figure.axes[0].lines[0].get_ydata().tolist() == [0.25, 0.5, 1.0]
     assert figure.axes[0].get_title(loc="left") == "fresh"
 
@@ -83,7 +70,7 @@ def test_spatial_gates_lie_over_their_images() -> None:
     labels[0, 4:8, 4:8] = 2
     gates = {"fresh": fresh, "trained": trained}
     figure = draw_spatial_gates(images, gates, labels=labels, normalized=False)
-    legible(figure)
+    check_page(figure)
     panels = figure.axes[:6]
     assert [panel.get_title() for panel in panels] == [
         "image",

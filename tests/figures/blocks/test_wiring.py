@@ -1,11 +1,10 @@
 """The figure of wirings: one arc a link, from a layer to a layer, and nothing cut."""
 
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Arc
 
 from simseg_core.figures import draw_wiring
-from simseg_core.figures.style import SMALLEST, WIDTH
+from tests.figures.page import check_page
 
 WIRINGS = {
     "dense": [[0], [1, 0], [2, 1, 0], [3, 2, 1, 0]],
@@ -45,15 +44,7 @@ def test_is_legible_and_whole() -> None:
     long = [[n - 1] for n in range(1, 9)]
     long[-1] = [7, 0]
     figure = draw_wiring({**WIRINGS, "long": long})
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    assert figure.get_figwidth() == WIDTH
-    assert figure.get_facecolor() == (1, 1, 1, 1)
-    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):
-        assert text.get_fontsize() >= SMALLEST
-    drawn = figure.get_tightbbox(canvas.get_renderer())
-    assert -0.01 <= drawn.x0 < drawn.x1 <= WIDTH + 0.01
-    assert -0.01 <= drawn.y0 < drawn.y1 <= figure.get_figheight() + 0.01
+    check_page(figure)
     for axes in figure.axes:
         top = max(p.center[1] + p.height / 2 for p in axes.patches)
         assert top <= axes.get_ylim()[1]

@@ -1,3 +1,5 @@
+"""Pictures of receptive fields: what is painted is what the probes return."""
+
 import numpy as np
 import pytest
 import torch

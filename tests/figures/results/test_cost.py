@@ -4,8 +4,8 @@ import pytest
 from torch import nn
 
 from simseg_core.figures import draw_cost
-from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.probes import cost
+from tests.figures.page import check_page
 
 NET = nn.Sequential(
     nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(8, 24, 1, bias=False)
@@ -30,13 +30,7 @@ def test_each_bar_is_a_stages_share() -> None:
     assert macs == percents(MACS)
     assert sum(moved) == pytest.approx(100)
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["0", "1", "2"]
-    assert figure.get_figwidth() == WIDTH
-    box = figure.get_tightbbox()
-    assert -0.01 <= box.x0 < box.x1 <= WIDTH + 0.01
-    assert all(
-        text.get_fontsize() >= SMALLEST
-        for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize"))
-    )
+    check_page(figure)
 
 
 def test_the_alt_text_tells_the_same_shares() -> None:

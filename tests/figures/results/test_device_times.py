@@ -5,11 +5,11 @@ from matplotlib.figure import Figure
 
 from simseg_core.figures import draw_roofline, draw_timings
 from simseg_core.figures.results.device_times import draw_device_times
-from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.probes.timing.block_times import BlockTimes
 from simseg_core.probes.timing.ceilings import Block, Ceilings, Roofline
 from simseg_core.probes.timing.device_times import DeviceTimes
 from simseg_core.probes.timing.measurement import Measurement
+from tests.figures.page import check_page
 
 HERE = "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz (176 cores)"
 THERE = "NVIDIA Example GPU"
@@ -39,16 +39,6 @@ def many(device: str, factor: float, side: int = 4, note: str = "") -> DeviceTim
         for i, label in enumerate(["conv", "deeplabv3plus_mobilenetv2", "pool"])
     }
     return DeviceTimes("small", {"float32": blocks}, {"float32": top}, note=note)
-
-
-def check_page(figure: Figure) -> None:
-    figure.draw_without_rendering()
-    drawn = figure.get_tightbbox()  # inches
-    assert -0.01 <= drawn.x0 < drawn.x1 <= WIDTH + 0.01
-    assert -0.01 <= drawn.y0 < drawn.y1 <= figure.get_figheight() + 0.01
-    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):
-        assert text.get_fontsize() >= SMALLEST
-        assert "mathdefault" not in text.get_text()
 
 
 def below(figure: Figure) -> str:

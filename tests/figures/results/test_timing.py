@@ -6,10 +6,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from simseg_core.figures import draw_roofline, draw_timings
-from simseg_core.figures.style import SMALLEST, WIDTH
 from simseg_core.probes.timing.ceilings import Block, Ceilings, Roofline
 from simseg_core.probes.timing.comparison import Comparison
 from simseg_core.probes.timing.measurement import Measurement
+from tests.figures.page import check_page
 
 CPU = "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz (176 cores)"
 
@@ -24,19 +24,6 @@ def timed(label: str, *times: float, device: str = "cpu") -> Measurement:
 def texts(figure: Figure) -> list[str]:
     found = figure.findobj(lambda artist: hasattr(artist, "get_fontsize"))
     return [artist.get_text() for artist in found]
-
-
-def check_page(figure: Figure) -> None:
-    """No text is small or cut off, and the figure has the page's width and white."""
-    figure.draw_without_rendering()
-    assert figure.get_figwidth() == WIDTH
-    assert figure.get_facecolor() == (1, 1, 1, 1)
-    drawn = figure.get_tightbbox()  # inches
-    assert -0.01 <= drawn.x0 < drawn.x1 <= WIDTH + 0.01
-    assert -0.01 <= drawn.y0 < drawn.y1 <= figure.get_figheight() + 0.01
-    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):
-        assert text.get_fontsize() >= SMALLEST
-        assert "mathdefault" not in text.get_text()  # exponents are too small
 
 
 def test_timings_show_median_middle_half_and_device() -> None:

@@ -2,13 +2,13 @@
 
 import matplotlib.pyplot as plt
 import pytest
-from matplotlib.figure import Figure
 
 from simseg_core import figures
 from simseg_core.figures import draw_losses, draw_seed_spread
-from simseg_core.figures.style import COLOURS, SMALLEST, WIDTH, new_figure, style
+from simseg_core.figures.style import COLOURS, new_figure, style
 from simseg_core.training.metrics import Scores
 from simseg_core.training.seeds import SeedRuns
+from tests.figures.page import check_page
 
 
 def runs(*poles: float, losses: tuple[tuple[float, ...], ...] = ()) -> SeedRuns:
@@ -17,19 +17,6 @@ def runs(*poles: float, losses: tuple[tuple[float, ...], ...] = ()) -> SeedRuns:
         for seed, pole in enumerate(poles)
     }
     return SeedRuns(scores, dict(enumerate(losses)))
-
-
-def check_page(figure: Figure) -> None:
-    """No text is small or cut off, and the figure has the page's width and white."""
-    figure.draw_without_rendering()
-    assert figure.get_figwidth() == WIDTH
-    assert figure.get_facecolor() == (1, 1, 1, 1)
-    drawn = figure.get_tightbbox()  # inches
-    assert -0.01 <= drawn.x0 < drawn.x1 <= WIDTH + 0.01
-    assert -0.01 <= drawn.y0 < drawn.y1 <= figure.get_figheight() + 0.01
-    for text in figure.findobj(lambda artist: hasattr(artist, "get_fontsize")):
-        assert text.get_fontsize() >= SMALLEST
-        assert "mathdefault" not in text.get_text()  # exponents are too small
 
 
 def test_every_seed_is_a_dot_and_the_median_a_number() -> None:

@@ -1,3 +1,5 @@
+"""How much each pixel counts: maps known in advance, and what is refused."""
+
 import pytest
 import torch
 from torch import nn

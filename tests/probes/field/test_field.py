@@ -12,18 +12,7 @@ import torchvision.models as zoo
 from torch import nn
 
 from simseg_core.probes import UnknownOperationError, receptive_field
-
-
-class Calls(nn.Module):
-    """A network that is one function, with a module path to be named by."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
+from tests.probes.field.shared import Calls
 
 # --- definitions, by hand -------------------------------------------------------------
 

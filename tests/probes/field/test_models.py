@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from simseg_core import create_model, list_models
 from simseg_core.probes import gradient_support, receptive_field
 from simseg_core.probes.field.rules.registry import RULES
+from tests.probes.field.shared import Part, hull
 
 # Not square, several positions left at the lowest resolution; odd where it may be.
 SIZES = {
@@ -24,24 +25,6 @@ SIZES = {
     "unet_resnet50": (3, 33, 64),
     "fchardnet70": (3, 64, 128),
 }
-
-
-class Part(nn.Module):
-    """A network up to the module of this path."""
-
-    def __init__(self, model, path):
-        super().__init__()
-        self.model, self.path = model, path
-
-    def forward(self, x):
-        made = []
-        module = self.model.get_submodule(self.path)
-        hook = module.register_forward_hook(lambda _, args, out: made.append(out))
-        try:
-            self.model(x)
-        finally:
-            hook.remove()
-        return made[-1]
 
 
 class Cut(TorchFunctionMode):
@@ -88,14 +71,6 @@ def build(name):
         and min(layer.shape[2:]) > 1
     ]
     return Part(model, maps[-1].name).eval(), shape, maps[-1]
-
-
-def hull(mask):
-    """First and last row, first and last column; None for an empty mask."""
-    if not mask.any():
-        return None
-    rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
-    return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
 
 
 @contextmanager

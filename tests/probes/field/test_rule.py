@@ -19,6 +19,7 @@ from simseg_core.probes import (
 )
 from simseg_core.probes.field.arithmetic import taps
 from simseg_core.probes.field.rules.registry import RULES, picked
+from tests.probes.field.shared import hull
 
 SIZE = (1, 6, 7)
 
@@ -29,16 +30,12 @@ def _rules_put_back():
         yield
 
 
-def hull(mask):
-    rows, columns = mask.nonzero().T
-    return (int(rows.min()), int(rows.max())), (int(columns.min()), int(columns.max()))
-
-
 def assert_agrees_with_the_gradient(model, dims=(2, 3)):
     field = receptive_field(model, SIZE)
     sizes = [field.output.shape[d] for d in dims]
     for index in product(*map(range, sizes)):
         mask = gradient_support(model, SIZE, index, dims=dims)
+        assert mask.any(), index
         assert field.box(index, whole=True) == hull(mask), index
 
 

@@ -9,17 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from simseg_core.probes import receptive_field
-
-
-class Calls(nn.Module):
-    """A network that is one function, with a module path to be named by."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
+from tests.probes.field.shared import Calls
 
 
 def test_a_write_through_a_view_is_seen_by_every_view_of_the_memory():

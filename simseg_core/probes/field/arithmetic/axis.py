@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from simseg_core.probes.field.arithmetic.arrays import COUNT, GLOBAL, LOCAL, WHOLE
+from simseg_core.probes.field.arithmetic.arrays import COUNT, GLOBAL, LOCAL
 from simseg_core.probes.field.arithmetic.endless import unite_endless
 from simseg_core.probes.field.arithmetic.taps import EMPTY, IntArray
 from simseg_core.probes.field.arithmetic.terms import Axis
@@ -23,11 +23,10 @@ class AxisField:
     first and last input position it really reads: taps on padding read nothing. The
     *unclipped* one (`unclipped_first`, `unclipped_last`) is what it would read were
     image and maps endless; size, stride and offset are those of it. Global paths are
-    left out of both, and are in `whole_first`, `whole_last` (clipped).
+    left out of both; `is_global` says whether there are any.
 
     Attributes:
         first, last: `(n,)`, both ends included; `first > last` where nothing is read.
-        whole_first, whole_last: `(n,)`, the same with global paths.
         unclipped_first, unclipped_last: `(n,)`; None where positions were regrouped
             (windows, class tokens), so that no endless axis is left.
         period: the sizes and steps repeat after this many positions; None if they do
@@ -39,8 +38,6 @@ class AxisField:
 
     first: IntArray
     last: IntArray
-    whole_first: IntArray
-    whole_last: IntArray
     unclipped_first: IntArray | None
     unclipped_last: IntArray | None
     period: int | None
@@ -111,7 +108,7 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
         dims = dims[1:]  # channels that came from positions
     endless = unite_endless([term.endless for term in local]) if local else None
     if endless and not endless.is_shared:
-        endless = endless.spread()
+        endless = endless.unpack()
     if endless and not endless.packed:
         dims = [endless.dim]
     data = np.full([COUNT] + [1] * rank, EMPTY)
@@ -144,12 +141,9 @@ def axis_field(axis: Axis, shape: tuple[int, ...], usual: int) -> AxisField:
     size = endless.size if endless else size
     data = np.broadcast_to(data, (COUNT, size)) if data.shape[1] == 1 else data
     first, minus_last = data[LOCAL]
-    whole_first, minus_whole_last = data[WHOLE]
     return AxisField(
         first=first,
         last=-minus_last,
-        whole_first=whole_first,
-        whole_last=-minus_whole_last,
         unclipped_first=unclipped[0],
         unclipped_last=unclipped[1],
         period=period,

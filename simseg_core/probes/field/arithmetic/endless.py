@@ -106,8 +106,8 @@ class Endless:
     def move(self, window: Window) -> "Endless | None":
         """Apply an operation that moves along the positions."""
         if self.packed:
-            spread = self.spread()
-            return spread and spread.move(window)
+            unpacked = self.unpack()
+            return unpacked and unpacked.move(window)
         advance, cycle = None, self._cycle_after(window)
         if self.advance is None:
             first, taps = window.endless(self.first, self.data.shape[-1])
@@ -145,7 +145,7 @@ class Endless:
             self, data=self.at(np.arange(first, stop)), first=first, advance=None
         )
 
-    def spread(self) -> "Endless | None":
+    def unpack(self) -> "Endless | None":
         """Count all of `packed`: a position stands there once for each entry within it.
 
         So are pixels repeated (`repeat_interleave`) and channels moved to positions by
@@ -271,9 +271,9 @@ def join_endless(
 def _in_step(parts: Sequence[Endless]) -> list[Endless]:
     """Let all count the same positions; nothing is left where they do not."""
     if not _alike(parts):
-        spread = [part.spread() for part in parts]
-        parts = [part for part in spread if part is not None]
-        if len(parts) < len(spread):
+        unpacked = [part.unpack() for part in parts]
+        parts = [part for part in unpacked if part is not None]
+        if len(parts) < len(unpacked):
             return []
     return list(parts) if _alike(parts) else []
 
