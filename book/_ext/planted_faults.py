@@ -1,11 +1,13 @@
 """The table of faults that the tests plant, made from the tests' own rows.
 
 ``tests/mutations/faults_*.py`` hold one row a fault. A page that says
-``{planted-faults}`` shows them all, so that the table cannot fall behind the tests.
+``{planted-faults}`` shows them all, so that the table cannot fall behind the tests. A
+thread on GitHub, written ``OWNER/REPO#NUMBER`` in a row, is a link to it there.
 """
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 HEADINGS = ("fault", "seen in", "caught by")
+THREAD = re.compile(r"(?<![\w.-])([\w.-]+/[\w.-]+)#(\d+)\b")
 
 
 def read_faults(folder: Path) -> list[dict[str, Any]]:
@@ -25,6 +28,20 @@ def read_faults(folder: Path) -> list[dict[str, Any]]:
         for path in sorted(folder.glob("faults_*.py"))
         for row in runpy.run_path(str(path))["FAULTS"]
     ]
+
+
+def link_threads(text: str) -> nodes.inline:
+    """Return `text` with each thread that it names as a link."""
+    linked = nodes.inline()
+    end = 0
+    for found in THREAD.finditer(text):
+        # For a pull request, GitHub leads on from here to its own page.
+        address = "https://github.com/{}/issues/{}".format(*found.groups())
+        linked += nodes.Text(text[end : found.start()])
+        linked += nodes.reference("", found.group(), refuri=address)
+        end = found.end()
+    linked += nodes.Text(text[end:])
+    return linked
 
 
 class PlantedFaults(SphinxDirective):
@@ -40,7 +57,7 @@ class PlantedFaults(SphinxDirective):
             seen = "–" if fault["seen"] == "-" else fault["seen"]
             test = fault["caught_by"].rpartition("/")[2].partition("[")[0]
             caught = nodes.literal(text=test)
-            rows.append((nodes.Text(fault["name"]), nodes.Text(seen), caught))
+            rows.append((nodes.Text(fault["name"]), link_threads(seen), caught))
         return [table(HEADINGS, rows)]
 
 

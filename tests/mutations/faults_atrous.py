@@ -8,7 +8,7 @@ DENSER = "test_smaller_output_stride_gives_the_same_values_more_densely"
 FAULTS = [
     {
         "name": "rates not doubled at output stride 8",
-        "seen": "tensorflow/models #6257: evaluated so, a percent lost",
+        "seen": "tensorflow/models#6257: evaluated so, a percent lost",
         "module": ASPP,
         "old": "tuple(rate * 16 // output_stride for rate in RATES)",
         "new": "RATES",
@@ -16,7 +16,8 @@ FAULTS = [
     },
     {
         "name": "rates doubled at output stride 16 already",
-        "seen": "vision #7956 (MobileNetV3), #8019; asked of smp in its #390",
+        "seen": "pytorch/vision#7956 (MobileNetV3), pytorch/vision#8019; asked in "
+        "qubvel-org/segmentation_models.pytorch#390",
         "module": ASPP,
         "old": "tuple(rate * 16 // output_stride for rate in RATES)",
         "new": "tuple(rate * 32 // output_stride for rate in RATES)",
@@ -25,7 +26,8 @@ FAULTS = [
     },
     {
         "name": "unit that would have strided dilated already",
-        "seen": "segmentation_models.pytorch as shipped; its #183",
+        "seen": "segmentation_models.pytorch as shipped; "
+        "qubvel-org/segmentation_models.pytorch#183",
         "module": ATROUS,
         "old": "            plan.append((1, rate))\n            rate *= stride\n",
         "new": "            rate *= stride\n            plan.append((1, rate))\n",
@@ -41,7 +43,7 @@ FAULTS = [
     },
     {
         "name": "image pooling trained on one image",
-        "seen": "jfzhang95/pytorch-deeplab-xception #41; vision #1667",
+        "seen": "jfzhang95/pytorch-deeplab-xception#41; pytorch/vision#1667",
         "module": ASPP,
         "old": "if self.project[1].training and x.shape[0] == 1:",
         "new": "if False:",

@@ -7,7 +7,8 @@ PEERS = "tests/parity/test_attention_peers.py::"
 FAULTS = [
     {
         "name": "softmax over the queries",
-        "seen": "labml #146, heykeetae/Self-Attention-GAN #7",
+        "seen": "labmlai/annotated_deep_learning_paper_implementations#146, "
+        "heykeetae/Self-Attention-GAN#7",
         "module": ATTENTION,
         "old": "scores.softmax(dim=-1)",
         "new": "scores.softmax(dim=-2)",

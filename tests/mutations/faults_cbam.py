@@ -7,7 +7,7 @@ TESTS = "tests/models/test_cbam.py::"
 FAULTS = [
     {
         "name": "an MLP for each pooling",
-        "seen": "Peachypie98/CBAM #3",
+        "seen": "Peachypie98/CBAM#3",
         "module": CBAM,
         "old": """\
             nn.Linear(hidden, channels, bias=bias),
@@ -34,7 +34,7 @@ FAULTS = [
     },
     {
         "name": "no sigmoid on the spatial gate",
-        "seen": "Peachypie98/CBAM #2",
+        "seen": "Peachypie98/CBAM#2",
         "module": CBAM,
         "old": "self.norm(self.conv(pooled)).sigmoid()",
         "new": "self.norm(self.conv(pooled))",
@@ -42,7 +42,7 @@ FAULTS = [
     },
     {
         "name": "the mean added twice, the maximum never read",
-        "seen": "MenghaoGuo/Awesome-Vision-Attentions #32",
+        "seen": "MenghaoGuo/Awesome-Vision-Attentions#32",
         "module": CBAM,
         "old": "self.mlp(average) + self.mlp(maximum)",
         "new": "self.mlp(average) + self.mlp(average)",
@@ -58,7 +58,7 @@ FAULTS = [
     },
     {
         "name": "no BatchNorm in the spatial gate",
-        "seen": "open-mmlab/mmyolo PR #246",
+        "seen": "open-mmlab/mmyolo#246",
         "module": CBAM,
         "old": "self.norm(self.conv(pooled))",
         "new": "self.conv(pooled)",

@@ -81,7 +81,7 @@ FAULTS = [
     },
     {
         "name": "in-place ReLU at a branch's start changes the shortcut too",
-        "seen": "jfzhang95's Xception as shipped; osmr/imgclsmob #13",
+        "seen": "jfzhang95's Xception as shipped; osmr/imgclsmob#13",
         "module": SEPARABLE,
         "old": "self.append(nn.ReLU())",
         "new": "self.append(nn.ReLU(inplace=True))",

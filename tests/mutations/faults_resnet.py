@@ -8,7 +8,8 @@ PEERS = "tests/parity/test_resnet_peers.py"
 FAULTS = [
     {
         "name": "stride left on the shortcut of a dilated stage",
-        "seen": "- (torchvision refuses dilated basic units: vision #2121, #4801)",
+        "seen": "- (torchvision refuses dilated basic units: pytorch/vision#2121, "
+        "pytorch/vision#4801)",
         "module": RESIDUAL,
         "old": "in_channels, out_channels, kernel_size=1, stride=stride",
         "new": "in_channels, out_channels, kernel_size=1, stride=2",
@@ -17,7 +18,8 @@ FAULTS = [
     },
     {
         "name": "stride left in a basic unit of a dilated stage",
-        "seen": "- (torchvision refuses dilated basic units: vision #2121, #4801)",
+        "seen": "- (torchvision refuses dilated basic units: pytorch/vision#2121, "
+        "pytorch/vision#4801)",
         "module": RESIDUAL,
         "old": "in_channels, width, stride=stride, dilation=rates[0]",
         "new": "in_channels, width, stride=1 + (in_channels != width), "
@@ -27,7 +29,8 @@ FAULTS = [
     },
     {
         "name": "first unit of a dilated stage dilated",
-        "seen": "segmentation_models.pytorch as shipped; its #183",
+        "seen": "segmentation_models.pytorch as shipped; "
+        "qubvel-org/segmentation_models.pytorch#183",
         "module": RESNET,
         "old": "steps.append((stride, (rate, later)))",
         "new": "steps.append((stride, (later, later)))",

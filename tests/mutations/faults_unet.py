@@ -8,7 +8,7 @@ SLOW = "tests/parity/test_unet_slow.py"
 FAULTS = [
     {
         "name": "crop offset of H used for W",
-        "seen": "pytorch-semseg #231, #145",
+        "seen": "meetps/pytorch-semseg#231, meetps/pytorch-semseg#145",
         "module": UNET,
         "old": "(height - h) // 2, (width - w) // 2",
         "new": "(height - h) // 2, (height - h) // 2",
@@ -64,7 +64,7 @@ FAULTS = [
     },
     {
         "name": "rows missing for columns missing",
-        "seen": "a fork discussed in milesial/Pytorch-UNet #32",
+        "seen": "a fork discussed in milesial/Pytorch-UNet#32",
         "module": PADDED,
         "old": "F.pad(x, (0, right, 0, below))",
         "new": "F.pad(x, (0, below, 0, right))",
