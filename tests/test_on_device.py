@@ -187,6 +187,15 @@ def test_nothing_is_trained_for_a_chapters_timings(load: Any) -> None:
         assert not [i for i in kept if "fit(" in code[i]], path.stem
 
 
+def test_a_chapter_that_times_nothing_is_left_out(
+    load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = load("on_device")
+    monkeypatch.setattr(part, "code_cells", lambda name: ["DEVICE = 'none'", "1 / 0"])
+    assert part.main(["chapters", str(tmp_path), "--device", "cpu", "--rehearsal"]) == 0
+    assert not (tmp_path / "chapters.json").exists()
+
+
 # --- into the book ------------------------------------------------------------------
 
 

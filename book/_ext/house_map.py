@@ -146,7 +146,9 @@ class HouseMap(SphinxDirective):
         items = nodes.bullet_list()
         for room in (room for floor in floors for room in floor):
             line = nodes.paragraph("", "", nodes.literal(text=room))
-            line += nodes.Text(f": {read_sentence(root, room)}")
+            line += nodes.Text(": ")
+            for place, part in enumerate(read_sentence(root, room).split("`")):
+                line += nodes.literal(text=part) if place % 2 else nodes.Text(part)
             items += nodes.list_item("", line)
         drawing = nodes.raw("", draw(arrange(floors, uses), uses), format="html")
         return [drawing, items]

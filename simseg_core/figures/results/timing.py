@@ -92,7 +92,7 @@ def draw_roofline(roofline: Roofline) -> DescribedFigure:
 
     Returns:
         A figure with logarithmic axes; its legend tells each block's share of what is
-        attainable at its intensity.
+        attainable at its intensity. How a block can stand above, the lines below say.
 
     >>> from simseg_core.probes.timing.ceilings import Block, Ceilings
     >>> peak = Ceilings(1e11, 1e10, "cpu", "an example", "float32", threads=2)
@@ -101,11 +101,14 @@ def draw_roofline(roofline: Roofline) -> DescribedFigure:
     'log'
     """
     top, blocks = roofline.ceilings, roofline.blocks
+    reasons = [fill(reason, _LINE) for reason in roofline.reasons]
     intensities = [top.ridge, *(block.intensity for block in blocks)]
     ends = np.array([min(intensities) / 4, max(intensities) * 4])
     corner = [ends[0], top.ridge, ends[1]]
     with style():
-        figure, axes = new_figure(height=3.6 + 0.22 * len(blocks))
+        lines = sum(len(reason.splitlines()) for reason in reasons)
+        height = 3.6 + 0.22 * len(blocks) + 0.17 * lines
+        figure, axes = new_figure(height=height)
         axes.loglog(corner, [top.attainable(x) for x in corner], "-", color="black")
         axes.axvline(top.ridge, linestyle=":", color=GREY, linewidth=1)
         for i, (block, colour) in enumerate(zip(blocks, cycle(COLOURS))):
@@ -119,11 +122,12 @@ def draw_roofline(roofline: Roofline) -> DescribedFigure:
                 markeredgecolor="black",
                 markersize=9,
                 linestyle="none",
-                label=f"{block.name}: {roofline.efficiency(block):.0%} of the roof, "
-                f"limited by {roofline.limit(block)}",
+                label=f"{block.name}: {roofline.standing(block)}",
             )
             roof = top.attainable(block.intensity)
             axes.vlines(block.intensity, *sorted((block.flops, roof)), colour, ":")
+        for reason in reasons:  # the legend's last lines
+            axes.plot([], [], linestyle="none", label=reason)
         axes.set_xlim(*ends)
         lowest = min([top.flops, *(block.flops for block in blocks)])
         axes.set_ylim(lowest / 3, top.flops * 3)
@@ -138,10 +142,10 @@ def draw_roofline(roofline: Roofline) -> DescribedFigure:
             f"Roof: {EngFormatter('FLOP/s', places=0)(top.flops)} matrix product, "
             f"{EngFormatter('B/s', places=0)(top.bandwidth)} copy"
         )
-        axes.text(top.ridge, top.flops * 1.2, " arithmetic", color=GREY)
+        axes.text(top.ridge, top.flops * 1.9, " arithmetic", color=GREY)
         axes.text(
             top.ridge,
-            top.flops * 1.2,
+            top.flops * 1.9,
             "memory ",
             color=GREY,
             horizontalalignment="right",
@@ -169,19 +173,19 @@ def _sentence(one: Measurement) -> str:
 
 
 def _roofline_alt_text(roofline: Roofline) -> str:
-    """Say where the roofs meet, and for each block where it stands below them."""
+    """Say where the roofs meet, and for each block how near it comes to them."""
     top = roofline.ceilings
     sentences = [
         f"A roofline of {top.device_name}, {top.dtype}: memory is the limit below "
         f"{top.ridge:.3g} FLOP per byte, arithmetic above."
     ]
     for block in roofline.blocks:
+        verb = "stands" if roofline.passed(block) else "reaches"
         sentences.append(
-            f"{block.name} at {block.intensity:.3g} FLOP per byte reaches "
-            f"{roofline.efficiency(block):.0%} of the roof, limited by "
-            f"{roofline.limit(block)}."
+            f"{block.name} at {block.intensity:.3g} FLOP per byte {verb} "
+            f"{roofline.standing(block)}."
         )
-    return " ".join(sentences)
+    return " ".join([*sentences, *roofline.reasons])
 
 
 def _machine(one: Measurement) -> str:

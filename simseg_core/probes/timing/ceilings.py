@@ -6,11 +6,12 @@ quotient is its arithmetic intensity. A device multiplies matrices at some FLOP/
 copies memory at some bytes/s; no block can be faster than the lower of the two allows:
 attainable FLOP/s = min(peak, bandwidth * intensity).
 
-*Differs from the paper*: both ceilings are measured here, not read in a data sheet. A
-block whose tensors stay in the cache moves no memory and may stand above the roof.
+*Differs from the paper*: both ceilings are measured here, not read in a data sheet, and
+a block is placed by what it is counted to do, not by what hardware counters saw. So a
+block may stand above the roof: then this is said, with how it can be, and no share.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,13 @@ __all__ = ["Block", "Ceilings", "Roofline", "measure_ceilings", "roofline"]
 _COPY_BYTES = 2**28  # 256 MiB: beyond the caches of most devices
 _CPU_SIZES = (512, 1024)  # sides of the matrices; the best rate counts
 _GPU_SIZES = (2048, 4096, 8192)
+
+# How a block can stand above a roof, by what the roof is made of.
+_ABOVE = {
+    "arithmetic": "it multiplies less than its formula counts (zeros of the padding "
+    "skipped, Winograd)",
+    "memory": "it moves less than is counted (data found in the cache)",
+}
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,31 @@ class Roofline(Kept, Tabled):
         below = block.intensity < self.ceilings.ridge
         return "memory" if below else "arithmetic"
 
+    def passed(self, block: Block) -> str:
+        """Name the roof that the block stands above by 1 % or more; "" if none."""
+        if round(self.efficiency(block), 2) <= 1:
+            return ""
+        return "arithmetic" if block.flops > self.ceilings.flops else "memory"
+
+    def standing(self, block: Block) -> str:
+        """Say how near the roof the block is: "50% of the roof, limited by memory"."""
+        if passed := self.passed(block):
+            return f"above the {passed} roof"
+        return (
+            f"{self.efficiency(block):.0%} of the roof, limited by {self.limit(block)}"
+        )
+
+    @property
+    def reasons(self) -> list[str]:
+        """A sentence for each roof that a block stands above: how that can be."""
+        passed = {self.passed(block) for block in self.blocks}
+        return [
+            f"Above the {roof} roof: {why}, or the machine was busy while the roof was "
+            "measured."
+            for roof, why in _ABOVE.items()
+            if roof in passed
+        ]
+
     def _table(self) -> Table:
         columns = [
             Column("block", lambda block: block.name),
@@ -125,7 +158,7 @@ class Roofline(Kept, Tabled):
             Column("FLOP/s", lambda b: si(b.flops), True, value=lambda b: b.flops),
             Column(
                 "of the roof",
-                lambda b: f"{self.efficiency(b):.0%}",
+                lambda b: "above" if self.passed(b) else f"{self.efficiency(b):.0%}",
                 True,
                 value=self.efficiency,
             ),
@@ -135,6 +168,7 @@ class Roofline(Kept, Tabled):
         notes = [
             f"ceilings measured: {si(top.flops)} FLOP/s, {si(top.bandwidth)} byte/s",
             f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}",
+            *self.reasons,
         ]
         return Table("Roofline", columns, self.blocks, notes)
 
@@ -150,12 +184,13 @@ def roofline(
     Args:
         blocks: name -> MACs and bytes moved of one run, as `cost` gives them (`macs`,
             `moved_bytes`), and the run's time from `measure`.
-        ceilings: of that device; None measures them, which takes a few seconds.
+        ceilings: of that device and thread count; None measures them, which takes a few
+            seconds.
         dtype: type of the matrices to measure with: the blocks' own.
 
     Raises:
         ValueError: if a block's numbers are not all above zero, or the blocks were not
-            all measured on one device.
+            all measured, like the ceilings, on one device with one number of threads.
 
     >>> from simseg_core.probes import measure
     >>> relu = measure(torch.relu, torch.ones(9), max_run_time=0.1, min_run_time=0.1)
@@ -174,14 +209,22 @@ def roofline(
                 "one with convolutions or matrix products has a place on a roofline"
             )
         placed.append(Block(name, macs, moved_bytes, timed.median))
-    devices = {(timed.device, timed.device_name) for *_, timed in blocks.values()}
-    if ceilings:
-        devices.add((ceilings.device, ceilings.device_name))
-    if len(devices) > 1:
-        raise ValueError(f"one roofline is of one device, got {sorted(devices)}")
-    return Roofline(
-        ceilings or measure_ceilings(devices.pop()[0], dtype), tuple(placed)
-    )
+    measured = [timed for *_, timed in blocks.values()]
+    _check_one_machine(measured)
+    top = ceilings or measure_ceilings(measured[0].device, dtype)
+    _check_one_machine([*measured, top])
+    return Roofline(top, tuple(placed))
+
+
+def _check_one_machine(found: Iterable[Measurement | Ceilings]) -> None:
+    machines = {
+        f"{one.device}: {one.device_name}, {threaded(one.threads)}" for one in found
+    }
+    if len(machines) > 1:
+        raise ValueError(
+            "one roofline is of one device and number of threads, got "
+            f"{sorted(machines)}: measure blocks and ceilings alike"
+        )
 
 
 def measure_ceilings(

@@ -91,3 +91,31 @@ def test_the_roofline_stands_where_the_ceilings_say() -> None:
         "3x3 at 20 FLOP per byte reaches 50% of the roof, limited by arithmetic."
         in figure.alt_text
     )
+
+
+def test_a_block_above_the_roof_is_told_why_and_given_no_share() -> None:
+    """Below the ridge it moves less than is counted, beyond it it multiplies less."""
+    top = Ceilings(100e9, 10e9, "cpu", CPU, "float32", threads=176)
+    blocks = (
+        Block("rate 6", 1e9, 1e8, 2e9 / 170e9),
+        Block("CBAM", 1e7, 1e8, 2e7 / 3e9),
+        Block("3x3", 1e9, 1e8, 2e9 / 100.4e9),  # as near as clocks agree
+    )
+    figure = draw_roofline(Roofline(top, blocks))
+    check_page(figure)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[:3] == [
+        "rate 6: above the arithmetic roof",
+        "CBAM: above the memory roof",
+        "3x3: 100% of the roof, limited by arithmetic",
+    ]
+    arithmetic, memory = (label.replace("\n", " ") for label in labels[3:])
+    assert arithmetic.startswith("Above the arithmetic roof: it multiplies less than")
+    assert memory.startswith("Above the memory roof: it moves less than")
+    assert "rate 6 at 20 FLOP per byte stands above the arithmetic roof." in (
+        figure.alt_text
+    )
+    for told in (" ".join(texts(figure)), figure.alt_text):
+        assert "170" not in told
+        assert "150%" not in told
+    assert figure.alt_text.endswith(f"{arithmetic} {memory}")

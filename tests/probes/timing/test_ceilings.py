@@ -15,10 +15,10 @@ from simseg_core.probes.timing.measurement import Measurement
 PEAK = Ceilings(100e9, 10e9, "cpu", "an example", "float32", threads=2)
 
 
-def timed(seconds: float, device: str = "cpu") -> Measurement:
+def timed(seconds: float, device: str = "cpu", threads: int = 2) -> Measurement:
     return Measurement(
         "block", (seconds,), 1, False, None, "unknown", device, "an example",
-        "float32", "contiguous", 2, {"torch": torch.__version__},
+        "float32", "contiguous", threads, {"torch": torch.__version__},
     )  # fmt: skip
 
 
@@ -43,6 +43,32 @@ def test_blocks_are_placed_by_intensity_and_rate() -> None:
         assert "an example" in text
 
 
+@pytest.mark.parametrize(
+    ("macs", "seconds", "passed"),
+    [
+        (100e9, 2.0, ""),  # at the arithmetic roof
+        (100e9, 1.991, ""),  # 0.45 % above, as near as clocks agree
+        (100e9, 1.0, "arithmetic"),
+        (1e9, 0.1, ""),  # at the memory roof
+        (1e9, 0.05, "memory"),
+        (1e9, 0.01, "arithmetic"),  # left of the ridge, and above both
+    ],
+)
+def test_a_block_above_a_roof_is_told_so_and_given_no_share(
+    macs: float, seconds: float, passed: str
+) -> None:
+    found = roofline({"block": (macs, 1e9, timed(seconds))}, ceilings=PEAK)
+    (block,) = found.blocks
+    assert found.passed(block) == passed
+    told = f"above the {passed} roof" if passed else "100% of the roof, limited by "
+    assert found.standing(block).startswith(told)
+    assert [reason.partition(":")[0] for reason in found.reasons] == (
+        [f"Above the {passed} roof"] if passed else []
+    )
+    share = str(found).count("100%"), str(found).count(" above ")
+    assert share == ((0, 1) if passed else (1, 0))
+
+
 def test_it_is_saved_with_its_ceilings(tmp_path: Path) -> None:
     found = roofline({"block": (1e9, 1e9, timed(0.2))}, ceilings=PEAK)
     found.save(tmp_path / "roof.json")
@@ -62,6 +88,8 @@ def test_one_roofline_is_of_one_device() -> None:
         roofline({"a": (1, 1, timed(1, "cuda:0"))}, ceilings=PEAK)
     with pytest.raises(ValueError, match="one device"):
         roofline({"a": (1, 1, timed(1)), "b": (1, 1, timed(1, "cuda:0"))})
+    with pytest.raises(ValueError, match=r"1 thread'.*measure blocks and ceilings"):
+        roofline({"a": (1, 1, timed(1, threads=1))}, ceilings=PEAK)
     with pytest.raises(ValueError, match="no blocks"):
         roofline({}, ceilings=PEAK)
 
