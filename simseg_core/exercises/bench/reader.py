@@ -101,7 +101,7 @@ def nothing_changed() -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
-def line_of_theirs(trace: Iterable[traceback.FrameSummary]) -> str:
+def _line_of_theirs(trace: Iterable[traceback.FrameSummary]) -> str:
     """Name the last line of the reader's own code in a trace, if any.
 
     >>> def double(x):
@@ -109,7 +109,7 @@ def line_of_theirs(trace: Iterable[traceback.FrameSummary]) -> str:
     >>> try:
     ...     double(1)
     ... except NameError as error:
-    ...     line_of_theirs(traceback.extract_tb(error.__traceback__))
+    ...     _line_of_theirs(traceback.extract_tb(error.__traceback__))
     ' (line 2 of double: `return 2 * y`)'
     """
     for frame in reversed(list(trace)):
@@ -128,12 +128,12 @@ def describe(error: BaseException) -> str:
     text = type(error).__name__ + (f": {message[0]}" if message else "")
     if "before Module.__init__() call" in text:
         text += ". Begin __init__ with super().__init__()"
-    return text + line_of_theirs(traceback.extract_tb(error.__traceback__))
+    return text + _line_of_theirs(traceback.extract_tb(error.__traceback__))
 
 
 def describe_delay(late: TooLong) -> str:
     """Tell in one line what did not end in time, and where it was."""
-    line = line_of_theirs(late.stack)
+    line = _line_of_theirs(late.stack)
     if late.waited:
         return (
             f"{late.doing} did not come back within {WAITING * SECONDS:g} s, though it "

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 __all__ = ["HOLDERS", "is_foreign", "modules_in", "reach"]
 
-MOST_OBJECTS = 10_000  # nearest first: enough for a network, and an end for a data set
+_MOST_OBJECTS = 10_000  # nearest first: enough for a network, and an end for a data set
 HOLDERS = (list, dict, set, deque, OrderedDict, defaultdict)
 _LIBRARIES = {*sys.stdlib_module_names, "torch", "numpy"}
 _REGISTERED = {"_parameters", "_buffers", "_modules"}
@@ -46,7 +46,7 @@ def reach(model: Any) -> Iterator[Any]:
     """Yield what a callable holds, itself first: functions, objects, lists."""
     seen: dict[int, Any] = {}
     waiting = deque([model])
-    while waiting and len(seen) < MOST_OBJECTS:
+    while waiting and len(seen) < _MOST_OBJECTS:
         value = waiting.popleft()
         if type(value) in ProxyTypes:
             try:
@@ -57,7 +57,7 @@ def reach(model: Any) -> Iterator[Any]:
             continue
         seen[id(value)] = value
         yield value
-        held = islice(_held(value), MOST_OBJECTS)
+        held = islice(_held(value), _MOST_OBJECTS)
         waiting.extend(one for one in held if not _is_leaf(one))
 
 

@@ -117,8 +117,8 @@ def _hint(error: Exception) -> str:
         return ""
     if isinstance(module, nn.RNNBase):
         turned = ".mT" if module.batch_first else ".permute(2, 0, 1)"
-        return f". {kind}: {SEQUENCES.replace('0])', f'0]{turned})')}"
-    return {"1d": f". {kind}: {SEQUENCES}", "3d": f". {kind}: {VOLUMES}"}.get(
+        return f". {kind}: {_SEQUENCES.replace('0])', f'0]{turned})')}"
+    return {"1d": f". {kind}: {_SEQUENCES}", "3d": f". {kind}: {VOLUMES}"}.get(
         kind[-2:], ""
     )
 
@@ -131,7 +131,7 @@ TENSOR_AS_SIZE = (
     "input_size is a tensor: give its size, tuple(image.shape), or, where the probe "
     "takes it, the tensor by inputs=image"
 )
-SEQUENCES = (
+_SEQUENCES = (
     "a field is followed through images; make a sequence an image of one row: "
     "receptive_field(lambda image: net(image[:, :, 0]), (C, 1, length)).columns"
 )

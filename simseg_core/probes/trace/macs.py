@@ -46,19 +46,19 @@ from torch.utils.flop_counter import flop_registry
 
 from simseg_core.probes.trace.no_products import has_no_products, holds_a_tensor
 
-__all__ = ["attention_macs", "call_macs", "convolution_elements", "kernel_macs"]
+__all__ = ["call_macs", "convolution_elements", "kernel_macs"]
 
 aten = torch.ops.aten
 
 
-def attention_macs(query: Tensor, key: Tensor, value: Tensor) -> int:
+def _attention_macs(query: Tensor, key: Tensor, value: Tensor) -> int:
     """Count the two matrix products of attention, softmax left out.
 
     Shapes: (..., L, E), (..., S, E), (..., S, V) -> MACs (int). The dimensions in front
     broadcast; of grouped heads each query's counts.
 
     >>> query, value = torch.empty(1, 1024, 8), torch.empty(1, 1024, 64)
-    >>> attention_macs(query, query, value) == 1024 * 1024 * (8 + 64)
+    >>> _attention_macs(query, query, value) == 1024 * 1024 * (8 + 64)
     True
     """
     batch = _broadcast(query.shape[:-2], key.shape[:-2], value.shape[:-2])
@@ -94,7 +94,7 @@ def call_macs(
 
 
 def _attention(given: Mapping[str, Any], out: Any) -> int:
-    return attention_macs(given["query"], given["key"], given["value"])
+    return _attention_macs(given["query"], given["key"], given["value"])
 
 
 def _recurrent(given: Mapping[str, Any], out: Any) -> int | None:
@@ -220,7 +220,7 @@ _ATTENTIONS = (
 _FORMULAS |= dict.fromkeys(_CONVOLUTIONS, _convolution)
 _FORMULAS |= dict.fromkeys(_TRANSPOSED, _transposed)
 _FORMULAS |= dict.fromkeys(
-    _ATTENTIONS, lambda out, query, key, value, *_: attention_macs(query, key, value)
+    _ATTENTIONS, lambda out, query, key, value, *_: _attention_macs(query, key, value)
 )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from simseg_core.probes import receptive_field
-from simseg_core.probes.field.arithmetic import terms as field_terms
+from simseg_core.probes.field.arithmetic import terms
 
 LAYERS = (
     "conv", "depthwise", "grouped", "lopsided", "max", "average", "up", "nearest",
@@ -219,7 +219,7 @@ def test_every_index_of_a_random_network_agrees_with_brute_force(plan, height, w
 @given(plans, sizes, sizes)
 def test_so_it_does_where_a_large_map_is_kept_in_parts(plan, height, width):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(field_terms, "MOST_NUMBERS", 100)
+        patch.setattr(terms, "MOST_NUMBERS", 100)
         assert_brute_force_agrees(plan, height, width)
 
 
