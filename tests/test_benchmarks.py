@@ -204,7 +204,11 @@ def test_without_files_the_page_says_so(load: Any, tmp_path: Path) -> None:
 def read_page(book: Path, out: Path) -> tuple[nodes.document, str]:
     """Let Sphinx read the one page of a small book; give it, and the warnings."""
     told = io.StringIO()
-    options = {"extensions": ["myst_parser", "timing_tables"]}
+    options = {
+        "extensions": ["myst_parser", "timing_tables"],
+        # Sphinx keeps one default for all books of a process, and writes into it.
+        "source_suffix": {".md": "markdown"},
+    }
     with docutils_namespace():
         app = Sphinx(
             book, None, out, out / "doctrees", "dummy",

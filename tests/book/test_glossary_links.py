@@ -68,6 +68,8 @@ def build(extension: Any, tmp_path: Path) -> Build:
             "extensions": ["myst_nb", "glossary_links"],
             "myst_enable_extensions": ["dollarmath"],
             "nb_execution_mode": "off",
+            # Sphinx keeps one default for all books of a process, and writes into it.
+            "source_suffix": {".md": "myst-nb", ".ipynb": "myst-nb"},
             "html_theme": "basic",
         }
         with docutils_namespace():
