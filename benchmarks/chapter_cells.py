@@ -73,10 +73,9 @@ def _names(code: str) -> _Names:
     assigned: set[str] = set()
     for statement in ast.parse(code).body:
         nodes = list(ast.walk(statement))
-        names = [n for n in nodes if isinstance(n, ast.Name)]
+        names = _names_outside_comprehensions(statement)
         loaded = {n.id for n in names if isinstance(n.ctx, ast.Load)} & of_module
-        # Only at the cell's own level: a loop variable of a comprehension is no name.
-        stored = _stored(statement) & own
+        stored = _stored(statement) & own  # only at the cell's own level
         if isinstance(statement, ast.AugAssign):  # its target is read too
             loaded |= stored
         elif isinstance(statement, ast.For | ast.With):
@@ -95,8 +94,30 @@ def _names(code: str) -> _Names:
 
 
 def _stored(statement: ast.stmt) -> set[str]:
-    names = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+    names = _names_outside_comprehensions(statement)
     return {n.id for n in names if isinstance(n.ctx, ast.Store)}
+
+
+def _names_outside_comprehensions(statement: ast.stmt) -> list[ast.Name]:
+    """Return the names that are no loop variables of a comprehension.
+
+    Since Python 3.12 the table of symbols counts these among the cell's own.
+    """
+    inside: set[ast.AST] = set()
+    for node in ast.walk(statement):
+        if isinstance(
+            node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+        ):
+            targets = [n for each in node.generators for n in ast.walk(each.target)]
+            own = {n.id for n in targets if isinstance(n, ast.Name)}
+            outside = set(ast.walk(node.generators[0].iter))
+            inside |= {
+                n
+                for n in set(ast.walk(node)) - outside
+                if isinstance(n, ast.Name) and n.id in own
+            }
+    names = [n for n in ast.walk(statement) if isinstance(n, ast.Name)]
+    return [n for n in names if n not in inside]
 
 
 def _read_inside(table: symtable.SymbolTable) -> set[str]:

@@ -150,6 +150,8 @@ def test_every_gpu_test_is_run_there(load: Any) -> None:
         (["a = 1", "b = 2", "print(a)"], 2, [0, 2]),
         (["a = 1", "a += 1", "print(a)"], 2, [0, 1, 2]),
         (["n = 3", "x = [n for n in range(2)]", "print(x)"], 2, [1, 2]),
+        (["n = 3", "x = [n for n in range(2)]", "print(n)"], 2, [0, 2]),
+        (["n = 3", "x = {n: n for n in range(n)}", "print(x)"], 2, [0, 1, 2]),
         (["def f():\n    return g()", "def g():\n    return 1", "f()"], 2, [0, 1, 2]),
         (
             ["k = 1", "class A:\n    def f(self):\n        return k", "A()"],
