@@ -2,18 +2,22 @@
 
 A page that says ``{chapter-figure} 03_unet unet-predictions`` gets the figure of that
 name, with its alt text, as the run that was checked drew it. The directive's text is
-the caption; the picture links to its chapter. A chapter without a run draws the warning
-of ``chapter_outputs.py``, and here one that names the missing figure.
+the caption; the picture links to its chapter. With the options ``:columns: image, with
+skips`` and ``:row: 3`` it gets those pictures of the figure alone, side by side, each
+over its name (``figure_strip.py``). A chapter without a run draws the warning of
+``chapter_outputs.py``, and here one that names the missing figure.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from chapter_outputs import alt_text
 from docutils import nodes
+from docutils.parsers.rst import directives
+from figure_strip import cut_strip
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -36,9 +40,13 @@ def find_figure(ran: dict[str, Any], name: str) -> tuple[str, str] | None:
 
 
 class ChapterFigure(SphinxDirective):
-    """A figure out of a chapter's last run."""
+    """A figure out of a chapter's last run, or a strip of it."""
 
     required_arguments = 2
+    option_spec: ClassVar = {
+        "columns": directives.unchanged_required,
+        "row": directives.positive_int,
+    }
     has_content = True
 
     def run(self) -> list[nodes.Node]:
@@ -59,6 +67,12 @@ class ChapterFigure(SphinxDirective):
             )
             return []
         svg, alt = found
+        columns = [one.strip() for one in self.options.get("columns", "").split(",")]
+        row = self.options.get("row", 1)
+        if any(columns):
+            name = f"{name}-strip"
+            svg = cut_strip(svg, columns, row)
+            alt = f"From left to right: {', '.join(columns)}. Out of the figure: {alt}"
         picture = FOLDER / f"{name}.svg"
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
         (root / picture).write_text(svg, encoding="utf-8")
@@ -66,9 +80,12 @@ class ChapterFigure(SphinxDirective):
         builder = self.env.app.builder
         link = builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")
         figure = nodes.figure("", nodes.reference("", "", image, refuri=link))
+        if any(columns):
+            names = [nodes.paragraph("", one) for one in columns]
+            figure += nodes.container("", *names, classes=["strip-names"])
         words, messages = self.parse_inline("\n".join(self.content))
         figure += nodes.caption("", "", *words)
-        figure["classes"].append("chapter-figure")
+        figure["classes"].append("chapter-strip" if any(columns) else "chapter-figure")
         return [figure, *messages]
 
 

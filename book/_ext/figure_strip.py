@@ -1,0 +1,89 @@
+"""Cut a strip out of a figure: some pictures of one of its rows, side by side.
+
+The figure is an SVG of matplotlib's, a grid of pictures whose first row carries the
+columns' names as titles (`simseg_core.figures.draw_predictions` draws such a grid).
+Titles and background stay behind: a page writes the names in its own type and colours.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+SVG = {"": "http://www.w3.org/2000/svg"}  # the prefix of a name without one
+BOX = ("x", "y", "width", "height")
+GAP = 0.04  # between two pictures, in widths of a picture
+
+ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+
+
+class Picture(NamedTuple):
+    """One picture: its title or "", its box in the figure's units, its pixels."""
+
+    title: str
+    x: float
+    y: float
+    width: float
+    height: float
+    image: ET.Element
+
+
+def cut_strip(svg: str, columns: Sequence[str], row: int) -> str:
+    """Return an SVG of the pictures in one row and the columns of these names.
+
+    Args:
+        svg: the figure.
+        columns: titles of pictures in its first row, in the order wanted.
+        row: 1 for the first row of pictures.
+
+    Raises:
+        ValueError: if the figure has no such row or no such column.
+    """
+    found = list(pictures(svg))
+    rows = sorted({one.y for one in found})
+    if not 1 <= row <= len(rows):
+        raise ValueError(f"row {row} of a figure of {len(rows)} rows of pictures")
+    places = {one.title: one.x for one in found if one.y == rows[0]}
+    missing = [name for name in columns if name not in places]
+    if missing:
+        raise ValueError(f"columns {missing} are not among {list(places)}")
+    in_row = {one.x: one for one in found if one.y == rows[row - 1]}
+    strip = [in_row[places[name]] for name in columns]
+    width, height = strip[0].width, strip[0].height
+    step = width * (1 + GAP)
+    whole = f"0 0 {step * len(strip) - GAP * width:.6g} {height:.6g}"
+    drawing = ET.Element("svg", {"xmlns": SVG[""], "viewBox": whole})
+    for place, one in enumerate(strip):
+        box = {
+            "x": f"{place * step:.6g}",
+            "width": f"{width:.6g}",
+            "height": f"{height:.6g}",
+            "viewBox": f"{one.x} {one.y} {width} {height}",
+        }
+        one.image.tag = "image"  # in the default namespace, as all here
+        ET.SubElement(drawing, "svg", box).append(one.image)
+    return ET.tostring(drawing, encoding="unicode")
+
+
+def pictures(svg: str) -> Iterator[Picture]:
+    """Find the axes that show pixels, each clipped to its box.
+
+    matplotlib draws a text as outlines, under a comment that says what it is.
+    """
+    parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
+    figure = ET.fromstring(svg, parser)
+    clips = {
+        f"url(#{clip.get('id')})": clip.find("rect", SVG)
+        for clip in figure.iterfind(".//clipPath", SVG)
+    }
+    for axes in figure.iterfind("g/g", SVG):
+        image = axes.find("g/image", SVG)
+        clipped = axes.find("g[@clip-path]", SVG)
+        box = None if clipped is None else clips[clipped.attrib["clip-path"]]
+        if image is None or box is None:
+            continue
+        comments = (one for one in axes.iter() if one.tag is ET.Comment)
+        title = next((str(one.text).strip() for one in comments), "")
+        x, y, width, height = (float(box.attrib[side]) for side in BOX)
+        yield Picture(title, x, y, width, height, image)

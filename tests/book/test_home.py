@@ -1,0 +1,162 @@
+"""The home page: its first screen, the picture on it, and where it leads."""
+
+import base64
+import importlib
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parents[2]
+PIXELS = re.compile(r"data:image/png;base64,\s*([^\"]+)\"")
+RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
+
+
+@pytest.fixture
+def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    return importlib.import_module("figure_strip").cut_strip
+
+
+@pytest.fixture(scope="module")
+def figure() -> str:
+    """Two rows of three pictures: the first red, green and blue, the second grey."""
+    drawn, axes = plt.subplots(2, 3)
+    for axis, colour in zip(axes.flat, (RED, GREEN, BLUE, GREY, RED, GREEN)):
+        axis.imshow(np.full((4, 4, 3), colour, np.uint8))
+        axis.set_axis_off()
+    for axis, name in zip(axes[0], ("image", "with", "without")):
+        axis.set_title(name)
+    file = io.StringIO()
+    drawn.savefig(file, format="svg")
+    plt.close(drawn)
+    return file.getvalue()
+
+
+def colours(svg: str) -> list[tuple[int, ...]]:
+    """The colour in the middle of each picture, in the order of the file."""
+    found = []
+    for coded in PIXELS.findall(svg):
+        pixels = plt.imread(io.BytesIO(base64.b64decode(coded)))
+        middle = pixels[len(pixels) // 2, pixels.shape[1] // 2, :3]
+        found.append(tuple(int(one) for one in np.rint(255 * middle)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        (["image", "without"], 1, [RED, BLUE]),
+        (["without", "image"], 1, [BLUE, RED]),
+        (["image", "with", "without"], 2, [GREY, RED, GREEN]),
+    ],
+)
+def test_a_strip_holds_the_pictures_asked_for(
+    cut: Any, figure: str, columns: list[str], row: int, expected: list[Any]
+) -> None:
+    strip = cut(figure, columns, row)
+    assert colours(strip) == expected
+    boxes = [one.attrib for one in ET.fromstring(strip)]
+    starts = [float(box["x"]) for box in boxes]
+    assert starts[0] == 0
+    assert all(
+        before + float(box["width"]) < after
+        for before, after, box in zip(starts, starts[1:], boxes)
+    )
+
+
+def test_a_strip_of_what_is_not_there_is_refused(cut: Any, figure: str) -> None:
+    with pytest.raises(ValueError, match=r"\['wires'\] are not among \['image',"):
+        cut(figure, ["image", "wires"], 1)
+    with pytest.raises(ValueError, match="row 3 of a figure of 2 rows"):
+        cut(figure, ["image"], 3)
+    with pytest.raises(ValueError, match="row 0 of a figure of 2 rows"):
+        cut(figure, ["image"], 0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1440, 900)])
+def test_the_first_screen_invites(
+    browser: Browser, address: str, width: int, height: int, scheme: Any
+) -> None:
+    """Picture, its names, button and doors stand above the fold; the title once."""
+    size = {"width": width, "height": height}
+    tab = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    tab.goto(f"{address}/book/intro.html", wait_until="networkidle")
+    parts = {"h1": 1, ".chapter-strip img": 1, ".strip-names p": 3, "a.start": 1}
+    for selector, count in {**parts, ".doors li": 3}.items():
+        found = tab.locator(f".bd-article {selector}").all()
+        assert len(found) == count, selector
+        for one in found:
+            box = one.bounding_box()
+            assert box is not None
+            assert box["width"] > 1
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            assert box["y"] + box["height"] <= height, f"{selector} below the fold"
+    picture = tab.locator(".chapter-strip img").bounding_box()
+    assert picture is not None
+    assert picture["width"] > 2.5 * picture["height"]
+    titles = tab.evaluate(
+        """() => [...document.querySelectorAll("h1, a, p, li")].filter(one => {
+          const box = one.getBoundingClientRect();
+          const said = one.innerText.replace("#", "").trim();
+          return said === "Simple Segmentation, Block by Block"
+            && box.width > 1 && box.height > 1 && one.checkVisibility()
+            && box.right > 0 && box.top < innerHeight
+            && !one.querySelector("p");
+        }).map(one => one.tagName + " " + one.className)"""
+    )
+    assert titles == ["H1 "]
+    tab.close()
+
+
+@pytest.mark.browser
+def test_the_picture_is_the_runs(browser: Browser, address: str, site: Path) -> None:
+    """Pixels and words are those of chapter 03's kept run."""
+    ran = json.loads((ROOT / ".ran" / "03_unet.ipynb").read_text())
+    cell = next(one for one in ran["cells"] if one["id"] == "predictions")
+    output = next(one for one in cell["outputs"] if "image/svg+xml" in one["data"])
+    drawn = PIXELS.findall("".join(output["data"]["image/svg+xml"]))
+    tab = browser.new_page()
+    tab.goto(f"{address}/book/intro.html")
+    picture = tab.locator(".chapter-strip img")
+    source, alt = picture.get_attribute("src"), picture.get_attribute("alt")
+    tab.close()
+    assert source is not None
+    assert alt is not None
+    shown = PIXELS.findall((site / "book" / source).read_text())
+    # Four columns; the second scene's first row: image, with skips, ResNet-18, without.
+    assert shown == [drawn[8], drawn[9], drawn[11]]
+    assert alt.endswith(output["metadata"]["image/svg+xml"]["alt"])
+
+
+@pytest.mark.browser
+def test_next_leads_to_the_first_chapter(browser: Browser, address: str) -> None:
+    tab = browser.new_page()
+    tab.goto(f"{address}/book/intro.html")
+    first = f"{address}/chapters/00_pixels_to_score.html"
+    for selector in ("a.right-next", "a.start"):
+        assert tab.locator(selector).evaluate("one => one.href") == first
+    tab.close()
+
+
+def test_the_readme_opens_as_the_home_page_does() -> None:
+    home, readme = (
+        (ROOT / name).read_text().split("\n\n")[:2]
+        for name in ("book/intro.md", "README.md")
+    )
+    assert home[0] == readme[0]
+    sentence, link = readme[1].rsplit("\n", 1)
+    assert home[1] == sentence
+    target = re.fullmatch(r"\[.+\]\((.+)\)\.", link)
+    assert target is not None
+    assert (ROOT / target[1]).exists()
