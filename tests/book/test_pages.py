@@ -88,8 +88,12 @@ def test_images_say_what_they_show(browser: Browser, address: str, page: str) ->
     tab = browser.new_page()
     tab.goto(f"{address}/{page}.html", wait_until="networkidle")
     images = tab.evaluate(
-        "[...document.querySelectorAll('.bd-content img')].map("
-        "i => [i.src, i.alt, i.complete && i.naturalWidth > 0])"
+        """async () => {
+          const images = [...document.querySelectorAll(".bd-content img")];
+          for (const image of images) image.loading = "eager";
+          await Promise.allSettled(images.map(image => image.decode()));
+          return images.map(i => [i.src, i.alt, i.complete && i.naturalWidth > 0]);
+        }"""
     )
     tab.close()
     for source, alt, shown in images:

@@ -1,0 +1,99 @@
+"""Make pages light: nothing loads that a page does not use, pictures load when near.
+
+The theme loads on every page a script that draws the icons again which its web font
+draws already (the greatest file of all), and the index for a search while one types,
+which is switched off. ``book/_templates/layout.html`` takes both out. Sphinx loads
+MathJax also on a page whose subpages alone have formulas.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+PIXELS = {"pt": 4 / 3, "px": 1.0, "": 1.0}
+PICTURE = re.compile(r'<img (?![^>]*\bstyle=)(?=[^>]*\bsrc="[^"]*_images/([^"/]+)")')
+
+
+def without_scripts(markup: str, *names: str) -> str:
+    """Return markup of the theme's without the scripts whose addresses end so."""
+    for name in names:
+        tag = rf'<script[^>]* src="[^"]*{re.escape(name)}(\?[^"]*)?"[^>]*></script>'
+        markup, found = re.subn(tag, "", markup)
+        if found != 1:
+            logger.warning(
+                "the theme loads %s %d times where once was expected: "
+                "see book/_templates/layout.html",
+                *(name, found),
+            )
+    return markup
+
+
+def size_of(picture: Path) -> tuple[int, int] | None:
+    """Return an SVG's width and height in CSS pixels, None if it does not say them."""
+    if picture.suffix != ".svg":
+        return None
+    _, root = next(ElementTree.iterparse(picture, events=["start"]))
+    sides = []
+    for side in ("width", "height"):
+        found = re.fullmatch(r"([\d.]+)(pt|px|)", root.get(side, ""))
+        if not found:
+            return None
+        sides.append(round(float(found[1]) * PIXELS[found[2]]))
+    return sides[0], sides[1]
+
+
+def load_when_near(body: str, pictures: dict[str, Path]) -> str:
+    """Return a page's body with all pictures but the first to be loaded when near.
+
+    Their sizes are told, so that the text below them stays where it is. A picture of
+    unknown size is left as it is.
+
+    Args:
+        body: HTML.
+        pictures: the file of each picture by its name in the built book.
+    """
+    order = itertools.count()
+
+    def mend(image: re.Match[str]) -> str:
+        size = size_of(pictures[image[1]])
+        if next(order) == 0 or size is None:
+            return image[0]
+        return (
+            f'<img loading="lazy" width="{size[0]}" height="{size[1]}" '
+            'style="height: auto" '
+        )
+
+    return PICTURE.sub(mend, body)
+
+
+def lighten(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Take from one page what it does not use, and give its template the means."""
+    context["without_scripts"] = without_scripts
+    body = context.get("body", "")
+    if 'class="math ' not in body:
+        context["script_files"] = [
+            file
+            for file in context["script_files"]
+            if app.config.mathjax_path not in str(getattr(file, "filename", file))
+        ]
+    if body:
+        images = app.builder.images.items()
+        pictures = {name: Path(app.srcdir, source) for source, name in images}
+        context["body"] = load_when_near(body, pictures)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx, after everything that adds files."""
+    app.connect("html-page-context", lighten, priority=900)
+    return {"version": "1", "parallel_read_safe": True}

@@ -1,0 +1,222 @@
+"""What a page loads before anyone scrolls, counted as a server sends it (gzip)."""
+
+import gzip
+import importlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from fontTools.ttLib import TTFont
+from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parents[2]
+KB = 1000
+WITHOUT = 250
+WITH_FORMULAS = 600  # MathJax and its fonts take 330
+# Their first figure holds scenes as PNGs of 2.6 times their pixels a side: up to 270.
+EXCEPTIONS = {
+    "chapters/01_self_attention.html": 660,
+    "chapters/02_cbam.html": 670,
+    "chapters/03_unet.html": 800,
+    "chapters/04_atrous_aspp.html": 800,
+    "chapters/05_deeplabv3plus.html": 710,
+    "chapters/06_fchardnet.html": 800,
+}
+
+# Every character that a rule of the style draws in the font of the icons.
+ICONS = """() => {
+  const found = new Set();
+  for (const element of document.querySelectorAll("*"))
+    for (const part of ["::before", "::after"]) {
+      const style = getComputedStyle(element, part);
+      if (style.fontFamily.includes("Font Awesome") && style.content !== "none")
+        for (const character of style.content.replace(/^"|"$/g, ""))
+          found.add(character.codePointAt(0));
+    }
+  return [...found];
+}"""
+
+
+@pytest.fixture
+def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    return importlib.import_module("light_pages")
+
+
+def pages(site: Path) -> list[Path]:
+    """Every page, less the root, which leads on, and the themes' own templates."""
+    return [
+        file
+        for file in sorted(site.rglob("*.html"))
+        if "_static" not in file.parts and file != site / "index.html"
+    ]
+
+
+@pytest.fixture(scope="module")
+def loaded(browser: Browser, address: str, site: Path) -> dict[str, dict[str, int]]:
+    """The bytes of each file that each page loads."""
+    found = {}
+    for file in pages(site):
+        tab = browser.new_page(viewport={"width": 1440, "height": 900})
+        requests: list[str] = []
+        tab.on("request", lambda request, to=requests: to.append(request.url))
+        page = file.relative_to(site).as_posix()
+        tab.goto(f"{address}/{page}", wait_until="networkidle")
+        if tab.locator(".math").count():
+            tab.wait_for_selector("mjx-container", timeout=20_000)
+            tab.evaluate("document.fonts.ready.then(() => true)")
+        tab.close()
+        names = {
+            unquote(urlsplit(url).path).lstrip("/")
+            for url in requests
+            if url.startswith(address)
+        }
+        found[page] = {name: sent(site / name) for name in names if name}
+    return found
+
+
+def sent(file: Path) -> int:
+    content = file.read_bytes()
+    return min(len(content), len(gzip.compress(content, 6)))
+
+
+@pytest.mark.browser
+def test_no_page_is_heavy(loaded: dict[str, dict[str, int]], site: Path) -> None:
+    heavy = []
+    for page, files in loaded.items():
+        formulas = 'class="math ' in (site / page).read_text("utf-8")
+        most = EXCEPTIONS.get(page, WITH_FORMULAS if formulas else WITHOUT)
+        size = sum(files.values()) / KB
+        if size > most:
+            greatest = sorted(files, key=lambda name: -files[name])[:5]
+            heavy.append(f"{page}: {size:.0f} KB, at most {most}; first {greatest}")
+    assert heavy == [], "\n".join(heavy)
+
+
+@pytest.mark.browser
+def test_a_page_loads_only_what_it_uses(
+    loaded: dict[str, dict[str, int]], site: Path
+) -> None:
+    """The search's index to search, MathJax for formulas, the small font of icons."""
+    for page, files in loaded.items():
+        names = " ".join(files)
+        formulas = 'class="math ' in (site / page).read_text("utf-8")
+        assert ("tex-mml-chtml.js" in names) == formulas, page
+        assert ("searchindex.js" in names) == (page == "search.html"), page
+        assert "fontawesome.js" not in names, page
+        assert "fa-solid-900" not in names, (
+            f"{page} shows an icon that icons.woff lacks"
+        )
+    assert not list(site.rglob("fontawesome.js*"))
+
+
+@pytest.mark.browser
+def test_every_icon_is_in_the_small_font_as_the_theme_draws_it(
+    browser: Browser, address: str, site: Path
+) -> None:
+    small = TTFont(site / "_static" / "icons.woff")
+    whole = TTFont(next(site.rglob("fa-solid-900.ttf")))
+    shown: set[int] = set()
+    for file in pages(site):
+        tab = browser.new_page()
+        tab.goto(f"{address}/{file.relative_to(site).as_posix()}")
+        shown.update(tab.evaluate(ICONS))
+        tab.close()
+    assert len(shown) > 10
+    for code in shown:
+        drawn, original = (
+            font["glyf"][font.getBestCmap()[code]].getCoordinates(font["glyf"])
+            for font in (small, whole)
+        )
+        assert drawn[0] == original[0], f"U+{code:X}"
+
+
+@pytest.mark.browser
+def test_the_search_still_finds(browser: Browser, address: str) -> None:
+    """From a page without the index, by its search field."""
+    tab = browser.new_page(viewport={"width": 1440, "height": 900})
+    tab.goto(f"{address}/book/claims.html", wait_until="networkidle")
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("receptive field")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/search.html?q=receptive+field")
+    tab.wait_for_selector("#search-results li a")
+    results = tab.locator("#search-results li a").all_inner_texts()
+    tab.close()
+    assert any("Receptive field" in result for result in results), results
+
+
+@pytest.mark.browser
+def test_pictures_below_keep_their_place_before_they_load(
+    browser: Browser, address: str
+) -> None:
+    """So that a link into a chapter still leads there; on a phone too."""
+    tab = browser.new_page(viewport={"width": 390, "height": 900})
+    tab.goto(f"{address}/chapters/03_unet.html", wait_until="networkidle")
+    heights = (
+        "[...document.querySelectorAll('.bd-content img[src$=svg]')]"
+        ".map(image => image.getBoundingClientRect().height)"
+    )
+    late = tab.locator(".bd-content img[loading=lazy]").count()
+    before = tab.evaluate(heights)
+    tab.evaluate(
+        """() => Promise.all([...document.images].map(image => {
+          image.loading = "eager";
+          return image.decode();
+        }))"""
+    )
+    after = tab.evaluate(heights)
+    tab.close()
+    assert late == len(after) - 1
+    assert before == pytest.approx(after, abs=1)
+
+
+def test_a_theme_without_the_script_is_told(
+    extension: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        extension.logger, "warning", lambda text, *values: told.append(text % values)
+    )
+    markup = '<script defer src="../_static/b.js?digest=1"></script><p>'
+    assert extension.without_scripts(markup, "a.js") == markup
+    assert len(told) == 1
+    assert "loads a.js 0 times" in told[0]
+
+
+def test_only_the_named_script_goes(extension: Any) -> None:
+    kept = '<script src="_static/ba.css"></script><script>1</script>'
+    gone = '<script defer src="_static/x/a.js?v=1"></script>'
+    assert extension.without_scripts(kept + gone, "x/a.js") == kept
+
+
+def test_pictures_after_the_first_load_when_near(
+    extension: Any, tmp_path: Path
+) -> None:
+    """A picture whose size is unknown is left alone."""
+    pictures = {}
+    for name, size in {
+        "a.svg": 'width="30pt" height="60pt"',
+        "b.svg": 'width="30pt" height="60pt"',
+        "c.svg": 'width="100%" height="60"',
+        "d.svg": 'viewBox="0 0 1 1"',
+        "e.svg": 'width="7" height="8px"',
+    }.items():
+        pictures[name] = tmp_path / name
+        pictures[name].write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {size}/>')
+    tag = '<img alt="1 &gt; 0" src="../_images/{}" />'
+    body = extension.load_when_near(
+        "".join(map(tag.format, pictures)) + '<img src="data:x" />', pictures
+    )
+    lines = body.split("<img ")[1:]
+    assert ["lazy" in line for line in lines] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert 'width="40" height="80"' in lines[1]
+    assert 'width="7" height="8"' in lines[4]
