@@ -21,15 +21,16 @@ from torch.utils.data import Dataset
 from simseg_core.data.files.faults import Fault, file_names, list_faults
 from simseg_core.data.files.file_pairs import match_files
 from simseg_core.data.files.mask_palettes import MaskPalettes
-from simseg_core.data.files.mask_values import IGNORE_INDEX, MaskValues, Value
+from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.files.picture_files import (
     MaskOrientation,
     match_orientation,
     open_mask,
     open_picture,
 )
+from simseg_core.data.files.values import Value
 from simseg_core.data.normalization import normalize as normalize_image
-from simseg_core.data.pairs import Pair
+from simseg_core.data.pairs import IGNORE_INDEX, Pair
 from simseg_core.data.palettes import Color, default_palette
 from simseg_core.data.sizes import sides
 from simseg_core.data.transforms import as_pair_transform

@@ -5,7 +5,6 @@ Masks come as class indices (0, 1, 2, ...), as black and white (0 and 255), with
 which pixels do not count. Whatever reads masks calls it.
 """
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,12 +13,17 @@ from PIL import Image
 
 from simseg_core.data.files.faults import Fault
 from simseg_core.data.files.mask_pixels import mask_pixels, pack, unpack
+from simseg_core.data.files.values import (
+    Value,
+    as_text,
+    check_value,
+    from_text,
+    packed,
+)
 from simseg_core.data.pairs import IGNORE_INDEX
-from simseg_core.data.palettes import Color
 
 __all__ = ["MaskValues", "Value"]
 
-Value = int | Color
 _IGNORE = "ignore"  # stands for pixels that do not count, as None does
 _NEAR = 16  # levels between a value and its trace in a JPEG
 _MANY = 16  # values without a class; more are seldom drawn by hand
@@ -77,7 +81,7 @@ class MaskValues:
             )
         names = None if classes is None else _checked_names(classes)
         self.values = {
-            _checked_value(value): _checked_name(value, name, names or ())
+            check_value(value): _checked_name(value, name, names or ())
             for value, name in values.items()
         }
         if len({isinstance(value, tuple) for value in self.values}) == 2:
@@ -107,7 +111,7 @@ class MaskValues:
         self.ignore_index = ignored
         # Sorted, so that a mask's pixels are looked up all at once.
         labels = {
-            _number(value): ignored if name is None else self.classes.index(name)
+            packed(value): ignored if name is None else self.classes.index(name)
             for value, name in self.values.items()
         }
         self._numbers = np.array(sorted(labels), dtype=np.int64)
@@ -145,7 +149,7 @@ class MaskValues:
             )
         table: dict[Value, str | None] = {}
         for text, name in data["values"].items():
-            value = _parsed(text)
+            value = from_text(text)
             if value in table:
                 raise ValueError(f"mask values hold {text!r} twice: keep one of them")
             table[value] = name
@@ -158,7 +162,7 @@ class MaskValues:
         {'0,0,0': None, '255,0,0': 'cell'}
         """
         return {
-            "values": {_text(value): name for value, name in self.values.items()},
+            "values": {as_text(value): name for value, name in self.values.items()},
             "classes": list(self.classes),
             "ignore_index": self.ignore_index,
         }
@@ -347,54 +351,9 @@ def _checked_name(value: object, name: object, names: Sequence[str]) -> str | No
     return name
 
 
-def _checked_value(value: object) -> Value:
-    channels = value if isinstance(value, tuple) else (value,)
-    try:
-        if any(isinstance(channel, bool) for channel in channels):
-            raise TypeError
-        numbers = tuple(map(operator.index, channels))
-    except TypeError:
-        numbers = ()
-    if len(numbers) != (3 if isinstance(value, tuple) else 1):
-        raise TypeError(
-            f"mask_values has {value!r}, but that must be a whole number or a colour "
-            "(red, green, blue)"
-        )
-    if isinstance(value, tuple):
-        least, most = 0, 255
-    else:
-        least, most = -(2**31), 2**31 - 1
-    if min(numbers) < least or max(numbers) > most:
-        raise ValueError(f"mask_values has {value!r}, which no mask file can hold")
-    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else numbers[0]
-
-
-def _number(value: Value) -> int:
-    return int(pack(np.array(value))) if isinstance(value, tuple) else value
-
-
 def _count(numbers: np.ndarray, read: Any) -> dict[Value, int]:
     found, counts = np.unique(numbers, return_counts=True)
     return {read(int(n)): int(count) for n, count in zip(found, counts)}
-
-
-def _text(value: Value) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _parsed(text: object) -> Value:
-    try:
-        numbers = tuple(int(part) for part in str(text).split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) == 3:
-        return numbers[0], numbers[1], numbers[2]
-    if len(numbers) != 1:
-        raise ValueError(
-            f'mask values hold {text!r}: write a number as "255" and a colour as '
-            '"255,0,0"'
-        )
-    return numbers[0]
 
 
 def _table(values: Mapping[Any, Any]) -> str:
