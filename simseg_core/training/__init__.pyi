@@ -8,6 +8,7 @@ from .loop import (
     pick_device as pick_device,
     run_seeds as run_seeds,
 )
+from .losses import SegmentationLoss as SegmentationLoss
 from .metrics import (
     BoundaryIoU as BoundaryIoU,
     ScoreMeter as ScoreMeter,

@@ -6,7 +6,6 @@ class weights are what small networks need to learn thin classes in a few hundre
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,15 +26,15 @@ from simseg_core.data.pairs import (
 )
 from simseg_core.training.checks import (
     Agreement,
-    check_loss,
     check_model,
-    check_trains,
-    check_weights,
     match_names,
     weight_tensor,
 )
+from simseg_core.training.losses import SegmentationLoss
 from simseg_core.training.metrics import ScoreMeter, Scores, check_labels
+from simseg_core.training.randomness import draw_before_order, seeded
 from simseg_core.training.seeds import SeedRuns
+from simseg_core.training.step import TrainingStep
 
 __all__ = [
     "History",
@@ -115,42 +114,22 @@ def fit(
     history = History()
     try:
         model.to(device).train()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=max_lr)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr, total_steps=steps
+        weights = weight_tensor(class_weights)
+        criterion = SegmentationLoss(class_weights=weights, ignore_index=ignore_index)
+        take_step = TrainingStep(
+            model, criterion, steps=steps, max_lr=max_lr, device=device, amp=amp
         )
-        class_weights = weight_tensor(class_weights)
-        criterion = nn.CrossEntropyLoss(class_weights, ignore_index=ignore_index)
-        criterion.to(device)
-        dtype = _amp_dtype(amp, device)
-        scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
-        agree = Agreement(model, device, ignore_index)
-
         progress_bar = tqdm(
             total=steps, disable=not progress, desc="training", unit="step"
         )
-        with _seeded(seed), progress_bar as bar:
-            # A loader draws a seed when it starts, and tqdm used to start it twice: the
-            # order of images that the book's numbers rest on follows one draw more.
-            torch.empty((), dtype=torch.int64).random_()
+        with seeded(seed), progress_bar as bar:
+            draw_before_order()
             for step, batch in enumerate(_load(batches)):
-                with torch.autocast(device.type, dtype, enabled=dtype is not None):
-                    logits, labels = agree(batch)
-                    check_weights(class_weights, logits.shape[1])
-                    loss = criterion(logits.float(), labels)
-                value = loss.item()  # the one wait for the device in a step
-                check_loss(value, step, labels, ignore_index, class_weights)
-                check_trains(loss)
-
-                optimizer.zero_grad(set_to_none=True)
-                scaler.scale(loss).backward()
-                scaler.step(optimizer)
-                scaler.update()
-
-                history.losses.append(value)
-                history.learning_rates.append(float(schedule.get_last_lr()[0]))
-                schedule.step()
-                bar.set_postfix(loss=f"{value:.3f}", refresh=False)
+                rate = take_step.learning_rate
+                loss = take_step(batch, step).item()
+                history.losses.append(loss)
+                history.learning_rates.append(rate)
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
                 bar.update()
     except BaseException as error:
         _keep(error, "history", history, f"{len(history.losses)} of {steps} steps")
@@ -253,7 +232,7 @@ def run_seeds(
     scoring = {name: options[name] for name in shared if name in options}
     try:
         for seed in seeds:
-            with _seeded(seed):
+            with seeded(seed):
                 model = build()
             history = fit(model, train, steps=steps, seed=seed, **options)
             scores[seed] = evaluate(model, val, boundary=boundary, **scoring)
@@ -352,23 +331,8 @@ def _load(batches: DataLoader[Pair]) -> Iterator[Pair | Exception]:
             each._shutdown_workers()  # type: ignore[attr-defined]
 
 
-def _amp_dtype(amp: bool | torch.dtype, device: torch.device) -> torch.dtype | None:
-    if isinstance(amp, torch.dtype):
-        return amp
-    old_gpu = device.type == "cuda" and not torch.cuda.is_bf16_supported()
-    return (torch.float16 if old_gpu else torch.bfloat16) if amp else None
-
-
 def _keep(error: BaseException, name: str, record: Any, done: str) -> None:
     """Hang what was recorded on the exception that ends it, and say so in its text."""
     setattr(error, name, record)
     if not done.startswith("0 "):
         error.add_note(f"Stopped after {done}; error.{name} holds what they recorded.")
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch inside the block, and leave its random state as it was."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        yield
