@@ -1,4 +1,4 @@
-"""What a trained network is besides its weights: all that a prediction needs to know."""
+"""A trained network without its weights: all that a prediction needs to know."""
 
 import dataclasses
 from collections.abc import Mapping
