@@ -1,4 +1,4 @@
-"""Everything that a run was asked for, in one object that can be written and compared."""
+"""Everything that a run was asked for, in one object to write, read and compare."""
 
 import dataclasses
 import json
@@ -209,7 +209,7 @@ class Plan:
         ]
         if different:
             raise ValueError(
-                f"the run in {file.parent} was begun otherwise (now {'; '.join(different)}"
-                "): leave these out to resume it, or start another run in a new folder, "
-                "with --start-from if its weights are to be used"
+                f"the run in {file.parent} was begun otherwise (now "
+                f"{'; '.join(different)}): leave these out to resume it, or start "
+                "another run in a new folder, with --start-from to use its weights"
             )

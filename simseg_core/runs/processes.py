@@ -95,7 +95,7 @@ class Processes:
         if self._engine is not None:
             self._engine.wait_for_everyone()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Part the processes."""
         if self._engine is not None:
             self._engine.end_training()

@@ -1,4 +1,4 @@
-"""What a run writes for its reader: a line a measurement, curves, sample predictions."""
+"""What a run writes for its reader: measurements, curves, sample predictions."""
 
 import json
 from collections.abc import Callable, Sequence
