@@ -63,7 +63,7 @@ def add_options(one: ArgumentParser) -> None:
         "--mask-values",
         type=values.mask_values,
         metavar="JSON",
-        help="""which class each value is: '{"0": "background", "255": "cat"}' or a file""",
+        help="""a table, {"0": "background", "255": "cat"}, or a file of it""",
     )
     add(
         "--mask-suffix",
