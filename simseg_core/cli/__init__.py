@@ -1,11 +1,12 @@
-"""The terminal's door to the probes: `python -m simseg_core trace unet`.
+"""The terminal's door to probes and runs: `python -m simseg_core trace unet`.
 
 A mistake gets one line on the error stream that says how to mend it, and exit code 2.
 Only what a command was asked for goes to the output, so that it can be piped. Nothing
 heavy is imported before the arguments are read.
 
 `arguments.py` has the commands and their options, `values.py` reads the value of each,
-`network.py` finds the network and its image's size, `commands.py` carries out the rest.
+`network.py` finds the network and its image's size, `commands.py` probes it; what
+concerns whole runs is a module a command, `train.py` and so on.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from simseg_core.cli.arguments import list_names, make_parser
+from simseg_core.cli.arguments import RUN_COMMANDS, list_names, make_parser
 from simseg_core.cli.values import Mistake
 
 __all__ = ["main"]
@@ -48,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = _run(words, name)
         if text:
             print(text, flush=True)
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"\nsimseg: {stop}" if str(stop) else "", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
         # What Python would still flush at its end has nowhere to go either.
@@ -68,7 +69,10 @@ def _run(words: list[str], name: str) -> str:
     arguments = make_parser(name).parse_args(words)
     if arguments.command == "list":
         return list_names(arguments)
-    from simseg_core.cli.commands import run
+    if arguments.command in RUN_COMMANDS:
+        run = RUN_COMMANDS[arguments.command].run
+    else:
+        from simseg_core.cli.commands import run
 
     # What the reader's own code prints is no part of the answer.
     with contextlib.redirect_stdout(sys.stderr):

@@ -5,11 +5,11 @@ import json
 import re
 from typing import NoReturn
 
-from simseg_core.cli import values
+from simseg_core.cli import train, values
 from simseg_core.cli.values import Mistake, nearest
 from simseg_core.models.presets import PRESETS, TABLE, TASKS
 
-__all__ = ["list_names", "make_parser"]
+__all__ = ["RUN_COMMANDS", "list_names", "make_parser"]
 
 COMMANDS = {
     "list": "name the networks of the book",
@@ -18,6 +18,8 @@ COMMANDS = {
     "cost": "parameters, multiply-accumulates and bytes, stage by stage",
     "measure": "how long a run takes on this device, and how much memory",
 }
+# Each of these modules has SUMMARY, EPILOG, EXAMPLES, `add_options` and `run`.
+RUN_COMMANDS = {"train": train}
 _MODEL = """\
 MODEL is a name that `list` prints, or package.module:function, where the function or
 class returns an nn.Module when called with no more than the given --option; a module
@@ -53,7 +55,8 @@ class _Parser(argparse.ArgumentParser):
         """Leave the telling to `main`: one line, without the usage."""
         unknown = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
         if unknown:
-            message = f"no command {unknown[1]!r}: {nearest(unknown[1], COMMANDS)}"
+            known = [*COMMANDS, *RUN_COMMANDS]
+            message = f"no command {unknown[1]!r}: {nearest(unknown[1], known)}"
         message = message.removeprefix("argument MODEL: ")
         raise Mistake(f"{message} ({self.prog} --help)")
 
@@ -68,7 +71,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     )
     parser = _Parser(
         program,
-        description="Probe a network of the book or your own.",
+        description="Probe a network of the book or your own, or train one.",
         epilog=f"{_MODEL}\n{_SIZES}\nexamples:\n{examples}",
         formatter_class=layout,
         allow_abbrev=False,
@@ -98,6 +101,18 @@ def make_parser(program: str) -> argparse.ArgumentParser:
             )  # fmt: skip
             one.add_argument("--traceback", action="store_true", help="for a bug")
         one.add_argument("--json", action="store_true", help="print JSON alone")
+    for name, module in RUN_COMMANDS.items():
+        lines = "".join(f"  {line}\n" for line in module.EXAMPLES.splitlines())
+        one = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=f"{module.SUMMARY.capitalize()}.",
+            epilog=f"{module.EPILOG}\nexamples:\n{lines}",
+            formatter_class=layout,
+            allow_abbrev=False,
+            argument_default=argparse.SUPPRESS,
+        )
+        module.add_options(one)
     return parser
 
 

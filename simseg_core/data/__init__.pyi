@@ -12,4 +12,5 @@ from .transforms import (
     PairTransform as PairTransform,
     as_tensors as as_tensors,
     augment as augment,
+    crops as crops,
 )

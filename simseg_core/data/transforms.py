@@ -8,6 +8,7 @@ Each takes tensors, arrays and PIL images, so that it is also what torchvision's
 data sets want as `transforms`.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torchvision.transforms import v2
 
 from simseg_core.data.normalization import normalize
 from simseg_core.data.pairs import (
+    IGNORE_INDEX,
     check_channels_first,
     image_tensor,
     label_tensor,
@@ -26,7 +28,16 @@ from simseg_core.data.pairs import (
 )
 from simseg_core.data.sizes import sides
 
-__all__ = ["PairTransform", "as_pair_transform", "as_tensors", "augment"]
+__all__ = [
+    "AUGMENTATIONS",
+    "PairTransform",
+    "as_pair_transform",
+    "as_tensors",
+    "augment",
+    "crops",
+]
+
+AUGMENTATIONS = ("photo", "any-way-up", "none")  # of `crops`
 
 _ROUNDING = 1e-4  # of resizing, beyond 0 and 1
 
@@ -124,6 +135,85 @@ def augment(
         v2.ColorJitter(jitter, jitter, jitter, jitter / 10),
         normalize=normalize,
     )
+
+
+def crops(
+    size: int | tuple[int, int] | None,
+    *,
+    scale: float = 1.0,
+    augment: str = "photo",
+    ignore_index: int = IGNORE_INDEX,
+    normalize: bool = True,
+) -> PairTransform:
+    """Build the training augmentation for pictures of any size: squares cut from them.
+
+    Unlike `augment`'s crops, these keep the scale of the picture, up to the variation:
+    what is learned from them holds for a picture as a whole.
+
+    Args:
+        size: of the result, ``(H, W)`` or one number for both, in pixels. Smaller
+            pictures are filled up with black that does not count. None keeps the
+            picture whole.
+        scale: factor by which pictures are resized first.
+        augment: ``"photo"`` varies scale (by a third) and colours, and flips left and
+            right; ``"any-way-up"`` turns and flips in all directions as well, for
+            pictures from above or from a microscope; ``"none"`` only cuts.
+        ignore_index: the label of what is filled up.
+        normalize: as in `PairTransform`.
+
+    Returns:
+        A callable ``(image, label) -> (image, label)``.
+
+    Raises:
+        ValueError: if `augment` is none of `AUGMENTATIONS`.
+
+    >>> image, label = crops(32)(torch.rand(3, 20, 60), torch.ones(20, 60).long())
+    >>> image.shape, sorted(set(label.unique().tolist()) - {1})
+    (torch.Size([3, 32, 32]), [255])
+    """
+    if augment not in AUGMENTATIONS:
+        raise ValueError(f"augment={augment!r}: there is {', '.join(AUGMENTATIONS)}")
+    varied = augment != "none"
+    steps: list[v2.Transform] = []
+    spread = 4 / 3 if varied and size is not None else 1.0
+    if scale != 1 or spread != 1:
+        steps.append(_Rescale(scale, spread))
+    if size is not None:
+        fill = {tv_tensors.Mask: ignore_index, "others": 0}
+        steps.append(v2.RandomCrop(sides(size), pad_if_needed=True, fill=fill))
+    if varied:
+        steps.append(v2.RandomHorizontalFlip())
+    if augment == "any-way-up":
+        turned = v2.RandomApply([_QuarterTurn()])
+        steps += [v2.RandomVerticalFlip(), turned]
+    if varied:
+        steps.append(v2.ColorJitter(0.3, 0.3, 0.3, 0.03))
+    return PairTransform(*steps, normalize=normalize)
+
+
+class _Rescale(v2.Transform):
+    """Resize by a factor, which varies evenly on a logarithmic scale."""
+
+    def __init__(self, factor: float, spread: float) -> None:
+        super().__init__()
+        self.factor, self.spread = factor, math.log(spread)
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        factor = self.factor
+        if self.spread:
+            factor *= math.exp(self.spread * (2 * torch.rand(()).item() - 1))
+        size = v2.functional.get_size(flat_inputs[0])
+        return {"size": [max(1, round(side * factor)) for side in size]}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return v2.functional.resize(inpt, params["size"], antialias=True)
+
+
+class _QuarterTurn(v2.Transform):
+    """Turn by 90 degrees; a rectangle becomes an upright one."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return v2.functional.rotate(inpt, 90, expand=True)
 
 
 def as_tensors(

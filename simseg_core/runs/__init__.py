@@ -2,11 +2,14 @@
 
 | module | what it holds |
 |---|---|
-| `train.py` | `train`: a run from its data to its last checkpoint |
+| `train.py` | `train`: from what was asked for to the run |
+| `run.py` | the run: steps, validations, what it keeps |
 | `plan.py` | `Plan`: everything that a run was asked for |
-| `feed.py` | which picture comes when, whatever the number of workers and processes |
+| `pictures.py` | both sides of its data set |
+| `feed.py` | which picture comes when, and how it is varied |
 | `processes.py` | one process or several, on any device |
-| `report.py` | what a run writes for its reader: lines, curves, samples |
+| `report.py` | what it writes for its reader: lines, curves, samples |
+| `pretrained.py` | published weights for an encoder |
 | `network.py` | `Network`: what a trained network is besides its weights |
 | `checkpoint.py` | weights and states on disk |
 
