@@ -6,6 +6,9 @@
 | `compose/` | the painter behind them: canvas, textures, pictograms, chance |
 | `blue_marble.py` | the Earth from space: real images, real labels |
 | `folder.py` | your own pictures and masks |
+| `known/` | public data sets: VOC, Pets, Cityscapes, ADE20K |
+| `sources.py` | any of all these by a text: `folder:PATH`, `voc:PATH`, `street` |
+| `splits.py` | which pictures train and which are held out |
 | `files/` | reading those: pictures, masks, what their values mean, what is wrong |
 | `pairs.py`, `sizes.py` | (shared) pairs of image and label, and their sizes |
 | `transforms.py`, `normalization.py`, `palettes.py` | augmentation, tensors, colours |

@@ -4,6 +4,7 @@ A mask holds class indices, 255 for pixels that do not count, or whatever a tabl
 `mask_values` says. Every error names the file and says what to do about it.
 """
 
+import json
 import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from simseg_core.data.files.faults import Fault, file_names, list_faults
-from simseg_core.data.files.file_pairs import match_files
+from simseg_core.data.files.file_pairs import match_files, sort_files, stem
 from simseg_core.data.files.mask_palettes import MaskPalettes
 from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.files.picture_files import (
@@ -35,7 +36,9 @@ from simseg_core.data.palettes import Color, default_palette
 from simseg_core.data.sizes import sides
 from simseg_core.data.transforms import as_pair_transform
 
-__all__ = ["FolderDataset"]
+__all__ = ["MASK_VALUES", "FolderDataset", "read_mask_values"]
+
+MASK_VALUES = "mask_values.json"
 
 
 class FolderDataset(Dataset[Pair]):
@@ -45,7 +48,8 @@ class FolderDataset(Dataset[Pair]):
         root: the folder that holds ``images/`` and ``masks/``. Masks without an image
             are left out; `check` tells them.
         classes: the classes' names; value 0 in a mask is the first. With `mask_values`
-            they may be left out, or give the order.
+            they may be left out, or give the order. With neither, the folder's
+            ``mask_values.json`` says both: what `MaskValues.to_json` gives, as a file.
         size: ``(H, W)`` or one number for both: resize to it, labels by nearest
             neighbour. None keeps each file's own size (then use batches of 1).
         transform: a callable ``(image, label) -> (image, label)`` on images from 0 to
@@ -63,6 +67,13 @@ class FolderDataset(Dataset[Pair]):
         mask_orientation: whether masks without the EXIF orientation of their picture
             were drawn on it ``"upright"``, as it is shown, or as its pixels are
             ``"stored"``. None lets the sizes decide and refuses what they cannot.
+        files: pairs of image and mask, where they lie in no ``images/`` and
+            ``masks/``. None looks for them in `root`.
+
+    Attributes:
+        files: the pairs of image and mask, sorted by name.
+        names: the stem of each image.
+        unused: masks without an image.
 
     Masks of 0 and 255 alone are refused as long as nothing says what 255 is:
     `mask_values`, `ignore_index`, or another mask of the set that holds a class beside
@@ -97,7 +108,11 @@ class FolderDataset(Dataset[Pair]):
         mask_values: MaskValues | Mapping[Value, str | None] | None = None,
         mask_suffix: str = "",
         mask_orientation: MaskOrientation | None = None,
+        files: Sequence[tuple[Path, Path]] | None = None,
     ) -> None:
+        root = Path(root).expanduser()
+        if mask_values is None:
+            mask_values = read_mask_values(root)
         self.mask_values = _mask_values(mask_values, classes, ignore_index)
         self.classes = self.mask_values.classes
         self.ignore_index = self.mask_values.ignore_index
@@ -119,7 +134,12 @@ class FolderDataset(Dataset[Pair]):
                 "images would be normalised twice: say normalize=True to the transform "
                 "or to the data set, and normalize=False to the other"
             )
-        self.files, self.unused = match_files(Path(root).expanduser(), mask_suffix)
+        self.unused: list[Path] = []
+        if files is None:
+            self.files, self.unused = match_files(root, mask_suffix)
+        else:
+            self.files = sort_files(files)
+        self.names = [stem(image) for image, _ in self.files]
         self._palettes = MaskPalettes(self.mask_values)
         # Whether 255 may be void in masks that hold only 0 beside it; None: not known.
         said = mask_values is not None or ignore_index is not None
@@ -295,6 +315,24 @@ class _Seen:
             self.beside_first.append(file)
         elif ignore_index in present:
             self.beside_others = True
+
+
+def read_mask_values(root: Path) -> MaskValues | None:
+    """Read the ``mask_values.json`` of a folder, None if it has none.
+
+    Raises:
+        ValueError: if the file is no JSON, or not what `MaskValues.to_json` gives.
+    """
+    file = root / MASK_VALUES
+    if not file.is_file():
+        return None
+    try:
+        return MaskValues.from_json(json.loads(file.read_text("utf-8")))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{file} cannot be read ({error}): mend it, or take it away and say "
+            "classes or mask_values"
+        ) from error
 
 
 def _mask_values(

@@ -2,12 +2,12 @@
 
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from simseg_core.data.files.faults import file_names
 
-__all__ = ["match_files"]
+__all__ = ["match_files", "sort_files", "stem"]
 
 _IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _MASKS = (".bmp", ".png", ".tif", ".tiff")  # formats that keep every value
@@ -50,30 +50,65 @@ def match_files(root: Path, suffix: str) -> tuple[list[tuple[Path, Path]], list[
     if not images:
         raise FileNotFoundError(f"no image in {root / 'images'}. {_LAYOUT}")
     masks = {
-        stem.removesuffix(suffix): file
-        for stem, file in found.items()
-        if stem.endswith(suffix)
+        name.removesuffix(suffix): file
+        for name, file in found.items()
+        if name.endswith(suffix)
     }
-    missing = [stem for stem in images if stem not in masks]
+    missing = [name for name in images if name not in masks]
     if missing:
         raise FileNotFoundError(
-            f"no mask for {file_names([images[stem] for stem in missing])}: put "
+            f"no mask for {file_names([images[name] for name in missing])}: put "
             f"{root / 'masks' / (missing[0] + suffix)}.png beside the others or take "
             f"the image away{_hint(missing[0], found)}"
         )
     unused = [file for file in found.values() if file not in set(masks.values())]
-    unused += [masks[stem] for stem in masks if stem not in images]
-    return [(images[stem], masks[stem]) for stem in sorted(images)], sorted(unused)
+    unused += [masks[name] for name in masks if name not in images]
+    return [(images[name], masks[name]) for name in sorted(images)], sorted(unused)
 
 
-def _hint(stem: str, masks: Mapping[str, Path]) -> str:
+def stem(file: Path) -> str:
+    """Give a file's name without its ending, the same on every system.
+
+    The same letter may be written as one sign or two, by the system: ä, a + ¨.
+    """
+    return unicodedata.normalize("NFC", file.stem)
+
+
+def sort_files(files: Sequence[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """Sort pairs of image and mask that were given, by the images' stems.
+
+    Raises:
+        FileNotFoundError: if there is no pair, or a file is missing.
+        ValueError: if two images share a stem.
+    """
+    missing = [file for pair in files for file in pair if not file.is_file()]
+    if missing or not files:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise FileNotFoundError(
+            f"no file {missing[0]}{more}: is the data set unpacked completely?"
+            if missing
+            else "files=[] holds no pair of image and mask"
+        )
+    found: dict[str, tuple[Path, Path]] = {}
+    for image, mask in files:
+        other, _ = found.setdefault(stem(image), (image, mask))
+        if other != image:
+            raise ValueError(
+                f"{other} and {image} share the name {stem(image)!r}: rename one, or "
+                "make a data set of each folder (torch.utils.data.ConcatDataset joins "
+                "them)"
+            )
+    return [found[name] for name in sorted(found)]
+
+
+def _hint(name: str, masks: Mapping[str, Path]) -> str:
     """Say which mask was probably meant."""
     for other, file in masks.items():
-        if other == stem:
+        if other == name:
             return f". Is it {file.name}? Then leave mask_suffix out"
-        if other.startswith(stem):
-            return f". Is it {file.name}? Then say mask_suffix={other[len(stem) :]!r}"
-        if other.casefold() == stem.casefold():
+        if other.startswith(name):
+            return f". Is it {file.name}? Then say mask_suffix={other[len(name) :]!r}"
+        if other.casefold() == name.casefold():
             return f". Is it {file.name}? Names must agree in capitals: rename one"
     return ""
 
@@ -95,14 +130,13 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
                 "them (masks as PNG, since JPEG changes values and GIF renumbers "
                 "them) or take it away"
             )
-        # The same letter may be written as one sign or two, by the system: ä, a + ¨.
-        stem = unicodedata.normalize("NFC", file.stem)
-        if stem in found:
+        name = stem(file)
+        if name in found:
             raise ValueError(
-                f"{found[stem]} and {file} share the name {stem!r}, so the "
+                f"{found[name]} and {file} share the name {name!r}, so the "
                 "mask could belong to either: rename one"
             )
-        found[stem] = file
+        found[name] = file
     return found
 
 
