@@ -92,13 +92,15 @@ def _probe(model: nn.Module) -> Fit:
     rows = field.rows
     first, last = rows.unclipped_first, rows.unclipped_last
     side, lost = field.input_shape[2], field.input_shape[2] - field.output.shape[2]
-    if lost < 0 or lost % 2 or first is None or last is None:
+    scaled = rows.stride not in (None, 1)
+    if lost < 0 or lost % 2 or scaled or first is None or last is None:
         raise ValueError(
             f"a {side}x{side} image gives logits {tuple(field.output.shape)}: they "
             "must be as large as the image, or its centre"
         )
     strides = [layer.rows.stride for layer in field.layers]
-    stride = max(math.ceil(each) for each in strides if each is not None)
+    whole = [int(each) for each in strides if each is not None and each % 1 == 0]
+    stride = math.lcm(*whole, rows.period or 1)
     beyond = max(-first[:stride].min(), (last[-stride:] - (side - 1)).max(), 0)
     causes = []
     if field.is_global:
