@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -159,6 +160,8 @@ def run(given: Namespace) -> str:
         from simseg_core.runs import train
 
         result = train(progress=sys.stderr.isatty(), **asked)
+    if os.environ.get("RANK", "0") != "0":  # the first of several processes speaks
+        return ""
     if getattr(given, "json", False):
         plain = dataclasses.asdict(result) | {"out": str(result.out)}
         return json.dumps(plain, indent=2)

@@ -72,7 +72,7 @@ def save_trained(
     Raises:
         OSError: if it cannot be written; what stood there before still does.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     about = {
         "format": _FORMAT,
@@ -83,7 +83,7 @@ def save_trained(
     }
     weights = {name: t.contiguous() for name, t in model.state_dict().items()}
     with replacing(path) as beside:
-        save_file(weights, beside, {_KEY: json.dumps(about)})
+        beside.write_bytes(save(weights, {_KEY: json.dumps(about)}))
 
 
 def load_trained(run: str | os.PathLike[str], which: str = "best") -> Trained:

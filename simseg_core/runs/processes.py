@@ -6,6 +6,7 @@ network (torch's DistributedDataParallel). Alone, a process needs neither.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,9 +80,7 @@ class Processes:
         """A sum over all processes that gradients follow; None for one process."""
         if self._engine is None:
             return None
-        from torch.distributed.nn.functional import all_reduce
-
-        return all_reduce
+        return _Total.apply
 
     def any(self, flag: bool) -> bool:
         """Whether a flag is up in any process."""
@@ -90,13 +89,23 @@ class Processes:
         raised = torch.tensor(float(flag), device=self.device)
         return bool(self._engine.reduce(raised, reduction="sum") > 0)
 
-    def wait(self) -> None:
-        """Wait until all processes are here."""
-        if self._engine is not None:
-            self._engine.wait_for_everyone()
-
     def close(self) -> None:
         """Part the processes."""
         if self._engine is not None:
             self._engine.end_training()
-            torch.distributed.destroy_process_group()
+
+
+class _Total(torch.autograd.Function):
+    """The sum of a tensor over all processes."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        # All have the same loss of the same total, so the same gradient. What reaches
+        # the weights is averaged over the processes later: hence their number.
+        return gradient * torch.distributed.get_world_size()
