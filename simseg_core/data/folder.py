@@ -36,7 +36,7 @@ from simseg_core.data.palettes import Color, default_palette
 from simseg_core.data.sizes import sides
 from simseg_core.data.transforms import as_pair_transform
 
-__all__ = ["MASK_VALUES", "FolderDataset", "read_mask_values"]
+__all__ = ["MASK_VALUES", "FolderDataset", "read_mask_values", "rgb_tensor"]
 
 MASK_VALUES = "mask_values.json"
 
@@ -204,7 +204,7 @@ class FolderDataset(Dataset[Pair]):
         label = self._label(mask_file, upright)
         if self._is_doubtful(label) and not self._another_class_is_seen():
             raise self._doubt(mask_file, label)
-        return _image(picture.upright), label
+        return rgb_tensor(picture.upright), label
 
     def _label(self, file: Path, mask: Image.Image) -> Tensor:
         try:
@@ -360,7 +360,7 @@ def _mask_values(
     return values
 
 
-def _image(image: Image.Image) -> Tensor:
+def rgb_tensor(image: Image.Image) -> Tensor:
     """Return RGB from 0 to 1; greyscale is repeated, transparency laid on white."""
     if image.has_transparency_data:
         rgba = image.convert("RGBA")

@@ -32,7 +32,15 @@ from simseg_core.data.signal import Signal
 from simseg_core.data.signs import Signs
 from simseg_core.data.street import Street
 
-__all__ = ["COMPOSED", "KNOWN", "RawPairs", "has_parts", "open_source"]
+__all__ = [
+    "COMPOSED",
+    "KNOWN",
+    "RawPairs",
+    "UnnamedClasses",
+    "find_values",
+    "has_parts",
+    "open_source",
+]
 
 COMPOSED: Mapping[str, Callable[..., SeededDataset]] = {
     "street": Street,
@@ -49,6 +57,7 @@ KNOWN: Mapping[str, Callable[..., FolderDataset]] = {
 _FORMS = (
     f"{', '.join(f'{kind}:PATH' for kind in ('folder', *KNOWN))}, {', '.join(COMPOSED)}"
 )
+_PARTS: tuple[Part, ...] = ("train", "val")
 _LOOKED_AT = 20  # masks, to see what values they hold
 _MANY = 20  # values: more are hardly classes
 
@@ -60,7 +69,6 @@ class RawPairs(Protocol):
         classes: their names, in the order of their labels.
         palette: one colour a class, red, green and blue from 0 to 255.
         ignore_index: the label of pixels that do not count.
-        mask_values: what each value in a mask file means; None for composed pictures.
         names: one a sample, each once, for splits, reports and output files. Data sets
             of files also have `files`, the pairs of image and mask.
     """
@@ -71,7 +79,8 @@ class RawPairs(Protocol):
     names: list[str]
 
     @property
-    def mask_values(self) -> MaskValues | None: ...
+    def mask_values(self) -> MaskValues | None:
+        """What each value in a mask file means; None for composed pictures."""
 
     def __len__(self) -> int: ...
 
@@ -100,6 +109,40 @@ class _Composed:
         return self.pairs[index]
 
 
+class UnnamedClasses(ValueError):
+    """Nothing says which classes the masks of a folder have.
+
+    The message says what a sample of them holds and gives the option to paste.
+
+    Args:
+        root: the folder.
+        masks: its mask files.
+
+    Attributes:
+        masks: as given.
+    """
+
+    def __init__(self, root: Path, masks: Sequence[Path]) -> None:
+        self.masks = masks
+        sample = masks[:: -(-len(masks) // _LOOKED_AT)]
+        values = find_values(sample)
+        all_or_some = (
+            "they hold"
+            if len(sample) == len(masks)
+            else f"{len(sample)} of {len(masks)} masks hold"
+        )
+        start = f"nothing says which classes the masks in {root} have; {all_or_some}"
+        if len(values) > _MANY:
+            super().__init__(
+                f"{start} {len(values)} values. So many usually come from JPEG, from "
+                "smoothed edges or from numbered objects: make the masks again with "
+                f"one value a class, or say what each is in {root / MASK_VALUES}"
+            )
+        else:
+            shown = ", ".join(map(str, values)) or "nothing that can be read"
+            super().__init__(f"{start} {shown}. Put your names into {_option(values)}")
+
+
 def has_parts(text: str) -> bool:
     """Say whether a source brings its own split into training and validation.
 
@@ -110,7 +153,7 @@ def has_parts(text: str) -> bool:
     if kind != "folder":
         return kind in COMPOSED or kind in KNOWN
     root = Path(path).expanduser()
-    return all((root / part / "images").is_dir() for part in ("train", "val"))
+    return all((root / part / "images").is_dir() for part in _PARTS)
 
 
 def open_source(
@@ -118,6 +161,7 @@ def open_source(
     *,
     classes: Sequence[str] | None = None,
     mask_values: MaskValues | Mapping[Value, str | None] | None = None,
+    ignore_index: int | None = None,
     mask_suffix: str = "",
     mask_orientation: MaskOrientation | None = None,
     part: Part | None = None,
@@ -132,10 +176,11 @@ def open_source(
             comes with the book.
         classes: of a folder; see `simseg_core.data.FolderDataset`, also for the next.
         mask_values: of a folder.
+        ignore_index: of a folder.
         mask_suffix: of a folder.
         mask_orientation: of a folder.
         part: ``"train"`` or ``"val"`` of a source that has both (`has_parts`). None
-            takes all of a public data set, and the training part of a composed one.
+            takes both together, and of a composed one the training part.
 
     Returns:
         Raw pairs: an image ``(3, H, W)`` float32 from 0 to 1, not normalised, of its
@@ -152,7 +197,7 @@ def open_source(
     ('val_00000', 'sky', torch.Size([3, 96, 96]))
     """
     kind, colon, path = text.partition(":")
-    if part not in (None, "train", "val"):
+    if part not in (None, *_PARTS):
         raise ValueError(f"part={part!r} is not 'train' or 'val'")
     if kind == "folder" and path:
         return _open_folder(
@@ -160,12 +205,14 @@ def open_source(
             part,
             classes=classes,
             mask_values=mask_values,
+            ignore_index=ignore_index,
             mask_suffix=mask_suffix,
             mask_orientation=mask_orientation,
         )
     said = {
         "classes": classes,
         "mask_values": mask_values,
+        "ignore_index": ignore_index,
         "mask_suffix": mask_suffix or None,
         "mask_orientation": mask_orientation,
     }
@@ -207,36 +254,32 @@ def _open_folder(root: Path, part: Part | None, **options: Any) -> FolderDataset
                 "(simseg_core.data.split)"
             )
     elif has_parts(f"folder:{root}") and not (root / "images").is_dir():
-        raise ValueError(
-            f"{root} has the parts train/ and val/: say which, part='train' or 'val'"
-        )
+        parts = (match_files(root / one, options["mask_suffix"]) for one in _PARTS)
+        options["files"] = [pair for pairs, _ in parts for pair in pairs]
     if options["mask_values"] is None and not (top / MASK_VALUES).is_file():
         if (root / MASK_VALUES).is_file():
             options["mask_values"] = read_mask_values(root)
         elif options["classes"] is None:
-            raise ValueError(_ask(top, options["mask_suffix"]))
+            files = options.get("files") or match_files(top, options["mask_suffix"])[0]
+            raise UnnamedClasses(top, [mask for _, mask in files])
     return FolderDataset(top, normalize=False, **options)
 
 
-def _ask(root: Path, suffix: str) -> str:
-    """Word the question what the values in masks mean, with the answer's form."""
-    files, _ = match_files(root, suffix)
-    step = -(-len(files) // _LOOKED_AT)
+def find_values(masks: Sequence[Path]) -> list[Value]:
+    """List the numbers or colours that masks hold; in palettes, the indices.
+
+    What cannot be read is left out. Greys are written as colours if there are any.
+
+    >>> from simseg_core.data.known import voc
+    >>> find_values([Path(voc.__file__)])  # no mask
+    []
+    """
     seen: set[Value] = set()
-    for _, mask in files[::step]:
+    for mask in masks:
         seen |= _values(mask)
-    looked = len(files[::step])
-    some = f"{looked} of {len(files)} masks hold" if step > 1 else "they hold"
-    start = f"nothing says which classes the masks in {root / 'masks'} have; {some}"
-    values = sorted(seen, key=lambda value: (isinstance(value, tuple), value))
-    if len(values) > _MANY:
-        return (
-            f"{start} {len(values)} values. So many usually come from JPEG, from "
-            "smoothed edges or from numbered objects: make the masks again with one "
-            f"value a class, or say what each is in {root / MASK_VALUES}"
-        )
-    shown = ", ".join(map(str, values))
-    return f"{start} {shown}. Put your names into {_option(values)}"
+    if any(isinstance(value, tuple) for value in seen):
+        seen = {v if isinstance(v, tuple) else (v, v, v) for v in seen}
+    return sorted(seen)
 
 
 def _values(mask: Path) -> set[Value]:
@@ -255,12 +298,9 @@ def _values(mask: Path) -> set[Value]:
 def _option(values: Sequence[Value]) -> str:
     """Write the option that names these values, for a terminal and for Python."""
     indices = [value for value in values if value != IGNORE_INDEX]
-    if len(indices) > 1 and indices == list(range(len(indices))):
-        names = ["background", *(f"class{i}" for i in indices[1:])]
+    if not values or (len(indices) > 1 and indices == list(range(len(indices)))):
+        names = ["background", *(f"class{i}" for i in indices[1:] or [1])]
         return f"--classes {','.join(names)} (in Python classes={names})"
-    if any(isinstance(value, tuple) for value in values):  # greys among colours
-        values = [v if isinstance(v, tuple) else (v, v, v) for v in values]
-        values = sorted(set(values))
     table = {
         as_text(value): f"class{i}" if i else "background"
         for i, value in enumerate(values)

@@ -9,6 +9,8 @@
 | `feed.py` | which picture comes when, and how it is varied |
 | `processes.py` | one process or several, on any device |
 | `report.py` | what it writes for its reader: lines, curves, samples |
+| `predict.py` | `Predictor`: a picture to its classes, shares and overlay |
+| `tiles.py` | `segment`: an image of any size, by tiles if it is large |
 | `pretrained.py` | published weights for an encoder |
 | `network.py` | `Network`: what a trained network is besides its weights |
 | `checkpoint.py` | weights and states on disk |

@@ -3,5 +3,7 @@
 from .checkpoint import Trained as Trained, load_trained as load_trained
 from .network import Network as Network
 from .plan import Plan as Plan
+from .predict import Prediction as Prediction, Predictor as Predictor
 from .run import RunResult as RunResult
+from .tiles import segment as segment
 from .train import train as train

@@ -95,18 +95,25 @@ def test_a_broken_table_is_named(folder, text):
 
 
 def test_parts_of_a_folder(tmp_path):
-    for part in ("train", "val"):
-        make(tmp_path / part, [[0, 1]])
-    Image.new("L", (7, 5), 1).save(tmp_path / "val" / "masks" / "p0.png")
+    for part, value in (("train", 0), ("val", 1)):
+        make(tmp_path / part, [[value], [value]])
+        for kind in ("images", "masks"):
+            folder = tmp_path / part / kind
+            (folder / "p1.png").rename(folder / f"{part}.png")
     text = f"folder:{tmp_path}"
     assert has_parts(text)
     data = open_source(text, part="val", classes=["a", "b"])
     assert data[0][1].unique().tolist() == [1]
-    with pytest.raises(ValueError, match=r"parts train/ and val/: say which"):
-        open_source(text, classes=["a"])
     table = MaskValues.indices(["a", "b"]).to_json()
     (tmp_path / "mask_values.json").write_text(json.dumps(table))
     assert open_source(text, part="train").classes == ("a", "b")
+    with pytest.raises(ValueError, match="share the name 'p0'"):
+        open_source(text)
+    for kind in ("images", "masks"):
+        (tmp_path / "val" / kind / "p0.png").unlink()
+    both = open_source(text)
+    assert both.names == ["p0", "train", "val"]
+    assert [label.unique().item() for _, label in both] == [0, 0, 1]
 
 
 def test_public_sets_are_opened_by_their_names(tmp_path):
@@ -200,6 +207,21 @@ def test_options_of_folders_are_refused_elsewhere(folder):
         open_source("street", part="test")
     with pytest.raises(ValueError, match=r"no part 'val' .*split it by share"):
         open_source(f"folder:{folder}", part="val", classes=["a"])
+
+
+def test_255_may_be_said_not_to_count(tmp_path):
+    make(tmp_path, [[0, 255]])
+    with pytest.raises(ValueError, match="holds only 0 and 255"):
+        open_source(f"folder:{tmp_path}", classes=["a", "b"])[0]
+    data = open_source(f"folder:{tmp_path}", classes=["a", "b"], ignore_index=255)
+    assert data[0][1].unique().tolist() == [0, 255]
+
+
+def test_masks_that_cannot_be_read_leave_the_question(tmp_path):
+    make(tmp_path, [[0]])
+    (tmp_path / "masks" / "p0.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="hold nothing that can be read"):
+        open_source(f"folder:{tmp_path}")
 
 
 def test_files_of_one_name_are_refused(folder):
