@@ -214,7 +214,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: saying what to do; nothing half-written stays.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.part")  # what a kill leaves is replaced
     try:
         yield beside
         with beside.open(

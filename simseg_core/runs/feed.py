@@ -5,7 +5,7 @@ of loader workers or processes, and not from what was drawn before. So a run tha
 stopped goes on as if it never had been, and two processes see what one would have.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -40,7 +40,7 @@ def load_batches(
     share: tuple[int, int] = (0, 1),
     num_workers: int = 0,
     pin_memory: bool = False,
-) -> Iterator[Pair | Exception]:
+) -> Generator[Pair | Exception, None, None]:
     """Give the batches of some steps, and close the workers however that ends.
 
     Args:
@@ -63,6 +63,7 @@ def load_batches(
         collate_fn=_stack,
         num_workers=num_workers,
         pin_memory=pin_memory,
+        generator=torch.Generator(),  # not torch's own, which it would move on
     )
     batches = iter(loader)
     try:
@@ -111,7 +112,7 @@ class _Places:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __iter__(self) -> Iterator[Sequence[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         first = self.steps.start * self.batch_size
         order = islice(image_order(self.length, self.seed), first, None)
         for step in self.steps:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.transforms import AUGMENTATIONS
@@ -84,7 +84,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("classes", "lists"):
-            if getattr(self, name) is not None:
+            if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         if isinstance(self.mask_values, Mapping):
             object.__setattr__(self, "mask_values", MaskValues(self.mask_values))
@@ -92,21 +92,15 @@ class Plan:
         self._check_values()
 
     def _check_types(self) -> None:
-        for name, wanted in get_type_hints(Plan).items():
-            kinds = tuple(
-                getattr(kind, "__origin__", kind)
-                for kind in get_args(wanted) or [wanted]
-            )
-            if name == "options":
-                kinds = (Mapping,)
+        for name, hint in get_type_hints(Plan).items():
+            kinds = [get_origin(kind) or kind for kind in get_args(hint) or [hint]]
+            kinds = [Mapping] if name == "options" else kinds
+            kinds += [int] * (float in kinds)
             value = getattr(self, name)
-            if float in kinds and isinstance(value, int):
-                continue
-            if isinstance(value, bool) and bool not in kinds:
-                kinds = ()
-            if not isinstance(value, kinds):
+            is_wrong_bool = isinstance(value, bool) and bool not in kinds
+            if is_wrong_bool or not isinstance(value, tuple(kinds)):
                 names = " or ".join(k.__name__ for k in kinds if k is not type(None))
-                raise TypeError(f"{name}={value!r} must be {names or 'a number'}")
+                raise TypeError(f"{name}={value!r} must be {names}")
 
     def _check_values(self) -> None:
         at_least_one = (

@@ -13,7 +13,7 @@ from simseg_core.data.pairs import Pair
 from simseg_core.runs.checkpoint import replacing
 from simseg_core.runs.network import Network
 
-__all__ = ["Lines", "draw_curves", "draw_samples", "read_lines"]
+__all__ = ["METRICS", "Lines", "draw_curves", "draw_samples", "read_lines"]
 
 METRICS, CURVES, SAMPLES = "metrics.jsonl", "curves.png", "samples.png"
 _SIDE = 192  # pixels of a sample, drawn

@@ -31,7 +31,7 @@ from simseg_core.runs.plan import Plan
 from simseg_core.runs.predict import Predictor
 from simseg_core.runs.pretrained import load_pretrained
 from simseg_core.runs.processes import Processes
-from simseg_core.runs.report import Lines, draw_curves, draw_samples
+from simseg_core.runs.report import METRICS, Lines, draw_curves, draw_samples
 from simseg_core.training.checks import weight_tensor
 from simseg_core.training.loop import inverse_sqrt_frequency
 from simseg_core.training.losses import SegmentationLoss
@@ -39,9 +39,10 @@ from simseg_core.training.metrics import ScoreMeter, Scores
 from simseg_core.training.randomness import seeded
 from simseg_core.training.step import TrainingStep
 
-__all__ = ["RUN", "Run", "RunResult"]
+__all__ = ["BEGUN", "RUN", "Run", "RunResult"]
 
 RUN, PICTURES = "run.json", "pictures.json"
+BEGUN = {RUN, PICTURES, METRICS}  # what a run's folder holds before it is validated
 _LINES = 500  # of the loss, in a run
 _SAMPLES = 4  # pictures that are drawn at each validation
 

@@ -20,7 +20,7 @@ from simseg_core.runs.network import Network
 from simseg_core.runs.pictures import Pictures
 from simseg_core.runs.plan import Plan
 from simseg_core.runs.processes import Processes
-from simseg_core.runs.run import RUN, Run, RunResult
+from simseg_core.runs.run import BEGUN, RUN, Run, RunResult
 
 __all__ = ["train"]
 
@@ -105,12 +105,23 @@ def _plan(folder: Path, data: Any, asked: Mapping[str, Any], resume: bool) -> Pl
         return plan
     if data is None:
         raise ValueError('nothing to train on: say data="folder:PATH"')
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not _is_free(folder):
         raise FileExistsError(
             f"{folder} is there and holds files: choose a new folder, or resume the "
             "run in it (resume=True, --resume)"
         )
     return Plan(**asked)
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether nothing is lost if a run begins there.
+
+    One that ended before its first validation, by a mistake in what was asked for, say,
+    has left nothing to keep.
+    """
+    if not folder.exists():
+        return True
+    return folder.is_dir() and {f.name for f in folder.iterdir()} <= BEGUN
 
 
 def _network(plan: Plan, pictures: Pictures) -> Network:
