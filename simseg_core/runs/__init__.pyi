@@ -9,5 +9,11 @@ from .prediction_files import (
     predict_files as predict_files,
 )
 from .run import RunResult as RunResult
+from .score import (
+    Comparison as Comparison,
+    Evaluation as Evaluation,
+    compare_runs as compare_runs,
+    evaluate_run as evaluate_run,
+)
 from .tiles import segment as segment
 from .train import train as train
