@@ -8,6 +8,7 @@ from .prediction_files import (
     PredictedFiles as PredictedFiles,
     predict_files as predict_files,
 )
+from .pretrained import load_pretrained as load_pretrained
 from .run import RunResult as RunResult
 from .score import (
     Comparison as Comparison,
