@@ -1,15 +1,16 @@
-"""Train the encoder that `--pretrained` gives the small `unet_resnet18`, without labels.
+"""Train, without labels, the encoder that `--pretrained` gives a small network.
 
-    python benchmarks/pretrain_encoder.py [--steps 1000]
+    python benchmarks/pretrain_encoder.py [--steps 800]
 
-The task is to guess the colours of a grey picture (colourisation: Zhang, Isola, Efros
-2016, arXiv 1603.08511; as there, a colour is a class, and rare ones weigh more). The
-colours come with the picture, so nobody has to label anything, and to guess them the
-network has to know sea from forest by texture and shape.
+The network is the small `unet_resnet18`. Its task is to guess the colours of a grey
+picture (colourisation: Zhang, Isola, Efros 2016, arXiv 1603.08511; as there, a colour
+is a class, and rare ones weigh more). The colours come with the picture, so nobody has
+to label anything, and to guess them the network has to know sea from forest by texture
+and shape.
 
 The pictures are pieces of NASA's Blue Marble out of the sectors that `BlueMarble`
 trains on; its validation and test sectors are never looked at, and no label is read. A
-run takes about two minutes of one core's time, and ends in
+run takes a few minutes on one core, and ends in
 `simseg_core/measured/earth_encoder.safetensors`. Chapter 08 shows what it is worth.
 """
 
@@ -96,7 +97,7 @@ class Colorization:
 def main(argv: list[str] | None = None) -> int:
     """Train, and store the encoder as 16-bit numbers."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args(argv)
@@ -116,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
     loss = sum(history.losses[-50:]) / len(history.losses[-50:])
     made = {
         "model": f"{MODEL}, preset {PRESET}, the encoder",
-        "task": f"colourisation of the Blue Marble, {COLORS} colours, {asked.steps} steps",
+        "task": f"colourisation, {COLORS} colours, Blue Marble, {asked.steps} steps",
         "loss": f"{loss:.3f}",
         "torch": torch.__version__,
         "date": datetime.date.today().isoformat(),

@@ -33,7 +33,22 @@ OTHER_SECTIONS = {
         "Score it",
         "The same numbers as the package's",
         *SECTIONS[8:],
-    )
+    ),
+    # No block is built: what stands around a network is the subject.
+    "08_your_own_pictures": (
+        *SECTIONS[:3],
+        "Look at the data",
+        "Split it",
+        "A baseline",
+        "Train it",
+        "Read the worst errors",
+        "A larger picture than any seen",
+        "Hand it over",
+        "What goes wrong",
+        "The same with photographs",
+        "Exercises",
+        "Recap",
+    ),
 }
 RAW_IN_COLAB = re.compile(
     r"^:::|^```\{|\{(numref|cite|term|ref|doc|eq|math)[^}]*\}`|^!\[[^\]]*\]\((?!https?:)|"

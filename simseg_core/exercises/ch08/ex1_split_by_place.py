@@ -42,9 +42,7 @@ def _compare(
         raise NotYet(f"{both[0]!r} is on both sides of {call}: that is the worst leak.")
     if sorted(train) == sorted(wanted_train) and sorted(val) == sorted(wanted_val):
         raise NotYet("The right names, in another order: keep that of `names`.")
-    place = next(
-        n.rpartition("_")[0] for n in names if (n in val) != (n in wanted_val)
-    )
+    place = next(n.rpartition("_")[0] for n in names if (n in val) != (n in wanted_val))
     raise NotYet(
         f"A tile of {place!r} is on the wrong side of {call}: the place is all that "
         "stands before the last _, and it is compared as a whole."

@@ -1,6 +1,7 @@
 """Exercise 08.3: windows over a long picture."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -25,7 +26,9 @@ def window_starts(answer: Callable[[int, int, int], Any], steps: Steps) -> None:
         steps.right.append(what)
 
 
-def _check(starts: list[int], length: int, window: int, overlap: int, call: str) -> None:
+def _check(
+    starts: list[int], length: int, window: int, overlap: int, call: str
+) -> None:
     if not starts:
         raise NotYet(f"{call} gives no window: a small picture needs one too, at 0.")
     if starts != sorted(set(starts)):
@@ -47,7 +50,7 @@ def _check(starts: list[int], length: int, window: int, overlap: int, call: str)
             f"The last window of {call} ends at {end}: pixels {end} to {length - 1} "
             "are in none."
         )
-    shared = min(a + window - b for a, b in zip(starts, starts[1:]))
+    shared = min(a + window - b for a, b in pairwise(starts))
     if shared < overlap:
         raise NotYet(
             f"Two neighbours of {call} share {shared} pixels, and should share "

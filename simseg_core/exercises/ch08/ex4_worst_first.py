@@ -72,9 +72,11 @@ def _draw(seed: int, *, void: bool, absent: bool) -> tuple[Tensor, Tensor, int]:
             _order(_iou(predictions, labels, 2, void_counts=True)),
             _order(-_errors(predictions, labels, 2, scores)),
         ]
-        if len(there.unique()) == len(there) and ways[0] != ways[2]:
-            if not void or absent or ways[0] != ways[1]:
-                return predictions, labels, 2
+        is_told_apart = ways[0] != ways[2] and (
+            not void or absent or ways[0] != ways[1]
+        )
+        if is_told_apart and len(there.unique()) == len(there):
+            return predictions, labels, 2
 
 
 def _iou(
