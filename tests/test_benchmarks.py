@@ -32,6 +32,7 @@ SIZES = {
     "inference": 16,
     "launches": 16,
     "receptive_field": 16,
+    "runs": 32,
     "training": 32,
     "unet_resnet34": 32,
 }

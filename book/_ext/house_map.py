@@ -68,6 +68,20 @@ def read_sentence(root: Path, room: str) -> str:
     return text.partition("\n\n")[0].replace("\n", " ")
 
 
+def _width(floor: Sequence[str]) -> float:
+    """Return how wide each room of a floor is; one alone leaves arrows a way past."""
+    rooms = len(floor)
+    return WIDTH / 2 if rooms == 1 else (WIDTH - GAP * (rooms - 1)) / rooms
+
+
+def _gaps(floor: Sequence[str]) -> list[float]:
+    """Return where arrows may pass a floor: between two rooms, or beside one alone."""
+    if len(floor) == 1:
+        return [WIDTH / 4 - GAP, WIDTH * 3 / 4 + GAP]
+    step = (WIDTH + GAP) / len(floor)
+    return [x + step / 2 for x in list(_centres(floor).values())[:-1]]
+
+
 def _centres(floor: Sequence[str]) -> dict[str, float]:
     step = (WIDTH + GAP) / len(floor)
     return {room: step * (place + 0.5) - GAP / 2 for place, room in enumerate(floor)}
@@ -88,14 +102,7 @@ def draw(floors: Floors, uses: Uses) -> str:
     """Draw rooms and arrows as SVG, in the page's own colours."""
     storey = {room: n for n, floor in enumerate(floors) for room in floor}
     at = {room: x for floor in floors for room, x in _centres(floor).items()}
-    # Where an arrow may pass a floor: between two of its rooms.
-    gaps = [
-        [
-            x + (WIDTH + GAP) / len(floor) / 2
-            for x in list(_centres(floor).values())[:-1]
-        ]
-        for floor in floors
-    ]
+    gaps = [_gaps(floor) for floor in floors]
     arrows, boxes = [], []
     for room, others in sorted(uses.items()):
         for other in sorted(others):
@@ -109,7 +116,7 @@ def draw(floors: Floors, uses: Uses) -> str:
             way.append(f"L{at[other]:.0f} {storey[other] * STOREY - 5}")
             arrows.append(f'<path d="{" ".join(way)}"/>')
     for floor in floors:
-        width = (WIDTH - GAP * (len(floor) - 1)) / len(floor)
+        width = _width(floor)
         for room in floor:
             x, y = at[room] - width / 2, storey[room] * STOREY
             boxes.append(
