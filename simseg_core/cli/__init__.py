@@ -5,7 +5,8 @@ Only what a command was asked for goes to the output, so that it can be piped. N
 heavy is imported before the arguments are read.
 
 `arguments.py` has the commands and their options, `values.py` reads the value of each,
-`network.py` finds the network and its image's size, `commands.py` carries out the rest.
+`network.py` finds the network and its image's size, `commands.py` carries out the rest;
+`data.py` has all of the command `data`.
 """
 
 import contextlib
@@ -68,7 +69,10 @@ def _run(words: list[str], name: str) -> str:
     arguments = make_parser(name).parse_args(words)
     if arguments.command == "list":
         return list_names(arguments)
-    from simseg_core.cli.commands import run
+    if arguments.command == "data":
+        from simseg_core.cli.data import run
+    else:
+        from simseg_core.cli.commands import run
 
     # What the reader's own code prints is no part of the answer.
     with contextlib.redirect_stdout(sys.stderr):

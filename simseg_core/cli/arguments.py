@@ -5,7 +5,7 @@ import json
 import re
 from typing import NoReturn
 
-from simseg_core.cli import values
+from simseg_core.cli import data, values
 from simseg_core.cli.values import Mistake, nearest
 from simseg_core.models.presets import PRESETS, TABLE, TASKS
 
@@ -17,6 +17,7 @@ COMMANDS = {
     "receptive-field": "which input pixels an output pixel can depend on",
     "cost": "parameters, multiply-accumulates and bytes, stage by stage",
     "measure": "how long a run takes on this device, and how much memory",
+    "data": data.SUMMARY,
 }
 _MODEL = """\
 MODEL is a name that `list` prints, or package.module:function, where the function or
@@ -45,6 +46,7 @@ _EXAMPLES = {
 %(prog)s unet_padded --input 3x256x256
 %(prog)s unet_padded --input 3x256x256 --compare unet_cbam --backward
 %(prog)s fchardnet70 --device cuda --dtype bfloat16""",
+    "data": data.EXAMPLES,
 }
 
 
@@ -76,7 +78,9 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         lines = "".join(f"  {line}\n" for line in _EXAMPLES[name].splitlines())
-        text = "" if name == "list" else f"{_MODEL}\n{_SIZES}\n"
+        text = {"list": "", "data": f"{data.SOURCES}\n"}.get(
+            name, f"{_MODEL}\n{_SIZES}\n"
+        )
         one = commands.add_parser(
             name,
             help=summary,
@@ -89,6 +93,8 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         )
         if name == "list":
             one.add_argument("--task", choices=TASKS, help="only these")
+        elif name == "data":
+            data.add_options(one)
         else:
             _add_network(one)
             _add_own(one, name)
