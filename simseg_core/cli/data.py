@@ -9,6 +9,7 @@ import ast
 import itertools
 import json
 import re
+import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from simseg_core.cli.values import Mistake
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from simseg_core.data.files.mask_values import MaskValues
     from simseg_core.data.sources import RawPairs
 
 __all__ = [
@@ -45,6 +47,7 @@ SOURCE is a folder with images/ and masks/, in which a mask has its image's name
 voc:PATH, pets:PATH, cityscapes:PATH, ade20k:PATH for a public data set as it unpacks,
 or street, signal, signs, blue-marble, which come with the book.
 """
+_FORMS = ("colours", "labelme", "coco")
 _ON_A_SHEET = 8
 _MOST = 256  # values without names that are counted one by one
 _DRAWN = 480  # pixels a side of a picture on a sheet, at most
@@ -61,6 +64,23 @@ def add_options(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--sheet", type=values.figure, metavar="FILE",
         help=f"draw {_ON_A_SHEET} samples with their masks laid over: .svg, .png, .pdf",
+    )  # fmt: skip
+    one.add_argument(
+        "--convert-to", metavar="NEW",
+        help="make a new folder with images/, masks/ and mask_values.json",
+    )  # fmt: skip
+    one.add_argument(
+        "--from", dest="form", choices=_FORMS,
+        help="""what SOURCE then is: a folder whose masks have other values or colours
+        (--mask-values), a folder of LabelMe's JSON files, or COCO's JSON file""",
+    )  # fmt: skip
+    one.add_argument(
+        "--images", metavar="FOLDER",
+        help="where the pictures of labelme or coco lie, if not beside the JSON",
+    )  # fmt: skip
+    one.add_argument(
+        "--crowd", choices=("ignore", "class"), default="ignore",
+        help="whether COCO's crowds do not count (ignore) or get their class",
     )  # fmt: skip
     one.add_argument("--traceback", action="store_true", help="for a bug")
 
@@ -168,7 +188,9 @@ def data_mistakes() -> Iterator[None]:
         yield
     # ImportError: the Earth's images are an extra.
     except (OSError, ValueError, TypeError, ImportError) as error:
-        raise Mistake(_with_options(str(error))) from error
+        first, _, rest = _with_options(str(error)).partition("\n")
+        print(rest, end="\n" if rest else "", file=sys.stderr)
+        raise Mistake(first) from error
 
 
 def open_data(given: Namespace, text: str | None = None) -> "RawPairs":
@@ -181,23 +203,28 @@ def open_data(given: Namespace, text: str | None = None) -> "RawPairs":
     Raises:
         ValueError, FileNotFoundError and others, as `simseg_core.data.open_source`.
     """
-    from simseg_core.data import MaskValues, open_source
+    from simseg_core.data import open_source
 
     return open_source(
         text or given.source,
-        classes=given.classes if given.mask_values is None else None,
-        mask_values=given.mask_values
-        and MaskValues.from_json(
-            {
-                **given.mask_values,
-                **({"classes": given.classes} if given.classes else {}),
-            }
-        ),
+        classes=given.classes,
+        mask_values=_mask_values(given),
         ignore_index=given.ignore_index,
         mask_suffix=given.mask_suffix,
         mask_orientation=given.mask_orientation,
         part=given.part,
     )
+
+
+def _mask_values(given: Namespace) -> "MaskValues | None":
+    """Read the table of --mask-values; --classes may give its order."""
+    from simseg_core.data import MaskValues
+
+    if given.mask_values is None:
+        return None
+    said = {"classes": given.classes, "ignore_index": given.ignore_index}
+    said = {name: value for name, value in said.items() if value is not None}
+    return MaskValues.from_json({**given.mask_values, **said})
 
 
 def split_data(
@@ -259,6 +286,9 @@ def run(given: Namespace) -> str:
     """
     from simseg_core.data import describe
 
+    _check(given)
+    if given.convert_to:
+        return _convert(given)
     with data_mistakes():
         data, question = _open(given)
         found = describe(data, split=_split(given, data))
@@ -269,6 +299,68 @@ def run(given: Namespace) -> str:
         return json.dumps({**plain, "question": question}, indent=2)
     text = f"{given.source}: {found}"
     return _with_options(f"{text}\n{question}" if question else text)
+
+
+def _check(given: Namespace) -> None:
+    """Refuse options that would be left out of account."""
+    if bool(given.convert_to) != bool(given.form):
+        raise Mistake(
+            "--convert-to NEW and --from FORM belong together; FORM is "
+            f"{', '.join(_FORMS)}"
+        )
+    only_for = {
+        "--images": (given.images, ("labelme", "coco")),
+        "--crowd class": (given.crowd == "class", ("coco",)),
+    }
+    if given.form:
+        only_for |= {
+            "--mask-values": (given.mask_values, ("colours",)),
+            "--mask-suffix": (given.mask_suffix, ("colours",)),
+            "--mask-orientation": (given.mask_orientation, ("colours", "coco")),
+            "--ignore-index": (given.ignore_index, ()),
+            "--part": (given.part, ()),
+            "--sheet": (given.sheet, ()),
+            "--val-share, --group and --lists": (
+                given.val_share or given.group or given.lists, (),
+            ),
+        }  # fmt: skip
+    for name, (value, forms) in only_for.items():
+        if value and given.form not in forms:
+            where = " or ".join(f"--from {form}" for form in forms)
+            raise Mistake(
+                f"{name} is for {where}: leave it out"
+                if where
+                else f"{name} is of no use with --convert-to: convert first, then run "
+                f"data {given.convert_to}"
+            )
+
+
+def _convert(given: Namespace) -> str:
+    from simseg_core.data import convert_annotations
+
+    with data_mistakes():
+        data = convert_annotations(
+            given.source.removeprefix("folder:"),
+            given.convert_to,
+            given.form,
+            classes=given.classes,
+            mask_values=_mask_values(given),
+            mask_suffix=given.mask_suffix,
+            mask_orientation=given.mask_orientation,
+            images=given.images,
+            crowd=given.crowd,
+        )
+    if given.json:
+        plain = {
+            "folder": given.convert_to,
+            "pairs": len(data),
+            "classes": list(data.classes),
+        }
+        return json.dumps(plain, indent=2)
+    return (
+        f"{given.convert_to}: {len(data)} pairs of {', '.join(data.classes)}\n"
+        f"Look at them: data {given.convert_to} --sheet sheet.png"
+    )
 
 
 def _open(given: Namespace) -> tuple["RawPairs", str | None]:
