@@ -6,7 +6,7 @@ heavy is imported before the arguments are read.
 
 `arguments.py` has the commands and their options, `values.py` reads the value of each,
 `network.py` finds the network and its image's size, `commands.py` probes it; what
-concerns whole runs is a module a command, `train.py` and so on.
+concerns pictures and whole runs is a module a command, `data.py`, `train.py` and so on.
 """
 
 import contextlib

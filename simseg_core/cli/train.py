@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ EXAMPLES = """\
 def add_options(one: ArgumentParser) -> None:
     """Give a parser the options of `train`.
 
-    What is not said is not there (`argument_default`), so that --resume knows.
+    What is not said is not there, so that --resume knows.
     """
+    one.argument_default = SUPPRESS
     names = [n for n, entry in TABLE.items() if entry.task == SEGMENTATION]
     add = one.add_argument_group("the run").add_argument
     add("--out", required=True, type=Path, metavar="DIR", help="its folder, a new one")

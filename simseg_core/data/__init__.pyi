@@ -1,6 +1,8 @@
 """What `from simseg_core.data import ...` gives; imported when it is asked for."""
 
+from .annotations.conversion import convert_annotations as convert_annotations
 from .blue_marble import BlueMarble as BlueMarble
+from .description import Description as Description, describe as describe
 from .files.mask_values import MaskValues as MaskValues
 from .folder import FolderDataset as FolderDataset
 from .known.ade20k import ade20k as ade20k

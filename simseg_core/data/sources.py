@@ -3,20 +3,20 @@
 All give raw pairs: images from 0 to 1, not normalised, and of their own sizes.
 """
 
+import contextlib
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from torch import Tensor
 
 from simseg_core.data.blue_marble import BlueMarble
 from simseg_core.data.compose.scenes import SeededDataset
 from simseg_core.data.files.faults import Fault
 from simseg_core.data.files.file_pairs import match_files
-from simseg_core.data.files.mask_pixels import mask_pixels, pack, unpack
+from simseg_core.data.files.mask_pixels import count_values
 from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.files.picture_files import MaskOrientation, open_mask
 from simseg_core.data.files.values import Value, as_text
@@ -240,7 +240,7 @@ def _meant(text: str) -> str:
         return f"is it folder:{text}?"
     if colon and len(kind) > 1:
         return f"there is no kind {kind!r}; there are {_FORMS}"
-    return f"there are {_FORMS}"
+    return f"no folder has that name, and there are {_FORMS}"
 
 
 def _open_folder(root: Path, part: Part | None, **options: Any) -> FolderDataset:
@@ -276,23 +276,11 @@ def find_values(masks: Sequence[Path]) -> list[Value]:
     """
     seen: set[Value] = set()
     for mask in masks:
-        seen |= _values(mask)
+        with contextlib.suppress(Fault):
+            seen |= set(count_values(open_mask(mask).upright, by_color=False))
     if any(isinstance(value, tuple) for value in seen):
         seen = {v if isinstance(v, tuple) else (v, v, v) for v in seen}
     return sorted(seen)
-
-
-def _values(mask: Path) -> set[Value]:
-    """List the numbers or colours of a mask; none if it cannot be read."""
-    try:
-        pixels = mask_pixels(open_mask(mask).upright, by_color=False)
-    except Fault:
-        return set()
-    if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
-        pixels = pixels[..., 0]
-    if pixels.ndim == 3:
-        return {unpack(int(n)) for n in np.unique(pack(pixels))}
-    return {int(n) for n in np.unique(pixels)}
 
 
 def _option(values: Sequence[Value]) -> str:

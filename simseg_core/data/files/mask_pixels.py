@@ -5,7 +5,7 @@ from PIL import Image
 
 from simseg_core.data.files.faults import Fault
 
-__all__ = ["mask_pixels", "pack", "unpack"]
+__all__ = ["count_values", "mask_pixels", "pack", "unpack"]
 
 # The kinds of Pillow pictures whose pixels are kept as they are. Not among them: F
 # (fractions) and what is converted on reading (CMYK, LAB, YCbCr).
@@ -58,6 +58,34 @@ def mask_pixels(mask: np.ndarray | Image.Image, *, by_color: bool) -> np.ndarray
             "a mask is (H, W), or (H, W, 3) if it is in colours",
         )
     return pixels
+
+
+def count_values(
+    mask: np.ndarray | Image.Image, *, by_color: bool
+) -> dict[int | tuple[int, int, int], int]:
+    """Count the pixels of each number or colour in a mask.
+
+    Args:
+        mask: as `mask_pixels` takes it; so are the errors.
+        by_color: whether all are given as colours, also the indices of a palette and
+            greys. If not, three equal channels are one number.
+
+    >>> count_values(np.array([[0, 7], [7, 7]]), by_color=False)
+    {0: 1, 7: 3}
+    """
+    pixels = mask_pixels(mask, by_color=by_color)
+    if pixels.dtype == bool:
+        pixels = pixels * np.int64(255 if by_color else 1)
+    if pixels.ndim == 2 and by_color:
+        pixels = np.stack([pixels] * 3, axis=-1)
+    elif pixels.ndim == 3 and not by_color and (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., 0]
+    in_color = pixels.ndim == 3
+    found, counts = np.unique(pack(pixels) if in_color else pixels, return_counts=True)
+    return {
+        unpack(int(number)) if in_color else int(number): int(count)
+        for number, count in zip(found, counts)
+    }
 
 
 def pack(pixels: np.ndarray) -> np.ndarray:
