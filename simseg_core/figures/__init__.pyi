@@ -15,11 +15,13 @@ from .fields.draw import (
 )
 from .fields.growth import draw_growth as draw_growth
 from .network.draw import draw_trace as draw_trace
+from .results.confusion import draw_confusion as draw_confusion
 from .results.cost import draw_cost as draw_cost
 from .results.device_times import draw_device_times as draw_device_times
 from .results.scenes import (
     draw_predictions as draw_predictions,
     draw_samples as draw_samples,
+    draw_worst as draw_worst,
 )
 from .results.timing import draw_roofline as draw_roofline, draw_timings as draw_timings
 from .results.training import (

@@ -136,10 +136,17 @@ class ScoreMeter:
         if self._boundary is not None:
             self._boundary.to(label.device).update(prediction, label)
 
+    @property
+    def confusion(self) -> Tensor:
+        """The pixels that count so far, by class: ``(C, C)`` int64 on the CPU.
+
+        Rows are the label's classes, columns the predicted ones.
+        """
+        return self._confusion.compute().cpu().long()
+
     def compute(self) -> Scores:
         """Score everything collected so far."""
-        # Rows: label, columns: predicted. Apple's GPUs have no float64: the CPU first.
-        confusion = self._confusion.compute().cpu().double()
+        confusion = self.confusion.double()
         hits = confusion.diag()
         iou = hits / (confusion.sum(0) + confusion.sum(1) - hits)  # 0 / 0 is NaN
         outlines = self._boundary

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from simseg_core.data.files.faults import file_names
 
-__all__ = ["match_files", "sort_files", "stem"]
+__all__ = ["IMAGES", "LITTER", "match_files", "sort_files", "stem"]
 
-_IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _MASKS = (".bmp", ".png", ".tif", ".tiff")  # formats that keep every value
 # Written by file managers, archives and notebooks beside the pictures.
-_LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")  # in any capitals
+LITTER = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")  # in any capitals
 _LAYOUT = (
     "The folder must look like root/images/NAME.jpg with root/masks/NAME.png "
     "(the same NAME, class indices as pixel values)"
@@ -40,12 +40,12 @@ def match_files(root: Path, suffix: str) -> tuple[list[tuple[Path, Path]], list[
             f"{root} is a file: give the folder that holds images/ and masks/ (unpack "
             "an archive first)"
         )
-    if Path(suffix).suffix.lower() in _IMAGES:
+    if Path(suffix).suffix.lower() in IMAGES:
         raise ValueError(
             f"mask_suffix={suffix!r} stands before the file's ending: leave "
             f"{Path(suffix).suffix} out"
         )
-    images = _by_stem(root / "images", _IMAGES)
+    images = _by_stem(root / "images", IMAGES)
     found = _by_stem(root / "masks", _MASKS)
     if not images:
         raise FileNotFoundError(f"no image in {root / 'images'}. {_LAYOUT}")
@@ -119,7 +119,7 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         raise FileNotFoundError(f"no folder {folder}. {_LAYOUT}")
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.name.lower() in _LITTER:
+        if file.name.startswith(".") or file.name.lower() in LITTER:
             continue
         if file.is_dir():
             _refuse_pictures_below(file, suffixes)
@@ -144,7 +144,7 @@ def _refuse_pictures_below(folder: Path, suffixes: tuple[str, ...]) -> None:
     """Refuse a sub-folder that holds pictures: they would be left out in silence."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
-            f for f in folders if not f.startswith(".") and f.lower() not in _LITTER
+            f for f in folders if not f.startswith(".") and f.lower() not in LITTER
         )
         for name in sorted(names):
             if Path(name).suffix.lower() in suffixes and not name.startswith("."):

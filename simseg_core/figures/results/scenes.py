@@ -26,7 +26,7 @@ from simseg_core.figures.style import (
 from simseg_core.figures.text import fit, width, wrap
 from simseg_core.tables.units import percent
 
-__all__ = ["SegmentationDataset", "draw_predictions", "draw_samples"]
+__all__ = ["SegmentationDataset", "draw_predictions", "draw_samples", "draw_worst"]
 
 _WRONG, _RIGHT = (0, 0, 0), (228, 228, 228)
 _LEGEND_ROW = 0.22  # inches
@@ -166,6 +166,67 @@ def draw_predictions(
                 _show(lower[column], errors, title)
         _finish(figure, legend)
     figure.alt_text = _predictions_alt_text(labels, predictions, classes, ignore_index)
+    return figure
+
+
+def draw_worst(
+    samples: Mapping[str, tuple[Tensor, Tensor, Tensor]],
+    *,
+    classes: Sequence[str],
+    palette: Sequence[Color],
+    ignore_index: int = 255,
+) -> DescribedFigure:
+    """Draw pictures of any sizes, each beside its label and what was predicted.
+
+    Args:
+        samples: a title -> image ``(3, H, W)`` from 0 to 1, label and prediction, both
+            ``(H, W)`` class indices.
+        classes: the classes' names.
+        palette: one colour a class.
+        ignore_index: label of pixels that do not count.
+
+    Returns:
+        A figure: a row a sample, with its title above it.
+
+    Raises:
+        ValueError: if there is no sample.
+
+    >>> image, label = torch.rand(3, 20, 30), torch.zeros(20, 30).long()
+    >>> figure = draw_worst({"cat: 0.5": (image, label, label)}, classes=["all"],
+    ...                     palette=[(0, 0, 0)])
+    >>> len(figure.axes)
+    3
+    """
+    if not samples:
+        raise ValueError("no sample to draw: give one at least")
+    cells = [
+        min(WIDTH / 3 * label.shape[0] / label.shape[1], _TALLEST)
+        for _, label, _ in samples.values()
+    ]
+    titles = [wrap(title, 0.95 * WIDTH, SMALLEST) for title in samples]
+    lines = sum(len(title) for title in titles)
+    labels = [label for _, label, _ in samples.values()]
+    legend = _legend_entries(classes, palette, labels, ignore_index)
+    with style():
+        figure, axes = new_figure(
+            height=sum(cells) + (lines + 1) * _TITLE_ROW + _LEGEND_ROW * _rows(legend),
+            nrows=len(samples),
+            ncols=3,
+            squeeze=False,
+            height_ratios=cells,
+        )
+        for row, title, (image, label, predicted) in zip(
+            axes, titles, samples.values()
+        ):
+            _show(row[0], _pixels(image, normalized=False), [])
+            for axis, numbers in zip(row[1:], (label, predicted)):
+                _show(axis, colorize(numbers, palette, ignore_index=ignore_index), [])
+            row[0].set_title("\n".join(title), pad=2, fontsize=SMALLEST, loc="left")
+        _finish(figure, legend)
+    figure.alt_text = (
+        f"{len(samples)} pictures, each beside its label and its prediction: "
+        f"{'; '.join(samples)}."
+    )
     return figure
 
 
