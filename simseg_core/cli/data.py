@@ -33,8 +33,10 @@ __all__ = [
     "add_source",
     "add_split",
     "data_mistakes",
+    "mask_values",
     "open_data",
     "run",
+    "source",
     "split_data",
 ]
 
@@ -61,6 +63,9 @@ def add_options(one: argparse.ArgumentParser) -> None:
     """Add the options of `data`."""
     one.add_argument("source", type=source, metavar="SOURCE", help="see below")
     add_source(one)
+    one.add_argument(
+        "--part", choices=("train", "val"), help="of a source that has both"
+    )
     add_split(one)
     one.add_argument(
         "--sheet", type=values.figure, metavar="FILE",
@@ -87,7 +92,7 @@ def add_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--traceback", action="store_true", help="for a bug")
 
 
-def add_source(one: argparse.ArgumentParser) -> None:
+def add_source(one: argparse._ActionsContainer) -> None:
     """Add what says how a folder is read."""
     one.add_argument(
         "--classes", type=names, metavar="A,B,...",
@@ -103,19 +108,16 @@ def add_source(one: argparse.ArgumentParser) -> None:
         help="the value that does not count, if not 255",
     )  # fmt: skip
     one.add_argument(
-        "--mask-suffix", default="", metavar="TEXT",
+        "--mask-suffix", metavar="TEXT",
         help="what a mask's name has more than its image's: _mask",
     )  # fmt: skip
     one.add_argument(
         "--mask-orientation", choices=("upright", "stored"),
         help="how masks lie on photographs that their EXIF tag turns",
     )  # fmt: skip
-    one.add_argument(
-        "--part", choices=("train", "val"), help="of a source that has both"
-    )
 
 
-def add_split(one: argparse.ArgumentParser) -> None:
+def add_split(one: argparse._ActionsContainer) -> None:
     """Add what says which samples are held out."""
     one.add_argument(
         "--val-share", type=share, metavar="S",
@@ -130,9 +132,7 @@ def add_split(one: argparse.ArgumentParser) -> None:
         "--lists", nargs=2, metavar=("TRAIN", "VAL"),
         help="two text files, a name a line, in place of a share",
     )  # fmt: skip
-    one.add_argument(
-        "--split-seed", type=int, default=0, metavar="N", help="another split (0)"
-    )
+    one.add_argument("--split-seed", type=int, metavar="N", help="another split (0)")
 
 
 def source(text: str) -> str:
@@ -210,21 +210,21 @@ def open_data(given: Namespace, text: str | None = None) -> "RawPairs":
     return open_source(
         text or given.source,
         classes=given.classes,
-        mask_values=_mask_values(given),
+        mask_values=mask_values(given),
         ignore_index=given.ignore_index,
-        mask_suffix=given.mask_suffix,
+        mask_suffix=given.mask_suffix or "",
         mask_orientation=given.mask_orientation,
         part=given.part,
     )
 
 
-def _mask_values(given: Namespace) -> "MaskValues | None":
+def mask_values(given: Namespace) -> "MaskValues | None":
     """Read the table of --mask-values; --classes may give its order."""
     from simseg_core.data import MaskValues
 
     if given.mask_values is None:
         return None
-    said = {"classes": given.classes, "ignore_index": given.ignore_index}
+    said = {name: getattr(given, name, None) for name in ("classes", "ignore_index")}
     said = {name: value for name, value in said.items() if value is not None}
     return MaskValues.from_json({**given.mask_values, **said})
 
@@ -244,7 +244,7 @@ def split_data(
     return split(
         data.names,
         share=0.2 if given.val_share is None else given.val_share,
-        seed=given.split_seed,
+        seed=given.split_seed or 0,
         group=given.group,
         lists=given.lists and tuple(given.lists),
     )
@@ -346,8 +346,8 @@ def _convert(given: Namespace) -> str:
             given.convert_to,
             given.form,
             classes=given.classes,
-            mask_values=_mask_values(given),
-            mask_suffix=given.mask_suffix,
+            mask_values=mask_values(given),
+            mask_suffix=given.mask_suffix or "",
             mask_orientation=given.mask_orientation,
             images=given.images,
             crowd=given.crowd,
@@ -380,7 +380,7 @@ def _open(given: Namespace) -> tuple["RawPairs", str | None]:
             given.source,
             mask_values={value: str(value) for value in found},
             ignore_index=-1,  # not known yet
-            mask_suffix=given.mask_suffix,
+            mask_suffix=given.mask_suffix or "",
             mask_orientation=given.mask_orientation,
             part=given.part,
         )

@@ -3,7 +3,6 @@
 import argparse
 import ast
 import difflib
-import json
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -18,9 +17,7 @@ __all__ = [
     "count",
     "count_or_none",
     "figure",
-    "mask_values",
     "model",
-    "names",
     "natural",
     "nearest",
     "option",
@@ -30,7 +27,6 @@ __all__ = [
     "size",
 ]
 
-_TABLE = """write '{"0": "background", "255": "cat"}', or a file that holds this"""
 _SUFFIXES = (".svg", ".png", ".pdf")
 
 
@@ -108,39 +104,16 @@ def natural(text: str) -> int:
     return 0 if re.fullmatch("0+", text) else count(text)
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Read names with commas between them."""
-    found = tuple(name.strip() for name in text.split(","))
-    if not all(found):
-        _refuse(f"{text!r} is no list of names: write background,cat,dog")
-    return found
-
-
 def among(known: Iterable[str], kind: str) -> Callable[[str], str]:
     """Make a reader that takes one of some names."""
     known = list(known)
 
     def read(text: str) -> str:
         if text not in known:
-            _refuse(f"unknown {kind} {text!r}: {nearest(text, known)}")
+            refuse(f"unknown {kind} {text!r}: {nearest(text, known)}")
         return text
 
     return read
-
-
-def mask_values(text: str) -> Any:
-    """Read a table from values in masks to classes: JSON, or a file that holds it."""
-    from simseg_core.data.files.mask_values import MaskValues
-
-    is_file = not text.lstrip().startswith("{")
-    try:
-        table = json.loads(Path(text).read_text("utf-8") if is_file else text)
-        table = table if "values" in table else {"values": table}
-        return MaskValues.from_json(table)
-    except OSError as error:
-        _refuse(f"{text!r} cannot be read ({error.strerror}): {_TABLE}")
-    except (ValueError, TypeError, AttributeError) as error:
-        _refuse(f"{text!r} is no table of mask values ({error}): {_TABLE}")
 
 
 def seconds(text: str) -> float:
