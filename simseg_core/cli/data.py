@@ -360,7 +360,7 @@ def _convert(given: Namespace) -> str:
         }
         return json.dumps(plain, indent=2)
     return (
-        f"{given.convert_to}: {len(data)} pairs of {', '.join(data.classes)}\n"
+        f"{given.convert_to}: {len(data)} pair{'s' * (len(data) != 1)} of {', '.join(data.classes)}\n"
         f"Look at them: data {given.convert_to} --sheet sheet.png"
     )
 

@@ -113,19 +113,20 @@ class Description:
 
     def __str__(self) -> str:
         sizes = [f"{n} of {h} x {w}" for (h, w), n in self.sizes.items()]
-        lines = [f"{self.pairs} pairs"]
+        lines = [_count(self.pairs, "pair")]
         if sizes:
             lines.append(f"sizes (height x width): {_some(sizes)}")
         if self.values:
             lines.append(f"values in masks: {_some(list(map(str, self.values)), 20)}")
         if sizes:
             lines += ["", *_table(self.classes, self.ignored), ""]
-        present = [one for one in self.classes if one.pixels]
+        present = sorted(
+            (one for one in self.classes if one.pixels), key=lambda one: one.pixels
+        )
         if self.imbalance is not None and len(present) > 1:
-            most, least = (f(present, key=lambda one: one.pixels) for f in (max, min))
             lines.append(
-                f"imbalance: {self.imbalance:.3g} pixels of {most.name!r} to one of "
-                f"{least.name!r}"
+                f"imbalance: {self.imbalance:.3g} pixels of {present[-1].name!r} to "
+                f"one of {present[0].name!r}"
             )
         absent = [one.name for one in self.classes if not one.pixels]
         if absent and sizes:
@@ -143,7 +144,9 @@ class Description:
         if self.unused:
             lines.append(f"masks without a picture: {_some(self.unused)}")
         if self.faults:
-            lines.append(f"{len(self.faults)} faulty pairs:\n{self.fault_text}")
+            lines.append(
+                f"{_count(len(self.faults), 'faulty pair')}:\n{self.fault_text}"
+            )
         else:
             lines.append("faulty pairs: none")
         return "\n".join(lines)
@@ -287,6 +290,10 @@ def _table(classes: Sequence[ClassShare], ignored: float) -> list[str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _some(items: Sequence[str], most: int = _SHOWN) -> str:
