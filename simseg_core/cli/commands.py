@@ -20,7 +20,7 @@ from simseg_core.probes.field.field import ReceptiveField
 from simseg_core.probes.running.refusal import layer_of
 from simseg_core.probes.timing.comparison import Comparison
 
-__all__ = ["run", "save_figure"]
+__all__ = ["device_of", "run", "save_figure"]
 
 _ROUNDS = 5  # turns of each network in a comparison
 
@@ -152,7 +152,7 @@ def _measure(network: Network, given: Namespace) -> _Answer:
         if ":" in given.compare:
             alone.preset = alone.num_classes = alone.in_channels = None
         networks.append(find(given.compare, alone, size))
-    device, dtype = _device(given.device or "cpu"), getattr(torch, given.dtype)
+    device, dtype = device_of(given.device or "cpu"), getattr(torch, given.dtype)
     for one in networks:
         # As they are used: without gradients in evaluation, with them in training.
         one.model.train(given.backward).to(device, dtype)
@@ -190,7 +190,12 @@ def _measure(network: Network, given: Namespace) -> _Answer:
     return _Answer(str(found), found.to_dict(), figure)
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Take a device by its name.
+
+    Raises:
+        Mistake: if this machine has none of that name.
+    """
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -202,7 +207,7 @@ def _device(name: str) -> torch.device:
             f"no device {name!r} here: --device may be {' or '.join(there)}"
         ) from error
     if device.type == "meta":
-        raise Mistake("on device 'meta' nothing runs, so nothing can be timed")
+        raise Mistake("on device 'meta' nothing runs: leave --device out")
     return device
 
 

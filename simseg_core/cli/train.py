@@ -130,6 +130,10 @@ def run(given: Namespace) -> str:
     with telling():
         if "mask_values" in asked:
             asked["mask_values"] = data.mask_values(given)
+        if "device" in asked:
+            from simseg_core.cli.commands import device_of
+
+            asked["device"] = device_of(given.device)
         if "options" in asked:
             asked["options"] = dict(asked["options"])
         from simseg_core.runs import train

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from simseg_core.models.presets import TABLE
 
 __all__ = [
+    "Incomplete",
     "Mistake",
     "among",
     "count",
@@ -31,7 +32,19 @@ _SUFFIXES = (".svg", ".png", ".pdf")
 
 
 class Mistake(Exception):
-    """What the user can mend; the message says how, in one line."""
+    """What the user can mend; the message says how, in one line.
+
+    Attributes:
+        code: the program's exit code.
+    """
+
+    code = 2
+
+
+class Incomplete(Mistake):
+    """What was asked for is done in part, and the message says how far."""
+
+    code = 1
 
 
 def nearest(given: str, known: Iterable[str]) -> str:
