@@ -40,7 +40,7 @@ def add_options(one: ArgumentParser) -> None:
         help="a folder for scores.json, confusion.png and worst.png (the ten worst "
         "pictures); replaces them",
     )
-    add("--json", action="store_true", default=False, help="print JSON alone")
+    add("--json", action="store_true", help="print JSON alone")
     add_device(one)
 
 
