@@ -5,7 +5,7 @@ import json
 import re
 from typing import NoReturn
 
-from simseg_core.cli import evaluate, export, predict, train, values
+from simseg_core.cli import data, evaluate, export, predict, train, values
 from simseg_core.cli.values import Mistake, nearest
 from simseg_core.models.presets import PRESETS, TABLE, TASKS
 
@@ -20,6 +20,7 @@ COMMANDS = {
 }
 # Each of these modules has SUMMARY, EPILOG, EXAMPLES, `add_options` and `run`.
 RUN_COMMANDS = {
+    "data": data,
     "train": train,
     "predict": predict,
     "evaluate": evaluate,
@@ -115,7 +116,6 @@ def make_parser(program: str) -> argparse.ArgumentParser:
             epilog=f"{module.EPILOG}\nexamples:\n{lines}",
             formatter_class=layout,
             allow_abbrev=False,
-            argument_default=argparse.SUPPRESS,
         )
         module.add_options(one)
     return parser

@@ -6,14 +6,15 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from simseg_core.cli import values
+from simseg_core.cli import data
 from simseg_core.cli.runs import add_device, add_run, load, noting
 from simseg_core.cli.telling import telling
 
 __all__ = ["EPILOG", "EXAMPLES", "SUMMARY", "add_options", "run"]
 
 SUMMARY = "score a trained network on labelled pictures, alone or against another"
-EPILOG = """\
+EPILOG = f"""\
+{data.EPILOG}
 Without --classes and --mask-values the masks of a folder are read as those that the
 network was trained on. Of a data set with parts its validation part is scored.
 """
@@ -27,16 +28,9 @@ def add_options(one: ArgumentParser) -> None:
     """Give a parser the options of `evaluate`."""
     add_run(one)
     add = one.add_argument
-    add(
-        "--data", required=True, metavar="SOURCE", help="folder:PATH and so on: `train`"
-    )
-    add("--part", choices=("train", "val"), help="of a data set that has both")
-    add(
-        "--classes", type=values.names, metavar="A,B,...", help="in the order of labels"
-    )
-    add("--mask-values", type=values.mask_values, metavar="JSON", help="as in `train`")
-    add("--mask-suffix", metavar="TEXT", help="_mask where masks are cat_mask.png")
-    add("--mask-orientation", choices=("upright", "stored"))
+    add("--data", type=data.source, required=True, metavar="SOURCE", help="see below")
+    add("--part", choices=("train", "val"), help="of a source that has both")
+    data.add_source(one)
     add("--against", default=None, metavar="RUN2", help="a run to compare with")
     add(
         "--out",
@@ -46,7 +40,7 @@ def add_options(one: ArgumentParser) -> None:
         help="a folder for scores.json, confusion.png and worst.png (the ten worst "
         "pictures); replaces them",
     )
-    add("--json", action="store_true", default=False, help="print JSON alone")
+    add("--json", action="store_true", help="print JSON alone")
     add_device(one)
 
 
@@ -58,9 +52,12 @@ def run(given: Namespace) -> str:
     """
     runs = [given.run] + ([given.against] if given.against else [])
     predictors = [load(name, given) for name in runs]
-    names = ("part", "classes", "mask_values", "mask_suffix", "mask_orientation")
-    options = {name: getattr(given, name) for name in names if hasattr(given, name)}
+    said = ("part", "classes", "ignore_index", "mask_suffix", "mask_orientation")
+    options = {name: getattr(given, name) for name in said}
+    options = {name: value for name, value in options.items() if value is not None}
     with telling(), noting():
+        if given.mask_values is not None:
+            options["mask_values"] = data.mask_values(given)
         from simseg_core.runs.score import compare_runs, evaluate_run, open_for
 
         source = open_for(predictors[0], given.data, **options)

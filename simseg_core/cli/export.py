@@ -28,7 +28,7 @@ def add_options(one: ArgumentParser) -> None:
         ("force", "a file that is there may be replaced"),
         ("json", "print what the file takes and gives as JSON"),
     ):
-        one.add_argument(f"--{word}", action="store_true", default=False, help=text)
+        one.add_argument(f"--{word}", action="store_true", help=text)
 
 
 def run(given: Namespace) -> str:

@@ -41,7 +41,7 @@ def add_options(one: ArgumentParser) -> None:
         ("force", "files that are there may be replaced"),
         ("json", "print what was done as JSON"),
     ):
-        one.add_argument(f"--{word}", action="store_true", default=False, help=text)
+        one.add_argument(f"--{word}", action="store_true", help=text)
     add_device(one)
 
 
