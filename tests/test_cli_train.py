@@ -33,20 +33,19 @@ def mixed(tmp_path_factory: Any) -> Path:
 
 
 # {cells}, {broken}, {mixed}: folders; {out}: a new folder; {file}: a file.
-GOOD = "--data folder:{cells} --classes background,cell --out {out} --preset tiny"
+GOOD = "--data {cells} --classes background,cell --out {out} --preset tiny"
 MISTAKES = {
     "": "required: --out",
     "--out {out}": 'say data="folder:PATH"',
     "--data folder:{cells} --out {out}": "--classes background,class1",
-    "--data {cells} --classes a,b --out {out}": "is it folder:",
     "--data folder:{cells}x --classes a,b --out {out}": "no folder",
     "--data voc --out {out}": "voc:PATH",
     "--data folder:{cells} --classes a --out {out}": "1 class",
-    "--data folder:{cells} --classes a,,b --out {out}": "write background,cat,dog",
+    "--data folder:{cells} --classes a,,b --out {out}": "write each once",
     "--data folder:{cells} --classes a,a --out {out}": "a",
-    "--data folder:{cells} --mask-values [] --out {out}": "cannot be read",
-    "--data folder:{cells} --mask-values {{}} --out {out}": "names no class",
-    "--data folder:{cells} --mask-values x.json --out {out}": "No such file",
+    "--data folder:{cells} --mask-values [] --out {out}": "is no table",
+    "--data folder:{cells} --mask-values x.json --out {out}": "is no JSON",
+    "--data street --part val --out {out}": "unrecognized arguments: --part",
     "--data folder:{broken} --classes a,b --out {out}": "cell2.png",
     "--data folder:{mixed} --classes a,b --scale 1 --out {out}": "cell3.png",
     f"{GOOD} --model unett": "did you mean 'unet'?",
@@ -65,7 +64,7 @@ MISTAKES = {
     f"{GOOD} --crop 0": "at least 1",
     f"{GOOD} --crop none": "one size",
     f"{GOOD} --crop 8": "16",
-    f"{GOOD} --val-share 2": "between 0 and 1",
+    f"{GOOD} --val-share 2": "above 0 and below 1",
     f"{GOOD} --group (": "no regular expression",
     f"{GOOD} --group z": "finds no place",
     f"{GOOD} --lists {{file}} {{file}}": "none of the",

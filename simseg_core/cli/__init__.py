@@ -6,7 +6,8 @@ heavy is imported before the arguments are read.
 
 `arguments.py` has the commands and their options, `values.py` reads the value of each,
 `network.py` finds the network and its image's size, `commands.py` probes it; what
-concerns whole runs is a module a command, `train.py` and so on.
+concerns pictures and whole runs is a module a command, `data.py`, `train.py` and so on,
+and `runs.py` is what those on a trained run share.
 """
 
 import contextlib
@@ -32,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None takes them from the terminal.
 
     Returns:
-        0, 2 after a mistake, 130 after Ctrl-C, 141 if the reader of a pipe left.
+        0, 1 if it was done in part, 2 after a mistake, 130 after Ctrl-C, 141 if the
+        reader of a pipe left.
 
     >>> main(["list", "--task", "classification"])
     resnet18
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--traceback" in words:
             traceback.print_exc()
         if isinstance(error, Mistake):
-            return _complain(str(error))
+            return _complain(str(error), error.code)
         return _complain(f"{type(error).__name__}: {error} (--traceback shows where)")
     return 0
 
@@ -79,9 +81,9 @@ def _run(words: list[str], name: str) -> str:
         return run(arguments)
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, code: int = _WRONG) -> int:
     line = " ".join(message.split())
     if len(line) > _LONGEST:
         line = line[:_LONGEST] + "…"
     print(f"simseg: {line}", file=sys.stderr)
-    return _WRONG
+    return code

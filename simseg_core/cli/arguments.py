@@ -5,7 +5,7 @@ import json
 import re
 from typing import NoReturn
 
-from simseg_core.cli import train, values
+from simseg_core.cli import data, evaluate, export, predict, train, values
 from simseg_core.cli.values import Mistake, nearest
 from simseg_core.models.presets import PRESETS, TABLE, TASKS
 
@@ -19,7 +19,13 @@ COMMANDS = {
     "measure": "how long a run takes on this device, and how much memory",
 }
 # Each of these modules has SUMMARY, EPILOG, EXAMPLES, `add_options` and `run`.
-RUN_COMMANDS = {"train": train}
+RUN_COMMANDS = {
+    "data": data,
+    "train": train,
+    "predict": predict,
+    "evaluate": evaluate,
+    "export": export,
+}
 _MODEL = """\
 MODEL is a name that `list` prints, or package.module:function, where the function or
 class returns an nn.Module when called with no more than the given --option; a module
@@ -71,7 +77,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
     )
     parser = _Parser(
         program,
-        description="Probe a network of the book or your own, or train one.",
+        description="Probe a network of the book or your own, or train one and use it.",
         epilog=f"{_MODEL}\n{_SIZES}\nexamples:\n{examples}",
         formatter_class=layout,
         allow_abbrev=False,
@@ -110,7 +116,6 @@ def make_parser(program: str) -> argparse.ArgumentParser:
             epilog=f"{module.EPILOG}\nexamples:\n{lines}",
             formatter_class=layout,
             allow_abbrev=False,
-            argument_default=argparse.SUPPRESS,
         )
         module.add_options(one)
     return parser

@@ -20,7 +20,7 @@ from simseg_core.probes.field.field import ReceptiveField
 from simseg_core.probes.running.refusal import layer_of
 from simseg_core.probes.timing.comparison import Comparison
 
-__all__ = ["run"]
+__all__ = ["device_of", "run", "save_figure"]
 
 _ROUNDS = 5  # turns of each network in a comparison
 
@@ -48,7 +48,7 @@ def run(given: Namespace) -> str:
     with _refused(network):
         answer = command(network, given)
     if given.save:
-        _save(answer, given.save)
+        save_figure(answer.figure, answer.text.splitlines()[0], given.save)
     return json.dumps(answer.plain, indent=2) if given.json else answer.text
 
 
@@ -152,7 +152,7 @@ def _measure(network: Network, given: Namespace) -> _Answer:
         if ":" in given.compare:
             alone.preset = alone.num_classes = alone.in_channels = None
         networks.append(find(given.compare, alone, size))
-    device, dtype = _device(given.device or "cpu"), getattr(torch, given.dtype)
+    device, dtype = device_of(given.device or "cpu"), getattr(torch, given.dtype)
     for one in networks:
         # As they are used: without gradients in evaluation, with them in training.
         one.model.train(given.backward).to(device, dtype)
@@ -190,7 +190,12 @@ def _measure(network: Network, given: Namespace) -> _Answer:
     return _Answer(str(found), found.to_dict(), figure)
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Take a device by its name.
+
+    Raises:
+        Mistake: if this machine has none of that name.
+    """
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -202,21 +207,29 @@ def _device(name: str) -> torch.device:
             f"no device {name!r} here: --device may be {' or '.join(there)}"
         ) from error
     if device.type == "meta":
-        raise Mistake("on device 'meta' nothing runs, so nothing can be timed")
+        raise Mistake("on device 'meta' nothing runs: leave --device out")
     return device
 
 
 # --- a figure's file --------------------------------------------------------------
 
 
-def _save(answer: _Answer, path: Path) -> None:
-    """Write the figure beside its place, then move it there: never half a file."""
+def save_figure(figure: Any, title: str, path: Path) -> None:
+    """Write a figure beside its place, then move it there: never half a file.
+
+    Args:
+        figure: of `simseg_core.figures`.
+        title: goes into the file, with the figure's alt text.
+        path: ends with .svg, .png or .pdf.
+
+    Raises:
+        Mistake: if the file cannot be written.
+    """
     suffix = path.suffix.lower()[1:]
-    title = answer.text.splitlines()[0]
     entry = "Subject" if suffix == "pdf" else "Description"
-    about = {"Title": title, entry: answer.figure.alt_text}
+    about = {"Title": title, entry: figure.alt_text}
     page = io.BytesIO()
-    answer.figure.savefig(page, format=suffix, metadata=about)
+    figure.savefig(page, format=suffix, metadata=about)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_bytes(page.getvalue())

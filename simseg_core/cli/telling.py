@@ -1,8 +1,9 @@
-"""How a command on runs and data tells what went wrong: one line, with the remedy."""
+"""How a command on runs tells what went wrong: one line, with the remedy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from simseg_core.cli.data import data_mistakes
 from simseg_core.cli.values import Mistake
 
 __all__ = ["telling"]
@@ -18,13 +19,15 @@ def telling() -> Iterator[None]:
         Mistake: with the error's words; for a missing package, how to install it.
     """
     try:
-        yield
-    except ImportError as error:
-        name = (error.name or "").partition(".")[0]
-        if name not in _EXTRA:
-            raise
-        raise Mistake(
-            f'{name} is not installed: pip install "simseg-core[train]"'
-        ) from error
-    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        with data_mistakes():
+            yield
+    except Mistake as mistake:
+        missing = getattr(mistake.__cause__, "name", None) or ""
+        name = missing.partition(".")[0]
+        if isinstance(mistake.__cause__, ImportError) and name in _EXTRA:
+            raise Mistake(
+                f'{name} is not installed: pip install "simseg-core[train]"'
+            ) from mistake.__cause__
+        raise
+    except FloatingPointError as error:
         raise Mistake(str(error)) from error

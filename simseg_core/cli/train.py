@@ -4,17 +4,18 @@ import dataclasses
 import json
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from simseg_core.cli import values
+from simseg_core.cli import data, values
 from simseg_core.models.presets import PRESETS, SEGMENTATION, TABLE
 
 __all__ = ["EPILOG", "EXAMPLES", "SUMMARY", "add_options", "run"]
 
 SUMMARY = "train a network on your own pictures, in a folder that can be resumed"
-EPILOG = """\
+EPILOG = f"""\
+{data.EPILOG}
 The folder that --out names gets best.safetensors and last.safetensors, metrics.jsonl,
 curves.png and samples.png. A run that was stopped, by Ctrl-C or by anything else, goes
 on with --resume. Several processes: torchrun --nproc-per-node 2 -m simseg_core train
@@ -29,8 +30,9 @@ EXAMPLES = """\
 def add_options(one: ArgumentParser) -> None:
     """Give a parser the options of `train`.
 
-    What is not said is not there (`argument_default`), so that --resume knows.
+    What is not said is not there, so that --resume knows.
     """
+    one.argument_default = SUPPRESS
     names = [n for n, entry in TABLE.items() if entry.task == SEGMENTATION]
     add = one.add_argument_group("the run").add_argument
     add("--out", required=True, type=Path, metavar="DIR", help="its folder, a new one")
@@ -47,38 +49,11 @@ def add_options(one: ArgumentParser) -> None:
     add("--json", action="store_true", help="print the best scores as JSON")
     add("--traceback", action="store_true", help="for a bug")
 
-    add = one.add_argument_group("the pictures").add_argument
-    add(
-        "--data",
-        metavar="SOURCE",
-        help="folder:PATH, voc:PATH, pets:PATH, "
-        "cityscapes:PATH, ade20k:PATH, or a data set of the book, such as street",
-    )
-    add(
-        "--classes",
-        type=values.names,
-        metavar="A,B,...",
-        help="their names; value 0 in a mask is the first",
-    )
-    add(
-        "--mask-values",
-        type=values.mask_values,
-        metavar="JSON",
-        help="""a table, {"0": "background", "255": "cat"}, or a file of it""",
-    )
-    add(
-        "--mask-suffix",
-        metavar="TEXT",
-        help="_mask where masks are called cat_mask.png",
-    )
-    add("--mask-orientation", choices=("upright", "stored"))
-    add("--val-share", type=float, metavar="S", help="held out for validation (0.2)")
-    add(
-        "--group",
-        metavar="REGEX",
-        help="what in a picture's name is its place; a place stays on one side",
-    )
-    add("--lists", nargs=2, metavar=("TRAIN", "VAL"), help="files with a name a line")
+    pictures = one.add_argument_group("the pictures")
+    add = pictures.add_argument
+    add("--data", type=data.source, metavar="SOURCE", help="see below")
+    data.add_source(pictures)
+    data.add_split(pictures)
     add(
         "--scale",
         type=float,
@@ -152,11 +127,15 @@ def run(given: Namespace) -> str:
     asked: dict[str, Any] = dict(vars(given))
     for name in ("command", "json", "traceback"):
         asked.pop(name, None)
-    if "options" in asked:
-        asked["options"] = dict(asked["options"])
-    if "lists" in asked:
-        asked["lists"] = tuple(asked["lists"])
     with telling():
+        if "mask_values" in asked:
+            asked["mask_values"] = data.mask_values(given)
+        if "device" in asked:
+            from simseg_core.cli.commands import device_of
+
+            asked["device"] = device_of(given.device)
+        if "options" in asked:
+            asked["options"] = dict(asked["options"])
         from simseg_core.runs import train
 
         result = train(progress=sys.stderr.isatty(), **asked)

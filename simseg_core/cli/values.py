@@ -3,7 +3,6 @@
 import argparse
 import ast
 import difflib
-import json
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -13,28 +12,39 @@ from typing import Any, NoReturn
 from simseg_core.models.presets import TABLE
 
 __all__ = [
+    "Incomplete",
     "Mistake",
     "among",
     "count",
     "count_or_none",
     "figure",
-    "mask_values",
     "model",
-    "names",
     "natural",
     "nearest",
     "option",
     "pixel",
+    "refuse",
     "seconds",
     "size",
 ]
 
-_TABLE = """write '{"0": "background", "255": "cat"}', or a file that holds this"""
 _SUFFIXES = (".svg", ".png", ".pdf")
 
 
 class Mistake(Exception):
-    """What the user can mend; the message says how, in one line."""
+    """What the user can mend; the message says how, in one line.
+
+    Attributes:
+        code: the program's exit code.
+    """
+
+    code = 2
+
+
+class Incomplete(Mistake):
+    """What was asked for is done in part, and the message says how far."""
+
+    code = 1
 
 
 def nearest(given: str, known: Iterable[str]) -> str:
@@ -51,7 +61,8 @@ def nearest(given: str, known: Iterable[str]) -> str:
     return f"there is {', '.join(shown)}" if names else "there is none"
 
 
-def _refuse(message: str) -> NoReturn:
+def refuse(message: str) -> NoReturn:
+    """Say what is wanted, to argparse, which tells the option's name, too."""
     raise argparse.ArgumentTypeError(message)
 
 
@@ -63,14 +74,14 @@ def model(text: str) -> str:
     if "/" in text or "\\" in text or ".py" in text:
         path = re.sub(r"\.py(?=:|$)", "", text).strip("./\\")
         dotted = re.sub(r"[/\\]+", ".", path)
-        _refuse(
+        refuse(
             f"{text!r} is a path: write {dotted if ':' in dotted else dotted + ':NAME'}"
             " and run in the folder that it starts from"
         )
     if "." in text:
         module, _, name = text.rpartition(".")
-        _refuse(f"{text!r} is no network of the book: did you mean '{module}:{name}'?")
-    _refuse(
+        refuse(f"{text!r} is no network of the book: did you mean '{module}:{name}'?")
+    refuse(
         f"unknown model {text!r}: {nearest(text, TABLE)} (`list` prints the names; "
         "your own network is package.module:function)"
     )
@@ -82,7 +93,7 @@ def size(text: str) -> tuple[int, ...]:
     if len(parts) not in (3, 4) or not all(
         re.fullmatch("0*[1-9][0-9]*", p) for p in parts
     ):
-        _refuse(
+        refuse(
             f"{text!r} is no image's size: write channels x rows x columns, as "
             "3x512x512, or the batch before, as 1x3x512x512"
         )
@@ -92,7 +103,7 @@ def size(text: str) -> tuple[int, ...]:
 def count(text: str) -> int:
     """Read a whole number of at least 1."""
     if not re.fullmatch("0*[1-9][0-9]*", text):
-        _refuse(f"{text!r} is no whole number of at least 1")
+        refuse(f"{text!r} is no whole number of at least 1")
     return int(text)
 
 
@@ -106,39 +117,16 @@ def natural(text: str) -> int:
     return 0 if re.fullmatch("0+", text) else count(text)
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Read names with commas between them."""
-    found = tuple(name.strip() for name in text.split(","))
-    if not all(found):
-        _refuse(f"{text!r} is no list of names: write background,cat,dog")
-    return found
-
-
 def among(known: Iterable[str], kind: str) -> Callable[[str], str]:
     """Make a reader that takes one of some names."""
     known = list(known)
 
     def read(text: str) -> str:
         if text not in known:
-            _refuse(f"unknown {kind} {text!r}: {nearest(text, known)}")
+            refuse(f"unknown {kind} {text!r}: {nearest(text, known)}")
         return text
 
     return read
-
-
-def mask_values(text: str) -> Any:
-    """Read a table from values in masks to classes: JSON, or a file that holds it."""
-    from simseg_core.data.files.mask_values import MaskValues
-
-    is_file = not text.lstrip().startswith("{")
-    try:
-        table = json.loads(Path(text).read_text("utf-8") if is_file else text)
-        table = table if "values" in table else {"values": table}
-        return MaskValues.from_json(table)
-    except OSError as error:
-        _refuse(f"{text!r} cannot be read ({error.strerror}): {_TABLE}")
-    except (ValueError, TypeError, AttributeError) as error:
-        _refuse(f"{text!r} is no table of mask values ({error}): {_TABLE}")
 
 
 def seconds(text: str) -> float:
@@ -148,14 +136,14 @@ def seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 1e6:
-        _refuse(f"{text!r} is no time: give seconds above 0, as 2.5")
+        refuse(f"{text!r} is no time: give seconds above 0, as 2.5")
     return seconds
 
 
 def pixel(text: str) -> tuple[int, int]:
     """Read row,column."""
     if not re.fullmatch(r"-?\d+,-?\d+", text):
-        _refuse(f"{text!r} is no pixel: write row,column of the output, as 10,20")
+        refuse(f"{text!r} is no pixel: write row,column of the output, as 10,20")
     row, column = map(int, text.split(","))
     return row, column
 
@@ -164,7 +152,7 @@ def option(text: str) -> tuple[str, Any]:
     """Read key=value; the value as Python writes it, or else as text."""
     key, equals, value = text.partition("=")
     if not (equals and key.isidentifier()):
-        _refuse(f"{text!r} is no option: write key=value, as output_stride=8")
+        refuse(f"{text!r} is no option: write key=value, as output_stride=8")
     try:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError):
@@ -175,11 +163,11 @@ def figure(text: str) -> Path:
     """Take a path that a figure can be written to."""
     path = Path(text)
     if path.suffix.lower() not in _SUFFIXES:
-        _refuse(f"{text!r} is no figure: end its name with {' or '.join(_SUFFIXES)}")
+        refuse(f"{text!r} is no figure: end its name with {' or '.join(_SUFFIXES)}")
     if path.is_dir():
-        _refuse(f"{text!r} is a folder: name a file in it")
+        refuse(f"{text!r} is a folder: name a file in it")
     if not path.parent.is_dir():
-        _refuse(f"there is no folder '{path.parent}': make it first (mkdir)")
+        refuse(f"there is no folder '{path.parent}': make it first (mkdir)")
     if not os.access(path.parent, os.W_OK):
-        _refuse(f"nothing can be written in '{path.parent}': choose another folder")
+        refuse(f"nothing can be written in '{path.parent}': choose another folder")
     return path

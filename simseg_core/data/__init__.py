@@ -10,6 +10,7 @@
 | `sources.py` | any of all these by a text: `folder:PATH`, `voc:PATH`, `street` |
 | `splits.py` | which pictures train and which are held out |
 | `description.py` | what is in a data set: sizes, classes, doubles, faults |
+| `annotations/` | masks in colours, LabelMe and COCO, made into such a folder |
 | `files/` | reading those: pictures, masks, what their values mean, what is wrong |
 | `pairs.py`, `sizes.py` | (shared) pairs of image and label, and their sizes |
 | `transforms.py`, `normalization.py`, `palettes.py` | augmentation, tensors, colours |

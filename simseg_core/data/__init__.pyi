@@ -1,5 +1,6 @@
 """What `from simseg_core.data import ...` gives; imported when it is asked for."""
 
+from .annotations.conversion import convert_annotations as convert_annotations
 from .blue_marble import BlueMarble as BlueMarble
 from .description import Description as Description, describe as describe
 from .files.mask_values import MaskValues as MaskValues

@@ -3,6 +3,7 @@
 Each pair is read once, as training would read it.
 """
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from simseg_core.data.files.faults import list_faults
+from simseg_core.data.files.faults import Fault, list_faults
 from simseg_core.data.files.mask_pixels import count_values
 from simseg_core.data.files.picture_files import open_mask
 from simseg_core.data.files.values import Value, as_text
@@ -56,7 +57,8 @@ class Description:
     Attributes:
         pairs: how many, faulty ones included.
         sizes: height and width -> in how many pictures.
-        values: number or colour in the masks -> pixels; None if there are no masks.
+        values: number or colour in the masks -> pixels, also in masks that have other
+            faults; None if there are no mask files.
         classes: a share for each.
         ignored: the share of all pixels that does not count.
         imbalance: pixels of the most frequent class over those of the least frequent
@@ -111,22 +113,23 @@ class Description:
 
     def __str__(self) -> str:
         sizes = [f"{n} of {h} x {w}" for (h, w), n in self.sizes.items()]
-        lines = [
-            f"{self.pairs} pairs",
-            f"sizes (height x width): {_some(sizes)}",
-        ]
-        if self.values is not None:
+        lines = [_count(self.pairs, "pair")]
+        if sizes:
+            lines.append(f"sizes (height x width): {_some(sizes)}")
+        if self.values:
             lines.append(f"values in masks: {_some(list(map(str, self.values)), 20)}")
-        lines += ["", *_table(self.classes, self.ignored), ""]
-        present = [one for one in self.classes if one.pixels]
+        if sizes:
+            lines += ["", *_table(self.classes, self.ignored), ""]
+        present = sorted(
+            (one for one in self.classes if one.pixels), key=lambda one: one.pixels
+        )
         if self.imbalance is not None and len(present) > 1:
-            most, least = (f(present, key=lambda one: one.pixels) for f in (max, min))
             lines.append(
-                f"imbalance: {self.imbalance:.3g} pixels of {most.name!r} to one of "
-                f"{least.name!r}"
+                f"imbalance: {self.imbalance:.3g} pixels of {present[-1].name!r} to "
+                f"one of {present[0].name!r}"
             )
         absent = [one.name for one in self.classes if not one.pixels]
-        if absent:
+        if absent and sizes:
             lines.append(f"in no mask: {_some(absent)}")
         if self.void:
             lines.append(f"masks in which no pixel counts: {_some(self.void)}")
@@ -141,7 +144,9 @@ class Description:
         if self.unused:
             lines.append(f"masks without a picture: {_some(self.unused)}")
         if self.faults:
-            lines.append(f"{len(self.faults)} faulty pairs:\n{self.fault_text}")
+            lines.append(
+                f"{_count(len(self.faults), 'faulty pair')}:\n{self.fault_text}"
+            )
         else:
             lines.append("faulty pairs: none")
         return "\n".join(lines)
@@ -159,8 +164,8 @@ def describe(
             them: asks for pictures on both sides that are nearly the same.
 
     Returns:
-        The description. A pair that cannot be read stands among its faults and counts
-        in nothing else but `pairs`.
+        The description. A pair that cannot be read stands among its faults, and counts
+        in `pairs` and `values` alone.
 
     Raises:
         ValueError: if the images are normalised.
@@ -182,6 +187,10 @@ def describe(
     thumbnails: dict[int, Tensor] = {}
     files = getattr(data, "files", None)
     for index in range(len(data)):
+        if files and data.mask_values:
+            with contextlib.suppress(Fault):  # it is told when the pair is read
+                mask = open_mask(files[index][1]).upright
+                values.update(count_values(mask, by_color=data.mask_values.by_color))
         try:
             image, label = data[index]
         except ValueError as fault:
@@ -195,9 +204,6 @@ def describe(
         ignored += label.numel() - counted.numel()
         if not counted.numel():
             void.append(data.names[index])
-        if files and data.mask_values:
-            mask = open_mask(files[index][1]).upright
-            values.update(count_values(mask, by_color=data.mask_values.by_color))
         contents.setdefault(_digest(image), []).append(index)
         if split is not None:
             thumbnails[index] = _thumbnail(image)
@@ -284,6 +290,10 @@ def _table(classes: Sequence[ClassShare], ignored: float) -> list[str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _some(items: Sequence[str], most: int = _SHOWN) -> str:

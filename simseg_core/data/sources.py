@@ -240,7 +240,7 @@ def _meant(text: str) -> str:
         return f"is it folder:{text}?"
     if colon and len(kind) > 1:
         return f"there is no kind {kind!r}; there are {_FORMS}"
-    return f"there are {_FORMS}"
+    return f"no folder has that name, and there are {_FORMS}"
 
 
 def _open_folder(root: Path, part: Part | None, **options: Any) -> FolderDataset:

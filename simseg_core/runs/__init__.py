@@ -12,6 +12,7 @@
 | `predict.py` | `Predictor`: a picture to its classes, shares and overlay |
 | `prediction_files.py` | `predict_files`: many pictures to masks, overlays, shares |
 | `score.py` | `evaluate_run`, `compare_runs`: how good predictions are |
+| `export.py` | `export_run`: a network as a file for other programs |
 | `tiles.py` | `segment`: an image of any size, by tiles if it is large |
 | `pretrained.py` | published weights for an encoder |
 | `network.py` | `Network`: what a trained network is besides its weights |

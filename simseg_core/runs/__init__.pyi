@@ -1,6 +1,7 @@
 """What `from simseg_core.runs import ...` gives; imported when it is asked for."""
 
 from .checkpoint import Trained as Trained, load_trained as load_trained
+from .export import Exported as Exported, export_run as export_run
 from .network import Network as Network
 from .plan import Plan as Plan
 from .predict import Prediction as Prediction, Predictor as Predictor

@@ -13,6 +13,10 @@ from simseg_core.runs.plan import Plan
 
 __all__ = ["Pictures"]
 
+_OF_A_FOLDER = (
+    "classes", "mask_values", "ignore_index", "mask_suffix", "mask_orientation"
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -53,7 +57,7 @@ class Pictures:
         sides = split(
             names,
             share=plan.val_share,
-            seed=plan.seed,
+            seed=plan.split_seed,
             group=plan.group,
             lists=plan.lists,
         )
@@ -106,8 +110,8 @@ class Pictures:
 
 def _open(plan: Plan, part: Any) -> Any:
     options: dict[str, Any] = {}
-    for name in ("classes", "mask_values", "mask_suffix", "mask_orientation"):
-        if getattr(plan, name):
+    for name in _OF_A_FOLDER:
+        if getattr(plan, name) not in (None, ""):
             options[name] = getattr(plan, name)
     return open_source(plan.data, part=part, **options)
 

@@ -24,10 +24,12 @@ class Plan:
         data: what `simseg_core.data.open_source` opens, such as ``"folder:PATH"``; in
             Python also a data set of raw pairs, whose type's name stands here then.
         model, preset, options: the network, see `simseg_core.create_model`.
-        classes, mask_values, mask_suffix, mask_orientation: of a folder, see
-            `simseg_core.data.FolderDataset`.
+        classes, mask_values, ignore_index, mask_suffix, mask_orientation: of a folder,
+            see `simseg_core.data.FolderDataset`.
         val_share: share of the pictures to validate on, where the data has no part of
             its own for that.
+        split_seed: of which pictures these are; it is not `seed`, so that runs of
+            several seeds are scored on the same ones.
         group: a regular expression of a picture's name: pictures whose match is alike
             stay on one side.
         lists: files that name the pictures of both sides, a name a line.
@@ -60,9 +62,11 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] | None = None
     mask_values: MaskValues | None = None
+    ignore_index: int | None = None
     mask_suffix: str = ""
     mask_orientation: str | None = None
     val_share: float = 0.2
+    split_seed: int = 0
     group: str | None = None
     lists: tuple[str, str] | None = None
     steps: int = 1000

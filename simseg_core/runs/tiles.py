@@ -28,7 +28,7 @@ from simseg_core.probes import ReceptiveField, receptive_field
 
 __all__ = ["TILE", "Fit", "fit_of", "mirror", "segment"]
 
-TILE = 1024  # pixels; the paper's U-Net needs about 2 GB for it, a small one 200 MB
+TILE = 1024  # pixels
 _PROBED = 256  # pixels of the image that the field is looked up on
 
 
@@ -141,8 +141,9 @@ def segment(
     Args:
         model: in evaluation mode, on any device.
         image: ``(C, H, W)`` float, normalised as the network was trained.
-        tile: the greatest side in pixels that is run at once, rounded down to the
-            network's stride; None runs every image whole.
+        tile: the greatest side in pixels that is run at once, rounded down to a
+            multiple of the network's stride, which is the least; None runs every image
+            whole.
         overlap: pixels that neighbouring tiles share, rounded up. None takes what the
             receptive field asks for, but at most half a tile.
         amp: the type of mixed precision, such as torch.bfloat16; None for none.
@@ -151,7 +152,7 @@ def segment(
         Logits ``(num_classes, H, W)`` on the CPU. They take 4 bytes each.
 
     Raises:
-        ValueError: if the model is in training mode, the image no single image, tile or
+        ValueError: if the model is in training mode, the image no single image, the
             overlap out of range, or the model refuses the image.
 
     Warns:
@@ -217,11 +218,7 @@ def _tiles(
     model: nn.Module, fit: Fit, tile: int, overlap: int | None
 ) -> tuple[int, int]:
     """Choose how long tiles are and what they share, in multiples of the stride."""
-    length = tile // fit.stride * fit.stride
-    if length < 1:
-        raise ValueError(
-            f"tile={tile} is below the network's stride: give {fit.stride} or more"
-        )
+    length = max(tile // fit.stride, 1) * fit.stride
     causes = list(fit.causes)
     if overlap is not None:
         shared = _up(overlap, fit.stride)

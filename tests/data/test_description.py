@@ -95,6 +95,7 @@ def test_faulty_pairs_are_told_with_their_remedy_once(folder):
     assert found.pairs == 4
     assert sum(found.sizes.values()) == 1
     assert len(found.faults) == 3
+    assert found.values == {0: 24 + 60, 1: 20, 7: 24, 255: 24}
     assert found.fault_text.count("-> ") == 2
     assert "c.png" in found.fault_text
     text = str(found)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torchvision.ops import SqueezeExcitation
 
 from simseg_core.models import CBAM, BasicUnit, ChannelAttention, SpatialAttention
 from tests.notebooks.definitions import define, same
 
 OWN = ("ChannelAttention", "SpatialAttention", "CBAM", "GatedUnit", "GateNet")
 FAULTY = ("TwoMLPs", "NoSigmoid", "TwoSigmoids")
-HELPERS = ("conv_bn", "conv_bn_relu", "is_dead")
+HELPERS = ("conv_bn", "conv_bn_relu", "is_dead", "squeeze_excite")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,21 @@ def test_the_gates(
     for kernel_size in (3, 7):
         ours = defined["SpatialAttention"](kernel_size)
         same(ours, SpatialAttention(kernel_size=kernel_size), 2, channels, *size)
+
+
+@pytest.mark.parametrize("hidden", [3, 6])
+def test_the_ancestor_is_torchvisions_without_biases(
+    defined: dict[str, Any], hidden: int
+) -> None:
+    theirs = SqueezeExcitation(12, hidden).double()
+    weights = []
+    for layer in (theirs.fc1, theirs.fc2):
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
+        weights.append(layer.weight.flatten(1))
+    x = torch.randn(2, 12, 5, 9, dtype=torch.float64)
+    got = defined["squeeze_excite"](x, *weights)
+    torch.testing.assert_close(got, theirs(x), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("order", ["channel_first", "spatial_first", "parallel"])

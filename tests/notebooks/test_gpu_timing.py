@@ -98,6 +98,19 @@ def test_kernels_are_counted_and_views_are_not(
     assert count(block.eval(), torch.ones(1, 4, 8, 8)) == expected
 
 
+def test_kept_is_what_was_saved_once_and_without_the_weights(names_behind: Any) -> None:
+    """What the first layer read, 2 x 4 numbers, and what ReLU made for the next one.
+
+    The second layer's weights are saved as well.
+    """
+    kept = names_behind("def kept_bytes")["kept_bytes"]
+    block = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 5))
+    x = torch.ones(2, 4)
+    assert kept(block, x) == 4 * (2 * 4 + 2 * 3)
+    with torch.no_grad():
+        assert kept(block, x) == 0
+
+
 def test_without_a_gpu_no_graph_is_told_of(names_behind: Any, capsys: Any) -> None:
     names_behind("together(BLOCKS[name]")
     told = capsys.readouterr().out.splitlines()

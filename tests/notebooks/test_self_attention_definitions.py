@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from simseg_core.models import ImagePooling, SelfAttention2d
 from simseg_core.models.attention import (
@@ -22,7 +23,11 @@ from tests.notebooks.definitions import define, same
 
 @pytest.fixture(scope="module")
 def defined(chapters: dict[str, Any]) -> dict[str, Any]:
-    return define(chapters["01_self_attention"], ImagePooling=ImagePooling)
+    return define(
+        chapters["01_self_attention"],
+        ImagePooling=ImagePooling,
+        TorchDispatchMode=TorchDispatchMode,
+    )
 
 
 def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:
@@ -84,3 +89,16 @@ def test_a_local_network_cannot_be_told_by_what_it_does_not_see(
         with torch.no_grad():
             changed[name] = not torch.equal(net(x)[..., 40:], net(y)[..., 40:])
     assert changed == {"local": False, "global": True}
+
+
+@pytest.mark.parametrize(
+    ("widths", "expected"), [((8, 64), "_safe_softmax"), ((64, 64), "flash_attention")]
+)
+def test_what_ran_is_heard(
+    defined: dict[str, Any], widths: tuple[int, int], expected: str
+) -> None:
+    """The rule that the chapter pads for: a CPU fuses equal widths only."""
+    narrow, wide = (torch.randn(2, 60, width) for width in widths)
+    attention = torch.nn.functional.scaled_dot_product_attention
+    (name,) = defined["kernels"](attention, narrow, narrow, wide)
+    assert expected in name

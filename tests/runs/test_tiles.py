@@ -201,14 +201,17 @@ def test_tiles_on_a_gpu_come_back_to_the_cpu() -> None:
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
+def test_a_tile_is_a_stride_at_least() -> None:
+    model, image = tiny("unet"), picture(20, 40)
+    close(segment(model, image, tile=3), segment(model, image))
+
+
 # --- mistakes ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"tile": 8}, "below the network's stride: give 16 or more"),
-        ({"tile": 0}, "below the network's stride"),
         ({"tile": 64, "overlap": 64}, "give 0 to 48, or None"),
         ({"tile": 64, "overlap": -16}, "leaves nothing of tiles of 64"),
     ],

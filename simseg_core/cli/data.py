@@ -1,0 +1,457 @@
+"""`data`: what is in a folder of pictures, a sheet of them, a folder of another form.
+
+The options of a data set and of its split stand in functions of their own, so that
+other commands take the same.
+"""
+
+import argparse
+import ast
+import itertools
+import json
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simseg_core.cli import values
+from simseg_core.cli.values import Mistake
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simseg_core.data.files.mask_values import MaskValues
+    from simseg_core.data.sources import RawPairs
+
+__all__ = [
+    "EPILOG",
+    "EXAMPLES",
+    "SUMMARY",
+    "add_options",
+    "add_source",
+    "add_split",
+    "data_mistakes",
+    "mask_values",
+    "open_data",
+    "run",
+    "source",
+    "split_data",
+]
+
+SUMMARY = "what is in a folder of pictures and masks"
+EXAMPLES = """\
+%(prog)s my-pictures --classes background,cat --sheet sheet.png
+%(prog)s voc:downloads --part val --json
+%(prog)s drawn --from labelme --classes background,cat --convert-to my-pictures"""
+EPILOG = """\
+SOURCE is a folder with images/ and masks/, in which a mask has its image's name, or
+voc:PATH, pets:PATH, cityscapes:PATH, ade20k:PATH for a public data set as it unpacks,
+or street, signal, signs, blue-marble, which come with the book.
+"""
+_FORMS = ("colours", "labelme", "coco")
+_ON_A_SHEET = 8
+_MOST = 256  # values without names that are counted one by one
+_DRAWN = 480  # pixels a side of a picture on a sheet, at most
+
+
+# --- options ----------------------------------------------------------------------
+
+
+def add_options(one: argparse.ArgumentParser) -> None:
+    """Add the options of `data`."""
+    one.add_argument("source", type=source, metavar="SOURCE", help="see below")
+    add_source(one)
+    one.add_argument(
+        "--part", choices=("train", "val"), help="of a source that has both"
+    )
+    add_split(one)
+    one.add_argument(
+        "--sheet", type=values.figure, metavar="FILE",
+        help=f"draw {_ON_A_SHEET} samples with their masks laid over: .svg, .png, .pdf",
+    )  # fmt: skip
+    one.add_argument(
+        "--convert-to", metavar="NEW",
+        help="make a new folder with images/, masks/ and mask_values.json",
+    )  # fmt: skip
+    one.add_argument(
+        "--from", dest="form", choices=_FORMS,
+        help="""what SOURCE then is: a folder whose masks have other values or colours
+        (--mask-values), a folder of LabelMe's JSON files, or COCO's JSON file""",
+    )  # fmt: skip
+    one.add_argument(
+        "--images", metavar="FOLDER",
+        help="where the pictures of labelme or coco lie, if not beside the JSON",
+    )  # fmt: skip
+    one.add_argument(
+        "--crowd", choices=("ignore", "class"), default="ignore",
+        help="whether COCO's crowds do not count (ignore) or get their class",
+    )  # fmt: skip
+    one.add_argument("--json", action="store_true", help="print JSON alone")
+    one.add_argument("--traceback", action="store_true", help="for a bug")
+
+
+def add_source(one: argparse._ActionsContainer) -> None:
+    """Add what says how a folder is read."""
+    one.add_argument(
+        "--classes", type=names, metavar="A,B,...",
+        help="the classes of values 0, 1, ... in the masks; 255 does not count",
+    )  # fmt: skip
+    one.add_argument(
+        "--mask-values", type=table, metavar="JSON",
+        help="""which class each value or colour is: '{"0": "background", "255": "cat",
+        "9": null}'; null does not count, a colour is "255,0,0" """,
+    )  # fmt: skip
+    one.add_argument(
+        "--ignore-index", type=values.count, metavar="N",
+        help="the value that does not count, if not 255",
+    )  # fmt: skip
+    one.add_argument(
+        "--mask-suffix", metavar="TEXT",
+        help="what a mask's name has more than its image's: _mask",
+    )  # fmt: skip
+    one.add_argument(
+        "--mask-orientation", choices=("upright", "stored"),
+        help="how masks lie on photographs that their EXIF tag turns",
+    )  # fmt: skip
+
+
+def add_split(one: argparse._ActionsContainer) -> None:
+    """Add what says which samples are held out."""
+    one.add_argument(
+        "--val-share", type=share, metavar="S",
+        help="of the samples that are held out for validation (0.2)",
+    )  # fmt: skip
+    one.add_argument(
+        "--group", metavar="REGEX",
+        help="""names with the same match, or first group of it, stay together:
+        '^[a-z]+' keeps paris_1 with paris_2""",
+    )  # fmt: skip
+    one.add_argument(
+        "--lists", nargs=2, metavar=("TRAIN", "VAL"),
+        help="two text files, a name a line, in place of a share",
+    )  # fmt: skip
+    one.add_argument("--split-seed", type=int, metavar="N", help="another split (0)")
+
+
+def source(text: str) -> str:
+    """Take a data set; a folder alone is meant as folder:PATH."""
+    if ":" not in text and Path(text).expanduser().is_dir():
+        return f"folder:{text}"
+    return text
+
+
+def names(text: str) -> list[str]:
+    """Read the names of classes, with commas between them."""
+    found = [name.strip() for name in text.split(",")]
+    if not all(found) or len(set(found)) < len(found):
+        values.refuse(
+            f"{text!r} are no names: write each once, with commas between, as "
+            "background,cat"
+        )
+    return found
+
+
+def table(text: str) -> dict[str, Any]:
+    """Read mask values as JSON, or the whole of a mask_values.json."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        values.refuse(
+            f"{text!r} is no JSON ({error}): write "
+            """'{"0": "background", "255": "cat"}', in single quotes"""
+        )
+    if not isinstance(found, dict) or not found:
+        values.refuse(
+            f"{text!r} is no table: write " """'{"0": "background", "255": "cat"}'"""
+        )
+    return found if isinstance(found.get("values"), dict) else {"values": found}
+
+
+def share(text: str) -> float:
+    """Read a part of 1."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1:
+        values.refuse(f"{text!r} is no part: give one above 0 and below 1, as 0.2")
+    return found
+
+
+# --- a data set from them ---------------------------------------------------------
+
+
+@contextmanager
+def data_mistakes() -> Iterator[None]:
+    """Tell what the data's own errors say, with the options of the terminal."""
+    try:
+        yield
+    # ImportError: the Earth's images are an extra.
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        first, _, rest = _with_options(str(error)).partition("\n")
+        print(rest, end="\n" if rest else "", file=sys.stderr)
+        raise Mistake(first) from error
+
+
+def open_data(given: Namespace, text: str | None = None) -> "RawPairs":
+    """Open the data set that the options say.
+
+    Args:
+        given: parsed options of `add_source`, and `source`.
+        text: another source than `given.source`.
+
+    Raises:
+        ValueError, FileNotFoundError and others, as `simseg_core.data.open_source`.
+    """
+    from simseg_core.data import open_source
+
+    return open_source(
+        text or given.source,
+        classes=given.classes,
+        mask_values=mask_values(given),
+        ignore_index=given.ignore_index,
+        mask_suffix=given.mask_suffix or "",
+        mask_orientation=given.mask_orientation,
+        part=given.part,
+    )
+
+
+def mask_values(given: Namespace) -> "MaskValues | None":
+    """Read the table of --mask-values; --classes may give its order."""
+    from simseg_core.data import MaskValues
+
+    if given.mask_values is None:
+        return None
+    said = {name: getattr(given, name, None) for name in ("classes", "ignore_index")}
+    said = {name: value for name, value in said.items() if value is not None}
+    return MaskValues.from_json({**given.mask_values, **said})
+
+
+def split_data(
+    given: Namespace, data: "RawPairs"
+) -> tuple[Sequence[int], Sequence[int]] | None:
+    """Split a data set as the options of `add_split` say; None if they say nothing.
+
+    Raises:
+        ValueError, FileNotFoundError: as `simseg_core.data.split`.
+    """
+    if given.val_share is None and given.group is None and given.lists is None:
+        return None
+    from simseg_core.data import split
+
+    return split(
+        data.names,
+        share=0.2 if given.val_share is None else given.val_share,
+        seed=given.split_seed or 0,
+        group=given.group,
+        lists=given.lists and tuple(given.lists),
+    )
+
+
+def _with_options(text: str) -> str:
+    """Write the arguments that a text names as the options of a terminal."""
+    text = re.sub(r" \(in Python [^()]*\)", "", text)
+    text = re.sub(
+        r"mask_(suffix|orientation)=(?:'([^']*)'|\"([^\"]*)\")",
+        lambda found: f"--mask-{found[1]} {found[2] or found[3]}",
+        text,
+    )
+    text = re.sub(r"(?<!--)\bignore_index=(\d+)", r"--ignore-index \1", text)
+    return re.sub(r"mask_values=(\{[^{}]*\})", lambda found: _table(found[1]), text)
+
+
+def _table(text: str) -> str:
+    """Write a table in Python's words as the option of a terminal."""
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return f"mask_values={text}"
+    written = {
+        ",".join(map(str, value)) if isinstance(value, tuple) else str(value): (
+            "..." if name is ... else name
+        )
+        for value, name in found.items()
+    }
+    return f"--mask-values '{json.dumps(written, ensure_ascii=False)}'"
+
+
+# --- the command ------------------------------------------------------------------
+
+
+def run(given: Namespace) -> str:
+    """Carry out the command: its arguments -> what to print.
+
+    Raises:
+        Mistake: if the data set cannot be opened.
+    """
+    from simseg_core.data import describe
+
+    _check(given)
+    if given.convert_to:
+        return _convert(given)
+    with data_mistakes():
+        data, question = _open(given)
+        found = describe(data, split=_split(given, data))
+        if given.sheet:
+            _draw(data, given.sheet)
+    if given.json:
+        plain = {"source": given.source, **found.to_dict()}
+        return json.dumps({**plain, "question": question}, indent=2)
+    text = f"{given.source}: {found}"
+    return _with_options(f"{text}\n{question}" if question else text)
+
+
+def _check(given: Namespace) -> None:
+    """Refuse options that would be left out of account."""
+    if bool(given.convert_to) != bool(given.form):
+        raise Mistake(
+            "--convert-to NEW and --from FORM belong together; FORM is "
+            f"{', '.join(_FORMS)}"
+        )
+    only_for = {
+        "--images": (given.images, ("labelme", "coco")),
+        "--crowd class": (given.crowd == "class", ("coco",)),
+    }
+    if given.form:
+        only_for |= {
+            "--mask-values": (given.mask_values, ("colours",)),
+            "--mask-suffix": (given.mask_suffix, ("colours",)),
+            "--mask-orientation": (given.mask_orientation, ("colours", "coco")),
+            "--ignore-index": (given.ignore_index, ()),
+            "--part": (given.part, ()),
+            "--sheet": (given.sheet, ()),
+            "--val-share, --group and --lists": (
+                given.val_share or given.group or given.lists, (),
+            ),
+        }  # fmt: skip
+    for name, (value, forms) in only_for.items():
+        if value and given.form not in forms:
+            where = " or ".join(f"--from {form}" for form in forms)
+            raise Mistake(
+                f"{name} is for {where}: leave it out"
+                if where
+                else f"{name} is of no use with --convert-to: convert first, then run "
+                f"data {given.convert_to}"
+            )
+
+
+def _convert(given: Namespace) -> str:
+    from simseg_core.data import convert_annotations
+
+    with data_mistakes():
+        data = convert_annotations(
+            given.source.removeprefix("folder:"),
+            given.convert_to,
+            given.form,
+            classes=given.classes,
+            mask_values=mask_values(given),
+            mask_suffix=given.mask_suffix or "",
+            mask_orientation=given.mask_orientation,
+            images=given.images,
+            crowd=given.crowd,
+        )
+    if given.json:
+        plain = {
+            "folder": given.convert_to,
+            "pairs": len(data),
+            "classes": list(data.classes),
+        }
+        return json.dumps(plain, indent=2)
+    pairs = f"{len(data)} pair{'s' * (len(data) != 1)}"
+    return (
+        f"{given.convert_to}: {pairs} of {', '.join(data.classes)}\n"
+        f"Look at them: data {given.convert_to} --sheet sheet.png"
+    )
+
+
+def _open(given: Namespace) -> tuple["RawPairs", str | None]:
+    """Open the data; where nothing names the classes, take each value for one."""
+    from simseg_core.data import open_source
+    from simseg_core.data.sources import UnnamedClasses, find_values
+
+    try:
+        return open_data(given), None
+    except UnnamedClasses as question:
+        found = find_values(question.masks)
+        if not 0 < len(found) <= _MOST:
+            raise
+        data = open_source(
+            given.source,
+            mask_values={value: str(value) for value in found},
+            ignore_index=-1,  # not known yet
+            mask_suffix=given.mask_suffix or "",
+            mask_orientation=given.mask_orientation,
+            part=given.part,
+        )
+        return data, str(question)
+
+
+def _split(
+    given: Namespace, data: "RawPairs"
+) -> tuple[Sequence[int], Sequence[int]] | None:
+    """Split as asked, or as a source of files does itself."""
+    from simseg_core.data import has_parts
+
+    asked = split_data(given, data)
+    if asked or given.part or not has_parts(given.source) or not hasattr(data, "files"):
+        return asked
+    val = set(open_data(Namespace(**{**vars(given), "part": "val"})).names)
+    sides: tuple[list[int], list[int]] = ([], [])
+    for index, name in enumerate(data.names):
+        sides[name in val].append(index)
+    return sides
+
+
+def _draw(data: "RawPairs", file: Path) -> None:
+    from simseg_core.cli.commands import save_figure
+    from simseg_core.figures import draw_samples
+
+    overlaid = _Overlaid(data)
+    figure = draw_samples(overlaid, len(overlaid))
+    save_figure(figure, f"{len(overlaid)} of {len(data)} samples", file)
+
+
+class _Overlaid:
+    """Some samples, spread over a data set: each image with its label laid over."""
+
+    normalize = False
+
+    def __init__(self, data: "RawPairs") -> None:
+        self.classes, self.palette = data.classes, data.palette
+        self.ignore_index = data.ignore_index
+        count = min(_ON_A_SHEET, len(data))
+        starts = [i * len(data) // count for i in range(count + 1)]
+        found = (_first(data, *window) for window in itertools.pairwise(starts))
+        self.pairs = [self._overlay(*pair) for pair in found if pair]
+        if not self.pairs:
+            raise ValueError("--sheet has nothing to draw: no pair can be read")
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple["Tensor", "Tensor"]:
+        return self.pairs[index]
+
+    def _overlay(self, image: "Tensor", label: "Tensor") -> tuple["Tensor", "Tensor"]:
+        import torch
+
+        from simseg_core.data import as_tensors, colorize
+
+        height, width = label.shape
+        scale = _DRAWN / max(height, width)
+        if scale < 1:
+            size = max(round(height * scale), 1), max(round(width * scale), 1)
+            image, label = as_tensors(size)(image, label)
+        painted = colorize(label, self.palette, ignore_index=self.ignore_index)
+        over = torch.from_numpy(painted).permute(2, 0, 1) / 255
+        return (image + over) / 2, label
+
+
+def _first(data: "RawPairs", start: int, stop: int) -> tuple["Tensor", "Tensor"] | None:
+    """Read the first pair from `start` on that can be read."""
+    for index in range(start, stop):
+        with suppress(ValueError):
+            return data[index]
+    return None
