@@ -357,8 +357,9 @@ def _convert(given: Namespace) -> str:
             "classes": list(data.classes),
         }
         return json.dumps(plain, indent=2)
+    pairs = f"{len(data)} pair{'s' * (len(data) != 1)}"
     return (
-        f"{given.convert_to}: {len(data)} pair{'s' * (len(data) != 1)} of {', '.join(data.classes)}\n"
+        f"{given.convert_to}: {pairs} of {', '.join(data.classes)}\n"
         f"Look at them: data {given.convert_to} --sheet sheet.png"
     )
 
