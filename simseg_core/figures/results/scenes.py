@@ -209,7 +209,7 @@ def draw_worst(
     legend = _legend_entries(classes, palette, labels, ignore_index)
     with style():
         figure, axes = new_figure(
-            height=sum(cells) + (lines + 1) * _TITLE_ROW + _LEGEND_ROW * _rows(legend),
+            height=sum(cells) + (lines + 2) * _TITLE_ROW + _LEGEND_ROW * _rows(legend),
             nrows=len(samples),
             ncols=3,
             squeeze=False,
@@ -222,6 +222,7 @@ def draw_worst(
             for axis, numbers in zip(row[1:], (label, predicted)):
                 _show(axis, colorize(numbers, palette, ignore_index=ignore_index), [])
             row[0].set_title("\n".join(title), pad=2, fontsize=SMALLEST, loc="left")
+        figure.suptitle("Each row: image, label, prediction", fontsize=SMALLEST + 1)
         _finish(figure, legend)
     figure.alt_text = (
         f"{len(samples)} pictures, each beside its label and its prediction: "
