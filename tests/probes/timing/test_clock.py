@@ -1,5 +1,6 @@
 """Timing on a fake clock, so that no test depends on how busy the machine is."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from datetime import date
@@ -499,7 +500,6 @@ def test_a_gpu_agrees_with_torchs_own_timer() -> None:
 def test_the_clock_is_one_processs_alone_where_a_file_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fcntl = pytest.importorskip("fcntl", reason="Windows has other locks")
     file = tmp_path / "clock"
     file.touch()
 
