@@ -11,7 +11,7 @@ from .prediction_files import (
 )
 from .run import RunResult as RunResult
 from .score import (
-    Comparison as Comparison,
+    RunComparison as RunComparison,
     Evaluation as Evaluation,
     compare_runs as compare_runs,
     evaluate_run as evaluate_run,
