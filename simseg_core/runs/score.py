@@ -17,7 +17,7 @@ from simseg_core.runs.predict import Predictor
 from simseg_core.tables import Column, Table, Tabled
 from simseg_core.training.metrics import ScoreMeter, Scores
 
-__all__ = ["RunComparison", "Evaluation", "compare_runs", "evaluate_run", "open_for"]
+__all__ = ["Evaluation", "RunComparison", "compare_runs", "evaluate_run", "open_for"]
 
 SCORES, CONFUSION, WORST = "scores.json", "confusion.png", "worst.png"
 _SHOWN = 10  # of the worst pictures
