@@ -167,6 +167,12 @@ def test_all_faults_of_a_conversion_are_printed_before_the_one_line(here, capsys
     assert not (here / "new").exists()
 
 
+def test_the_book_shows_what_is_printed(capsys):
+    page = (Path(__file__).parents[1] / "book" / "data.md").read_text()
+    shown = page.partition("$ python -m simseg_core data street --part val\n")[2]
+    assert shown.partition("```")[0] == say(capsys, "street", "--part", "val")
+
+
 # --- mistakes ---------------------------------------------------------------------
 
 TO = ["--convert-to", "new", "--from"]

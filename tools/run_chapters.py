@@ -145,6 +145,8 @@ def settings() -> dict[str, str]:
         # makes training several times slower.
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        # Cells that read a clock take turns, over all chapters that run side by side.
+        "SIMSEG_CLOCK": str(RAN / "clock") if os.name == "posix" else "",
         "PYTHONUTF8": "1",
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])

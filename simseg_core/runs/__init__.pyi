@@ -12,8 +12,8 @@ from .prediction_files import (
 from .pretrained import load_pretrained as load_pretrained
 from .run import RunResult as RunResult
 from .score import (
-    Comparison as Comparison,
     Evaluation as Evaluation,
+    RunComparison as RunComparison,
     compare_runs as compare_runs,
     evaluate_run as evaluate_run,
 )

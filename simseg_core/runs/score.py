@@ -17,7 +17,7 @@ from simseg_core.runs.predict import Predictor
 from simseg_core.tables import Column, Table, Tabled
 from simseg_core.training.metrics import ScoreMeter, Scores
 
-__all__ = ["Comparison", "Evaluation", "compare_runs", "evaluate_run", "open_for"]
+__all__ = ["Evaluation", "RunComparison", "compare_runs", "evaluate_run", "open_for"]
 
 SCORES, CONFUSION, WORST = "scores.json", "confusion.png", "worst.png"
 _SHOWN = 10  # of the worst pictures
@@ -81,7 +81,7 @@ class Evaluation(Tabled):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Tabled):
+class RunComparison(Tabled):
     """Two runs on the same pictures.
 
     Attributes:
@@ -222,7 +222,7 @@ def evaluate_run(
     return found
 
 
-def compare_runs(one: Evaluation, other: Evaluation) -> Comparison:
+def compare_runs(one: Evaluation, other: Evaluation) -> RunComparison:
     """Hold two evaluations against each other.
 
     Raises:
@@ -234,7 +234,7 @@ def compare_runs(one: Evaluation, other: Evaluation) -> Comparison:
             "on the same data"
         )
     _check_classes(tuple(one.scores.iou), tuple(other.scores.iou))
-    return Comparison(one, other)
+    return RunComparison(one, other)
 
 
 def _check_classes(known: tuple[str, ...], given: tuple[str, ...]) -> None:

@@ -61,8 +61,11 @@ class Agreement:
             raise batch
         images, labels = batch
         # The type first: Apple's GPUs take no float64.
-        images = images.to(self._dtype or images.dtype).to(self.device)
-        moved = labels.to(self.device)
+        images = images.to(self._dtype or images.dtype)
+        # From pinned memory a batch travels while the GPU is at work.
+        by_itself = self.device.type == "cuda"
+        images = images.to(self.device, non_blocking=by_itself)
+        moved = labels.to(self.device, non_blocking=by_itself)
         logits = _run(self.model, images)
         num_classes, h, w = logits.shape[1:]
         check_class_count(num_classes)

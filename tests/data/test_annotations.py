@@ -257,6 +257,17 @@ def test_a_photograph_on_its_side_is_saved_upright(tmp_path):
     assert np.array_equal(shown, upright)
 
 
+def test_a_photograph_upside_down_is_turned_as_labelme_shows_it(tmp_path):
+    """Its size does not tell; LabelMe turns what it shows by the tag."""
+    old = tmp_path / "old"
+    labelme(old, "a", [BOX])
+    tag = Image.Exif()
+    tag[274] = 3
+    picture(old / "a.jpg", exif=tag.tobytes())
+    data = convert_annotations(old, tmp_path / "new", "labelme", classes=CLASSES)
+    assert data[0][1][1:4, 1:5].unique().tolist() == [2]
+
+
 FAULTS = {
     "a line": ([("cat", "line", [[0, 0], [1, 1]])], {}, "in shape 1 a line, which"),
     "two corners": (

@@ -162,6 +162,13 @@ def test_a_picture_saved_again_is_near_identical(tmp_path, change):
     assert found.to_dict()["leaks"][0]["val"] == "n10"
 
 
+@pytest.mark.parametrize("change", ["turned", "cropped"])
+def test_a_picture_that_was_turned_or_cropped_is_not_found(change):
+    image = open_source("street")[4][0]
+    again = image.flip(-1) if change == "turned" else image[:, 10:-10, 10:-10]
+    assert describe(Pairs([image, again]), split=([0], [1])).leaks == []
+
+
 def test_different_scenes_are_not():
     sets = [open_source("street", part=part) for part in ("train", "val")]
     images = [pairs[i][0] for pairs in sets for i in range(40)]

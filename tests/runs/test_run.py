@@ -228,6 +228,18 @@ def test_what_a_run_writes(whole: Path) -> None:
     assert len(pictures["train"]) + len(pictures["val"]) == 10
 
 
+@pytest.mark.gpu
+def test_a_run_on_a_gpu_is_the_same_run(cells: Path, tmp_path: Path) -> None:
+    """Mixed precision, workers, pinned memory; saved there, and read on a CPU."""
+    out = tmp_path / "gpu"
+    run(cells, out, device="cuda", amp=True, num_workers=2, steps=8)
+    losses = [line["loss"] for line in read_lines(out) if "loss" in line]
+    assert sum(losses[-4:]) < sum(losses[:4])
+    trained = load_trained(out)
+    assert next(trained.model.parameters()).device.type == "cpu"
+    train(out=out, resume=True, device="cuda", progress=False)
+
+
 # --- what must lose nothing -----------------------------------------------------------
 
 

@@ -1,8 +1,10 @@
 """The machine under a measurement: its clock, its name, its versions."""
 
+import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +20,7 @@ __all__ = [
     "dtype_of",
     "layout_of",
     "tf32",
+    "the_clock_alone",
     "versions",
 ]
 
@@ -37,6 +40,24 @@ def clock_of(device: torch.device) -> Callable[[], float]:
         return perf_counter()
 
     return synchronised
+
+
+@contextmanager
+def the_clock_alone() -> Iterator[None]:
+    """Keep other processes from reading a clock at the same time, where that was asked.
+
+    They wait for each other if `SIMSEG_CLOCK` names a file that they may lock: chapters
+    that run side by side would be timed against each other without it.
+    """
+    file = os.environ.get("SIMSEG_CLOCK")
+    if not file:
+        yield
+        return
+    import fcntl  # not on Windows, where nothing sets the variable
+
+    with open(file, "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file gives it back
+        yield
 
 
 class _CudaClock:

@@ -94,7 +94,8 @@ class Timed:
             timer=machine.clock_of(self.device),
             num_threads=torch.get_num_threads(),  # its own default is a single one
         )
-        found = timer.blocked_autorange(min_run_time=seconds)
+        with machine.the_clock_alone():
+            found = timer.blocked_autorange(min_run_time=seconds)
         return replace(
             self.description,
             times=tuple(found.times),

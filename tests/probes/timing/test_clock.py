@@ -1,5 +1,6 @@
 """Timing on a fake clock, so that no test depends on how busy the machine is."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from datetime import date
@@ -494,3 +495,32 @@ def test_a_gpu_agrees_with_torchs_own_timer() -> None:
             "f(x)", globals={"f": model, "x": x}
         ).blocked_autorange(min_run_time=0.5)
     assert 0.7 < measure(model, x).median / by_hand.median < 1.4
+
+
+def test_the_clock_is_one_processs_alone_where_a_file_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "clock"
+    file.touch()
+
+    def is_locked(*_: object) -> bool:
+        with file.open("a") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    during: list[bool] = []
+
+    def call() -> Tensor:
+        during.append(is_locked())
+        return torch.zeros(1)
+
+    measure(call, **BRIEF)
+    assert not any(during)
+    during.clear()
+    monkeypatch.setenv("SIMSEG_CLOCK", str(file))
+    measure(call, **BRIEF)
+    assert during[-1]
+    assert not is_locked()
