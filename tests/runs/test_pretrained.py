@@ -13,7 +13,8 @@ from simseg_core.measured import FOLDER
 from simseg_core.runs import Network, load_pretrained
 
 FILE = FOLDER / "earth_encoder.safetensors"
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS, DATA_PAGE = ROOT / "benchmarks", ROOT / "book" / "data.md"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,9 @@ def test_encoder_gets_the_stored_weights_and_nothing_else_does() -> None:
 
 
 def test_stored_file_is_small_and_says_what_it_is() -> None:
-    assert FILE.stat().st_size < 1_000_000
+    size = FILE.stat().st_size
+    assert size < 1_000_000
+    assert f"an encoder of {round(size / 1000)} KB" in DATA_PAGE.read_text("utf-8")
     with safe_open(FILE, framework="pt") as file:
         made = file.metadata()
     assert made["model"] == "unet_resnet18, preset small, the encoder"
