@@ -102,6 +102,25 @@ def test_images_say_what_they_show(browser: Browser, address: str, page: str) ->
 
 
 @pytest.mark.parametrize("page", pages())
+def test_drawings_say_what_they_show(browser: Browser, address: str, page: str) -> None:
+    """Every drawing of a cell is one image with a description, and has a caption."""
+    tab = browser.new_page()
+    tab.goto(f"{address}/{page}.html")
+    drawings = tab.evaluate(
+        """() => [...document.querySelectorAll(".cell_output svg")].map(drawing => [
+          drawing.getAttribute("role"), drawing.getAttribute("aria-label") || "",
+          drawing.closest("figure")?.querySelector("figcaption")?.innerText || ""])"""
+    )
+    tab.close()
+    for role, alt, caption in drawings:
+        assert role == "img", alt or caption
+        assert len(alt.split()) >= 8, f"the drawing over {caption!r} says {alt!r}"
+        assert len(caption.split()) >= 8, (
+            f"a drawing has the caption {caption!r}: {alt}"
+        )
+
+
+@pytest.mark.parametrize("page", pages())
 def test_internal_links_resolve(site: Path, browser: Browser, page: str) -> None:
     """Every link inside the book leads to a file, and to an anchor that is there."""
     tab = browser.new_page()

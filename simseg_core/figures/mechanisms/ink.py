@@ -64,17 +64,6 @@ class Drawing:
         return self.alt_text
 
 
-@dataclass(frozen=True)
-class Word:
-    """A text as it stands: its point is the middle of its height."""
-
-    text: str
-    x: float
-    y: float
-    size: float
-    anchor: str
-
-
 class Sheet:
     """Collects boxes, arrows and words; what is drawn later lies on top.
 
@@ -85,7 +74,6 @@ class Sheet:
     """
 
     def __init__(self) -> None:
-        self.words: list[Word] = []
         self._parts: list[str] = []
 
     def box(
@@ -195,7 +183,6 @@ class Sheet:
         bold: bool = False,
     ) -> None:
         """Write words about x, the middle of their height at y."""
-        self.words.append(Word(words, x, y, size, anchor))
         weight = ' font-weight="600"' if bold else ""
         place = "" if anchor == "middle" else f' text-anchor="{anchor}"'
         self._parts.append(

@@ -21,7 +21,7 @@ from simseg_core.figures.mechanisms.maps import Scale, Size, slab
 __all__ = ["draw_join"]
 
 _SIDE, _DEPTH = 78.0, 30.0  # units of the low-level features
-_LEFT, _RIGHT, _TOP, _STOREY = 12.0, 214.0, 48.0, 148.0
+_LEFT, _RIGHT, _TOP, _STOREY = 14.0, 214.0, 48.0, 148.0
 
 
 def draw_join(decoder: nn.Module, deep: Sequence[int], low: Sequence[int]) -> Drawing:

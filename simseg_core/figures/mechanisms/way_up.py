@@ -33,7 +33,8 @@ def draw_way_up(unet: nn.Module, input_size: Sequence[int]) -> Drawing:
         values at its foot, cells as wide as the rows of the image they stand for.
 
     Raises:
-        ValueError: if all rows of the output have fields of one size.
+        ValueError: if all rows of the output have fields of one size, or see what the
+            lowest stage does not.
     """
     field = receptive_field(unet, input_size)
     sizes = field.rows.sizes.tolist()
@@ -52,6 +53,8 @@ def draw_way_up(unet: nn.Module, input_size: Sequence[int]) -> Drawing:
     sheet, told, top = Sheet(), [], 26.0
     for row, levels in zip(rows, read):
         size, count = sizes[row], levels[-1][1] - levels[-1][0] + 1
+        if lowest.size + (count - 1) * lowest.stride != size:
+            raise ValueError(f"row {row} sees more than {count} of the lowest values")
         sum_ = f"{lowest.size} + {count - 1} · {int(lowest.stride)} = {size}"
         sheet.text(
             0, top - 14, f"output row {row} sees {size}", anchor="start", bold=True
@@ -79,28 +82,21 @@ def _band(
 ) -> None:
     """Draw the pixel, and below it the values that it reads, stage by stage."""
     edges = []
-    for level, (first, last) in enumerate(levels):
+    colours = [MADE, *[READ] * (len(levels) - 2), WORK]
+    for level, ((first, last), colour) in enumerate(zip(levels, colours)):
         y, depth = top + _STEP * level, len(levels) - 1 - level
-        names = {0: "output", len(levels) - 1: "lowest"}
-        count = last - first + 1
-        sheet.text(0, y + _ROW / 2, names.get(level, ""), anchor="start")
-        sheet.text(_LEFT - 8, y + _ROW / 2, str(count), anchor="end")
+        if colour != READ:
+            name = "output" if level == 0 else "lowest"
+            sheet.text(0, y + _ROW / 2, name, anchor="start")
+        sheet.text(_LEFT - 8, y + _ROW / 2, str(last - first + 1), anchor="end")
         ends = [
-            _LEFT + unit * (_place(i, depth, margins) - low)
-            for i in range(first, last + 2)
+            _LEFT + unit * (_place(index, depth, margins) - low)
+            for index in range(first, last + 2)
         ]
-        edges.append((ends[0], ends[-1], y))
-        colour = MADE if level == 0 else WORK if depth == 0 else READ
         for left, right in pairwise(ends):
-            sheet.box(
-                left,
-                y,
-                right - left,
-                _ROW,
-                colour,
-                round_=0,
-                tint=0.8 if level == 0 else 0.3,
-            )
+            tint = 0.3 if level else 0.8  # the pixel is small
+            sheet.box(left, y, right - left, _ROW, colour, tint=tint, round_=0)
+        edges.append((ends[0], ends[-1], y))
     for (a, b, y), (c, d, below) in pairwise(edges):
         sheet.line((a, y + _ROW), (c, below), faint=True)
         sheet.line((b, y + _ROW), (d, below), faint=True)
