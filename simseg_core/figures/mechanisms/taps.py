@@ -54,7 +54,8 @@ def draw_taps(rates: Sequence[int] = (1, 2, 3), *, layers: int = 3) -> Drawing:
 
 def _read(rates: Sequence[int]) -> Tensor:
     """Find the pixels that the middle output of a stack reads: a square mask."""
-    stack = nn.Sequential(*(nn.Conv2d(1, 1, 3, dilation=rate) for rate in rates))
+    with torch.random.fork_rng(devices=[]):  # a chapter's random numbers stay its own
+        stack = nn.Sequential(*(nn.Conv2d(1, 1, 3, dilation=rate) for rate in rates))
     side = 1 + 2 * sum(rates)
     return gradient_support(stack, (1, side, side), (0, 0))
 

@@ -195,6 +195,14 @@ def test_taps_are_the_pixels_that_arithmetic_names(rates: tuple[int, ...]) -> No
             assert places == expected
 
 
+def test_drawing_takes_no_random_numbers_from_a_chapter() -> None:
+    net = create_model("unet", **VALID)
+    before = torch.get_rng_state()
+    draw_taps((2,))
+    draw_way_up(net, (1, 1, 348, 188))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("channels", [2, 3, 4])
 def test_every_weight_is_a_square(channels: int) -> None:
     drawing = separable(channels)
