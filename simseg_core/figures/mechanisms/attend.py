@@ -81,7 +81,7 @@ def draw_query_key_value(query: Tensor, key: Tensor, value: Tensor) -> Drawing:
     sheet.text(318, end + 18, "sum", anchor="end")
     sheet.box(325, end + 6, 34, _TALL, MADE)
     sheet.text(342, end + 18, vector(read.tolist()), bold=True)
-    return sheet.finish(end + 36, _alt_text(query, scores, weights, value, read))
+    return sheet.finish(end + 36, _alt_text(query, scores, weights, value, parts))
 
 
 def _pixel(sheet: Sheet, index: int, middle: float) -> None:
@@ -92,16 +92,15 @@ def _pixel(sheet: Sheet, index: int, middle: float) -> None:
 
 
 def _alt_text(
-    query: Tensor, scores: Tensor, weights: Tensor, value: Tensor, read: Tensor
+    query: Tensor, scores: Tensor, weights: Tensor, value: Tensor, parts: Tensor
 ) -> str:
-    def each(values: list[str]) -> str:
-        return ", ".join(f"{name} {one}" for name, one in zip(_NAMES, values))
+    def each(values: Tensor) -> str:
+        rows = values.reshape(4, -1).tolist()
+        return ", ".join(f"{name} {vector(row)}" for name, row in zip(_NAMES, rows))
 
     return (
-        f"A query {vector(query.tolist())} scores four keys, "
-        f"{each([number(s) for s in scores.tolist()])}. The softmax over the keys "
-        f"gives the weights {each([number(w) for w in weights.tolist()])}, together "
-        f"{number(weights.sum().item())}. They weigh the values "
-        f"{each([vector(v) for v in value.tolist()])}, and the sum that is read is "
-        f"{vector(read.tolist())}."
+        f"A query {vector(query.tolist())} scores four keys, {each(scores)}. The "
+        f"softmax over the keys gives the weights {each(weights)}, together "
+        f"{number(weights.sum().item())}. They weigh the values {each(value)}, and the "
+        f"shares, {each(parts)}, add up to {vector(parts.sum(dim=0).tolist())}."
     )

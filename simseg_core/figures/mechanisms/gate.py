@@ -89,9 +89,10 @@ def draw_gate(gate: nn.Module, x: Tensor) -> Drawing:
     sheet.text(sum(_CENTRES) / 2, 202, "sigmoid")
     told = [
         f"Channel {n + 1} holds {_pair(x[0, n, 0])}: mean {number(mean[0, n].item())}, "
-        f"maximum {number(most[0, n].item())}; the MLP's two answers add up to "
-        f"{number(scores[n].item())}, the sigmoid opens its gate to "
-        f"{number(gates[n].item())}, and {_pair(passed[0, n, 0])} pass."
+        f"maximum {number(most[0, n].item())}; the MLP's two answers, "
+        f"{_pair(halves[:, n])}, add up to {number(scores[n].item())}, the sigmoid "
+        f"opens its gate to {number(gates[n].item())}, and {_pair(passed[0, n, 0])} "
+        "pass."
         for n in range(2)
     ]
     return sheet.finish(340, " ".join(told))

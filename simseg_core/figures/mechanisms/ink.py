@@ -34,7 +34,7 @@ __all__ = [
 READ = OKABE_ITO["blue"]
 WORK = OKABE_ITO["vermillion"]
 MADE = OKABE_ITO["bluish green"]
-DEEP = "#A85A8C"  # their reddish purple, darker: its outline is seen on white, too
+DEEP = OKABE_ITO["reddish purple"]
 
 WIDTH = 360.0  # units: all of the column, which on a phone has 342 CSS pixels
 SMALL = 12.0  # units: the smallest text, 11.4 CSS pixels there

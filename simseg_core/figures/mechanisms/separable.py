@@ -97,6 +97,6 @@ def _alt_text(c_in: int, c_out: int, counts: list[int]) -> str:
     return (
         f"{c_in} channels in, {c_out} out. The full 3x3 convolution has a kernel for "
         f"each pair, {full} weights. Depthwise, each channel has one kernel of its "
-        f"own, {depthwise} weights; pointwise, each pair has one weight, {pointwise}. "
-        f"The halves have {number(counts[1] + counts[2])} weights instead of {full}."
+        f"own, {depthwise} weights; the pointwise 1x1 one has a weight for each pair, "
+        f"{pointwise}. The halves have {number(counts[1] + counts[2])} weights instead of {full}."
     )

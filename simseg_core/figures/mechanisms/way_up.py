@@ -88,7 +88,9 @@ def _band(
         if colour != READ:
             name = "output" if level == 0 else "lowest"
             sheet.text(0, y + _ROW / 2, name, anchor="start")
-        sheet.text(_LEFT - 8, y + _ROW / 2, str(last - first + 1), anchor="end")
+        if level:
+            count = str(last - first + 1)
+            sheet.text(_LEFT - 8, y + _ROW / 2, count, anchor="end")
         ends = [
             _LEFT + unit * (_place(index, depth, margins) - low)
             for index in range(first, last + 2)

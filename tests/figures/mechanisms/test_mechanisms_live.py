@@ -23,7 +23,7 @@ from simseg_core.figures import (
 from simseg_core.figures.mechanisms.ink import DEEP, MADE, READ, WORK, number, vector
 from simseg_core.models.deeplabv3plus import Decoder
 from simseg_core.models.resnet import ResNetEncoder
-from simseg_core.probes import gradient_support
+from simseg_core.probes import gradient_support, receptive_field
 from tests.figures.mechanisms.drawings import (
     DRAWINGS,
     NARROW,
@@ -69,7 +69,7 @@ def test_attention_is_worked_out_by_hand(query: float) -> None:
     for score, weight, value in zip((query * k for k in keys), weights, values):
         assert {number(score), number(weight), number(weight * value)} <= set(told)
     assert told[-1] == number(read)
-    assert f"the sum that is read is {number(read)}." in drawing.alt_text
+    assert drawing.alt_text.endswith(f"add up to {number(read)}.")
     bars = [float(bar.get("width")) for bar in parts(drawing, "rect", WORK)]
     assert bars[-4:] == pytest.approx([38 * weight for weight in weights], rel=1e-3)
 
@@ -137,6 +137,11 @@ def test_the_crop_is_that_of_the_network(level: int) -> None:
     whole, cut, again = fronts[0]
     assert cut / whole == pytest.approx(below[-1] / skip[-1], rel=1e-3)
     assert fronts[1] == [cut] == [again]
+    (line,) = parts(drawing, "rect", WORK)
+    assert float(line.get("width")) == float(line.get("height")) == cut
+    front = parts(drawing, "rect", READ)[0]
+    inset = float(line.get("x")) - float(front.get("x"))
+    assert inset == pytest.approx((whole - cut) / 2, abs=0.01)
 
 
 def test_the_way_up_ends_at_the_values_that_the_pixels_need() -> None:
@@ -160,6 +165,22 @@ def test_the_way_up_ends_at_the_values_that_the_pixels_need() -> None:
     )
     step = float(pixels[1].get("x")) - float(pixels[0].get("x"))
     assert step == pytest.approx(wide / 16, rel=1e-2)
+
+
+def test_the_way_up_stands_over_what_it_sees() -> None:
+    """Where the field of the lowest values has its middle; valid sizes cut 92 off."""
+    drawing = DRAWINGS["way up"]()
+    field = receptive_field(create_model("unet", **VALID), (1, 1, 348, 188))
+    lowest, cells = field["contract.4"].rows, parts(drawing, "rect", WORK)
+    for row, cell, pixel in zip(
+        (83, 84), (cells[0], cells[4]), parts(drawing, "rect", MADE)
+    ):
+        unit = float(cell.get("width")) / 16
+        seen = field.rows.unclipped_first[row]
+        index = lowest.unclipped_first.tolist().index(seen)
+        middle = lowest.unclipped_first[index] + (lowest.size - 1) / 2
+        left = (float(pixel.get("x")) - float(cell.get("x"))) / unit
+        assert left == pytest.approx(row + 92 - (middle - 7.5), abs=0.05)
 
 
 def test_the_way_up_leaves_the_network_as_it_was() -> None:
@@ -241,7 +262,7 @@ def test_the_join_has_the_sizes_of_the_decoder(narrow: int, deep: int) -> None:
 def test_the_join_counts_full_convolutions_alike_and_leaves_no_hook() -> None:
     decoder = Decoder(8, 12, narrow_channels=4).train()
     drawing = draw_join(decoder, (1, 8, 5, 5), (1, 12, 17, 17))
-    assert "two 3×3" in words(drawing)
+    assert {"two 3×3", "resize to 17", "8 + 4 = 12 channels"} <= set(words(drawing))
     assert decoder.training
     assert not decoder.narrow._forward_hooks
     assert not decoder.refine._forward_pre_hooks
