@@ -59,7 +59,7 @@ def draw_separable(
         sheet.text(centre, foot + 8, f"{number(count)} weights")
     corner = _CENTRES[0] - (c_in * _STEP - _GAP) / 2 - 15
     sheet.text(corner, _TOP - 15, "in")
-    sheet.text(corner, _TOP + c_out * _STEP + 4, "out")
+    sheet.text(corner, _TOP + c_out * _STEP + 8, "out")
     halves = map(number, counts[1:])
     sheet.line((_CENTRES[1] - 44, foot + 24), (_CENTRES[2] + 44, foot + 24))
     middle = (_CENTRES[1] + _CENTRES[2]) / 2
@@ -98,5 +98,6 @@ def _alt_text(c_in: int, c_out: int, counts: list[int]) -> str:
         f"{c_in} channels in, {c_out} out. The full 3x3 convolution has a kernel for "
         f"each pair, {full} weights. Depthwise, each channel has one kernel of its "
         f"own, {depthwise} weights; the pointwise 1x1 one has a weight for each pair, "
-        f"{pointwise}. The halves have {number(counts[1] + counts[2])} weights instead of {full}."
+        f"{pointwise}. The halves have {number(sum(counts[1:]))} weights instead of "
+        f"{full}."
     )
