@@ -103,16 +103,22 @@ def test_images_say_what_they_show(browser: Browser, address: str, page: str) ->
 
 @pytest.mark.parametrize("page", pages())
 def test_drawings_say_what_they_show(browser: Browser, address: str, page: str) -> None:
-    """Every drawing of a cell is one image with a description, and has a caption."""
-    tab = browser.new_page()
+    """Each drawing of a cell has description and caption, and is legible on a phone."""
+    tab = browser.new_page(viewport={"width": 390, "height": 900})
     tab.goto(f"{address}/{page}.html")
     drawings = tab.evaluate(
-        """() => [...document.querySelectorAll(".cell_output svg")].map(drawing => [
-          drawing.getAttribute("role"), drawing.getAttribute("aria-label") || "",
-          drawing.closest("figure")?.querySelector("figcaption")?.innerText || ""])"""
+        """() => [...document.querySelectorAll(".cell_output svg")].map(drawing => {
+          const texts = [...drawing.querySelectorAll("text")];
+          const scale = drawing.clientWidth / drawing.viewBox.baseVal.width;
+          return [
+            drawing.getAttribute("role"), drawing.getAttribute("aria-label") || "",
+            drawing.closest("figure")?.querySelector("figcaption")?.innerText || "",
+            scale * Math.min(...texts.map(text => text.getAttribute("font-size")))];
+        })"""
     )
     tab.close()
-    for role, alt, caption in drawings:
+    for role, alt, caption, smallest in drawings:
+        assert smallest >= 11, f"text of {smallest:.1f} px over {caption!r}"
         assert role == "img", alt or caption
         assert len(alt.split()) >= 8, f"the drawing over {caption!r} says {alt!r}"
         assert len(caption.split()) >= 8, (
