@@ -51,7 +51,9 @@ def draw_query_key_value(query: Tensor, key: Tensor, value: Tensor) -> Drawing:
     sheet.box(58, 6, 64, _TALL, READ)
     sheet.text(90, 18, f"query {vector(query.tolist())}")
     sheet.arrow((90, 30), (90, 50))
-    for x, words in ((90, "key"), (146, "score"), (214, "weight"), (290, "value")):
+    sheet.text(148, _TOP - 32, "query · key")
+    sheet.text(216, _TOP - 32, "softmax")
+    for x, words in ((90, "key"), (146, "score"), (216, "weight"), (290, "value")):
         sheet.text(x, _TOP - 16, words, bold=True)
     tall = 3 * _STEP + _TALL
     sheet.box(128, _TOP - 4, 36, tall + 8, WORK, tint=0)
@@ -74,7 +76,6 @@ def draw_query_key_value(query: Tensor, key: Tensor, value: Tensor) -> Drawing:
     centre = _TOP + tall / 2
     sheet.arrow((166, centre), (181, centre))
     end = _TOP + tall + 10
-    sheet.text(146, end + 18, "softmax")
     sheet.line((182, end), (250, end))
     sheet.line((324, end), (360, end))
     sheet.text(214, end + 18, f"sum {number(weights.sum().item())}")

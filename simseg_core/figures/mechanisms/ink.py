@@ -39,7 +39,6 @@ DEEP = OKABE_ITO["reddish purple"]
 WIDTH = 360.0  # units: all of the column, which on a phone has 342 CSS pixels
 SMALL = 12.0  # units: the smallest text, 11.4 CSS pixels there
 _WIDEST = "32rem"  # on a desk, where the text of a drawing is as large as the page's
-_HEAD = 5.0  # units: half an arrowhead
 _FAINT = ' stroke-opacity="0.35"'  # guides
 
 Point = tuple[float, float]
@@ -98,11 +97,10 @@ class Sheet:
             f'rx="{round_:g}" {fill} stroke="{colour or "currentColor"}"{look}/>'
         )
 
-    def area(self, points: Sequence[Point], colour: str, *, tint: float = 0.22) -> None:
+    def area(self, corners: Sequence[Point], colour: str, tint: float) -> None:
         """Draw an outlined polygon."""
-        corners = " ".join(f"{x:.5g},{y:.5g}" for x, y in points)
         self._parts.append(
-            f'<polygon points="{corners}" fill="{colour}" fill-opacity="{tint}" '
+            f'<polygon points="{_way(corners)}" fill="{colour}" fill-opacity="{tint}" '
             f'stroke="{colour}" stroke-linejoin="round"/>'
         )
 
@@ -121,55 +119,30 @@ class Sheet:
             for x, y in points
         )
 
-    def line(
-        self,
-        *points: Point,
-        colour: str = "currentColor",
-        width: float = 1.2,
-        dashed: bool = False,
-        faint: bool = False,
-    ) -> None:
-        """Draw a line through points."""
-        way = " ".join(f"{x:.5g},{y:.5g}" for x, y in points)
-        look = ' stroke-dasharray="3 3"' if dashed else ""
-        look += _FAINT if faint else ""
+    def line(self, *points: Point, faint: bool = False) -> None:
+        """Draw a line through points, in ink; a faint one guides the eye."""
         self._parts.append(
-            f'<polyline points="{way}" fill="none" stroke="{colour}" '
-            f'stroke-width="{width:g}"{look}/>'
+            f'<polyline points="{_way(points)}" fill="none" stroke="currentColor"'
+            f"{_FAINT if faint else ''}/>"
         )
 
-    def arrow(self, *points: Point, colour: str = "currentColor") -> None:
+    def arrow(self, *points: Point) -> None:
         """Draw a line with a head; its last stretch is level or upright."""
         (x0, y0), (x, y) = points[-2:]
         length = max(abs(x - x0), abs(y - y0))
         dx, dy = (x - x0) / length, (y - y0) / length
-        base = (x - 1.6 * _HEAD * dx, y - 1.6 * _HEAD * dy)
-        self.line(*points[:-1], base, colour=colour)
-        wings = [
-            (base[0] - side * 0.8 * _HEAD * dy, base[1] + side * 0.8 * _HEAD * dx)
-            for side in (-1, 1)
-        ]
-        corners = " ".join(f"{a:.5g},{b:.5g}" for a, b in ((x, y), *wings))
-        self._parts.append(
-            f'<polygon points="{corners}" fill="{colour}" stroke="none"/>'
-        )
+        a, b = x - 8 * dx, y - 8 * dy  # where the head begins
+        self.line(*points[:-1], (a, b))
+        head = [(x, y), (a - 4 * dy, b + 4 * dx), (a + 4 * dy, b - 4 * dx)]
+        self._parts.append(f'<polygon points="{_way(head)}" stroke="none"/>')
 
     def arc(
-        self,
-        left: float,
-        right: float,
-        y: float,
-        height: float,
-        colour: str,
-        *,
-        width: float = 1.2,
+        self, left: float, right: float, y: float, height: float, colour: str
     ) -> None:
         """Draw half an ellipse over a level line, from left to right."""
-        radius = (right - left) / 2
         self._parts.append(
-            f'<path d="M{left:.5g} {y:.5g}A{radius:.5g} {height:.5g} 0 0 1 '
-            f'{right:.5g} {y:.5g}" fill="none" stroke="{colour}" '
-            f'stroke-width="{width:g}"/>'
+            f'<path d="M{left:.5g} {y:.5g}A{(right - left) / 2:.5g} {height:.5g} 0 0 1 '
+            f'{right:.5g} {y:.5g}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
         )
 
     def text(
@@ -200,6 +173,10 @@ class Sheet:
             "</svg>"
         )
         return Drawing(svg, alt_text)
+
+
+def _way(points: Sequence[Point]) -> str:
+    return " ".join(f"{x:.5g},{y:.5g}" for x, y in points)
 
 
 def number(value: float) -> str:

@@ -41,7 +41,7 @@ def draw_lifetimes(reads: Sequence[Sequence[int]], leaving: Collection[int]) -> 
     longest = max(layer - source for source, layer in links)
     for source, layer in links:
         tall = _ARCS * ((layer - source) / longest) ** 0.75  # flatter, the longer
-        sheet.arc(at[source], at[layer], _TOP - 34, tall, WORK, width=1.5)
+        sheet.arc(at[source], at[layer], _TOP - 34, tall, WORK)
     names = ["in", *map(str, maps[1:]), "out"]
     for x, name in zip((*at, _RIGHT), names, strict=True):
         sheet.text(x, _TOP - 21, name, bold=True)

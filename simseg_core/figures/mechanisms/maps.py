@@ -49,6 +49,6 @@ def slab(
             (0.55, (x + w, y), (x + w, y + h)),  # its side
         ):
             ends = [(x0, y0, near), (x0, y0, far), (x1, y1, far), (x1, y1, near)]
-            sheet.area([(a + dx, b + dy) for a, b, (dx, dy) in ends], colour, tint=tint)
+            sheet.area([(a + dx, b + dy) for a, b, (dx, dy) in ends], colour, tint)
         near = far
     sheet.text(x + w / 2, y + h + 14, words or shape(total, height, width))
