@@ -107,7 +107,7 @@ def test_drawings_say_what_they_show(browser: Browser, address: str, page: str) 
     tab = browser.new_page(viewport={"width": 390, "height": 900})
     tab.goto(f"{address}/{page}.html")
     drawings = tab.evaluate(
-        """() => [...document.querySelectorAll(".cell_output svg")].map(drawing => {
+        """() => [...document.querySelectorAll(".text_html svg")].map(drawing => {
           const texts = [...drawing.querySelectorAll("text")];
           const scale = drawing.clientWidth / drawing.viewBox.baseVal.width;
           return [
