@@ -2,6 +2,7 @@
 
 import ast
 import re
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -40,6 +41,8 @@ RAW_IN_COLAB = re.compile(
     r"\\mathcal",
     re.MULTILINE,
 )
+ROOMS = Path(figures.__file__).with_name("__init__.pyi").read_text()
+MECHANISMS = re.findall(r"^from \.mechanisms\.\w+ import (draw_\w+)", ROOMS, re.M)
 DRAW_FUNCTION = re.compile(r"\b(draw_\w+)\(")
 DRAWING = re.compile(r"\bdraw_\w+\(|\bplt\.\w+\(|\.plot\(|imshow\(")
 
@@ -102,6 +105,19 @@ def test_figures_have_a_finding_and_a_text(notebook: Any) -> None:
             assert len(alt.split()) >= 8, f"cell {cell.id}: alt text {alt!r}"
             assert alt != caption
     assert len(names) == len(drawn), "every figure has a name of its own"
+
+
+@pytest.mark.parametrize("draw", MECHANISMS)
+def test_every_drawing_of_a_mechanism_stands_in_one_chapter(
+    draw: str, chapters: dict[str, Any]
+) -> None:
+    drawn = [
+        name
+        for name, chapter in chapters.items()
+        for cell in chapter.code
+        if f"{draw}(" in cell.text
+    ]
+    assert len(drawn) == 1, f"{draw} is called in {drawn or 'no chapter'}"
 
 
 def test_figures_and_asserts_are_many(chapter: Any) -> None:
