@@ -27,15 +27,19 @@ SECTIONS = (
     "Your own pictures",
     "Recap",
 )
-# Before the first paper there is no block to trace or to time, and there is a score.
 OTHER_SECTIONS = {
+    # Before the first paper there is no block to trace or to time: there is a score.
     "00_pixels_to_score": (
         *SECTIONS[:4],
         "Score it",
         "The same numbers as the package's",
         *SECTIONS[8:],
-    )
+    ),
+    # The longest way from sizes to fields, which few would walk before they have seen
+    # what the skips are for.
+    "03_unet": (*SECTIONS[:5], "Train it", *SECTIONS[5:8], *SECTIONS[9:]),
 }
+TRAINING = re.compile(r"\brun_seeds\(|\bfit\(")
 RAW_IN_COLAB = re.compile(
     r"^:::|^```\{|\{(numref|cite|term|ref|doc|eq|math)[^}]*\}`|^!\[[^\]]*\]\((?!https?:)|"
     r"\\mathcal",
@@ -55,6 +59,15 @@ def test_sections_stand_in_their_order(chapter: Any) -> None:
     assert len(headings) == len(sections), headings
     for heading, section in zip(headings, sections, strict=True):
         assert heading.startswith(section), f"expected {section!r}, found {heading!r}"
+
+
+@pytest.mark.parametrize("name", ["03_unet"])
+def test_the_chapter_trains_within_its_first_half(
+    chapters: dict[str, Any], name: str
+) -> None:
+    code = chapters[name].code
+    first = next(i for i, cell in enumerate(code) if TRAINING.search(cell.text))
+    assert first < len(code) / 2, f"cell {code[first].id} is number {first + 1}"
 
 
 def test_first_lines_say_what_is_needed_and_how_long(notebook: Any) -> None:
