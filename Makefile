@@ -33,7 +33,7 @@ LINT_IMPORTS := $(BIN)/python -c 'import importlinter.cli as c; c.lint_imports_c
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
-.PHONY: help book chapters chapter serve test check lint format types bench networks claims gpu-kit lab address clean
+.PHONY: help book chapters chapter serve test check lint format types bench networks claims pretrain gpu-kit lab address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -113,6 +113,9 @@ gpu-kit: $(READY_BOOK)  ## pack the wheels that tools/on_gpu.sh needs on a bare 
 
 claims: $(READY_BOOK)  ## run the chapters' claims again on seeds they do not show (about an hour)
 	@$(BIN)/python benchmarks/claims_on_other_seeds.py
+
+pretrain: $(READY_BOOK)  ## train the small encoder that the package brings again (a few minutes)
+	@$(BIN)/python benchmarks/pretrain_encoder.py
 
 networks: $(READY_BOOK)  ## train and time all networks alike for the closing chapter (about an hour)
 	@$(BIN)/python benchmarks/compare_networks.py

@@ -54,7 +54,7 @@ MISTAKES = {
     f"{GOOD} --option widths": "write key=value",
     f"{GOOD} --option wide=3": "wide",
     f"{GOOD} --pretrained": "no published weights for unet_residual",
-    f"{GOOD} --model unet_resnet18 --pretrained": "say preset paper",
+    f"{GOOD} --model unet_resnet34 --pretrained": "say preset paper",
     f"{GOOD} --start-from {{cells}}": "holds no best.safetensors",
     f"{GOOD} --start-from nowhere": "no run nowhere",
     f"{GOOD} --steps 0": "at least 1",

@@ -125,15 +125,25 @@ def test_a_run_is_kept_until_what_it_depends_on_changes(
     assert not current(*CODE)
 
 
+@pytest.mark.parametrize(
+    ("reader", "file"),
+    [
+        ("simseg_core/measured/__init__.py", "gpu.json"),
+        ("simseg_core/runs/pretrained.py", "encoder.safetensors"),
+    ],
+)
 def test_a_new_stored_result_makes_the_chapters_that_show_it_run_again(
-    runner: ModuleType, tmp_path: Path
+    runner: ModuleType, tmp_path: Path, reader: str, file: str
 ) -> None:
-    reader = runner.READ_STORED
-    assert 'glob("' in (ROOT / reader).read_text()  # it is there, and reads files
+    assert file.endswith(runner.READ_STORED[reader].removeprefix("*"))
+    # It is there, and reads such files.
+    assert runner.READ_STORED[reader].removeprefix("*") in (ROOT / reader).read_text()
     cells = runner.code_cells(notebook(*CODE))
     shows, before = (runner.digest(cells, m) for m in ([reader], ["other.py"]))
     (tmp_path / "simseg_core" / "measured").mkdir()
-    (tmp_path / "simseg_core" / "measured" / "gpu.json").write_text("{}")
+    (tmp_path / "simseg_core" / "measured" / file).write_bytes(
+        b"{}" if file.endswith("json") else bytes(range(256))
+    )
     assert runner.digest(cells, [reader]) != shows
     assert runner.digest(cells, ["other.py"]) == before
 

@@ -46,7 +46,10 @@ INTERRUPTED = 130  # as a shell counts: 128 + signal
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "torchmetrics", "torchinfo")
 
 # What reads stored results: a run that imports one of them shows what it found there.
-READ_STORED = "simseg_core/measured/__init__.py"
+READ_STORED = {
+    "simseg_core/measured/__init__.py": "*.json",
+    "simseg_core/runs/pretrained.py": "*.safetensors",
+}
 
 # A user's settings that would change what a page shows, or keep nbmake from running.
 NOT_OURS = (
@@ -98,11 +101,15 @@ def digest(cells: list[dict[str, Any]], modules: list[str]) -> str:
             libraries.append(f"{name} absent")
     parts = [source(cell) for cell in cells] + libraries + [platform.python_version()]
     stored = ROOT / "simseg_core" / "measured"
-    if READ_STORED in modules:
-        modules = [*modules, *(os.path.relpath(p, ROOT) for p in stored.glob("*.json"))]
+    for reader, files in READ_STORED.items():
+        if reader in modules:
+            found = (os.path.relpath(p, ROOT) for p in stored.glob(files))
+            modules = [*modules, *found]
     for module in sorted(modules):
         path = ROOT / module
-        text = path.read_text(encoding="utf-8") if path.exists() else "gone"
+        # Weights are no text: latin-1 has a letter for every byte.
+        kind = "latin-1" if path.suffix == ".safetensors" else "utf-8"
+        text = path.read_text(encoding=kind) if path.exists() else "gone"
         parts.append(f"{module}\n{text}")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

@@ -9,6 +9,7 @@ from .prediction_files import (
     PredictedFiles as PredictedFiles,
     predict_files as predict_files,
 )
+from .pretrained import load_pretrained as load_pretrained
 from .run import RunResult as RunResult
 from .score import (
     Evaluation as Evaluation,

@@ -1,25 +1,38 @@
-"""Published weights for the encoder of a network, to start a run from."""
+"""Trained weights for the encoder of a network, to start a run from.
 
+Published ones of ImageNet for the paper's widths, from torchvision, and a small one of
+the book's own, which comes with the package: `benchmarks/pretrain_encoder.py` trained
+it without labels, to guess the colours of grey pieces of the Earth.
+"""
+
+import torch
 from torch import nn
 
+from simseg_core.measured import FOLDER
 from simseg_core.runs.network import Network
 
 __all__ = ["load_pretrained"]
 
 _DEPTHS = (18, 34, 50, 101, 152)
+_OWN = ("unet_resnet18", "small")
+_OWN_WEIGHTS = FOLDER / "earth_encoder.safetensors"
 
 
 def load_pretrained(model: nn.Module, network: Network) -> None:
-    """Copy torchvision's ImageNet weights into the encoder of a network, in place.
+    """Copy trained weights into the encoder of a network, in place.
 
     Args:
-        model: with a ResNet encoder at the paper's widths.
+        model: with a ResNet encoder at the paper's widths, for torchvision's ImageNet
+            weights; or the small `unet_resnet18`, for the book's own.
         network: that it is, for errors.
 
     Raises:
         ValueError: if there are no published weights for it.
         OSError: if they cannot be downloaded; the message says how to get them.
     """
+    if (network.model, network.preset) == _OWN and not network.options:
+        _load_own(model)
+        return
     from torchvision.models import get_model_weights
 
     from simseg_core.convert import load_torchvision
@@ -35,7 +48,8 @@ def load_pretrained(model: nn.Module, network: Network) -> None:
     if network.preset != "paper":
         raise ValueError(
             f"published weights have the paper's widths, not those of the preset "
-            f"{network.preset!r}: say preset paper"
+            f"{network.preset!r}: say preset paper, or take the small unet_resnet18 "
+            "without options, for which the package brings weights"
         )
     weights = get_model_weights(f"resnet{depth}").DEFAULT
     try:
@@ -47,3 +61,11 @@ def load_pretrained(model: nn.Module, network: Network) -> None:
             '"import torch; print(torch.hub.get_dir())"` names, below checkpoints/; or '
             "leave --pretrained out"
         ) from error
+
+
+def _load_own(model: nn.Module) -> None:
+    from safetensors.torch import load_file
+
+    weights = load_file(_OWN_WEIGHTS)  # 16-bit, to be small
+    whole = {n: w.float() if w.dtype == torch.half else w for n, w in weights.items()}
+    model.get_submodule("encoder").load_state_dict(whole)

@@ -38,6 +38,41 @@ OTHER_SECTIONS = {
     # The longest way from sizes to fields, which few would walk before they have seen
     # what the skips are for.
     "03_unet": (*SECTIONS[:5], "Train it", *SECTIONS[5:8], *SECTIONS[9:]),
+    # No block is built: what stands around a network is the subject.
+    "08_your_own_pictures": (
+        *SECTIONS[:3],
+        "Look at the data",
+        "Split it",
+        "A baseline",
+        "Train it",
+        "Read the worst errors",
+        "A larger picture than any seen",
+        "Hand it over",
+        "What goes wrong",
+        "The same with photographs",
+        "Exercises",
+        "Recap",
+    ),
+    # The closing ones compare and measure: they build no block and set no exercise.
+    "choosing": (
+        "The question",
+        "Predict first",
+        "What is the same for all",
+        "Quality",
+        "What each costs",
+        "One seed again, here",
+        "How to choose",
+        "What this comparison cannot say",
+        "Where the field went next",
+        "Recap",
+    ),
+    "gpu_timing": (
+        "Build a stopwatch",
+        "What to time",
+        "Time them",
+        "See them",
+        "Give your result to the book",
+    ),
 }
 TRAINING = re.compile(r"\brun_seeds\(|\bfit\(")
 RAW_IN_COLAB = re.compile(
@@ -51,11 +86,11 @@ DRAW_FUNCTION = re.compile(r"\b(draw_\w+)\(")
 DRAWING = re.compile(r"\bdraw_\w+\(|\bplt\.\w+\(|\.plot\(|imshow\(")
 
 
-def test_sections_stand_in_their_order(chapter: Any) -> None:
+def test_sections_stand_in_their_order(notebook: Any) -> None:
     headings = re.findall(
-        r"^## (.+)$", "\n".join(cell.text for cell in chapter.words), re.MULTILINE
+        r"^## (.+)$", "\n".join(cell.text for cell in notebook.words), re.MULTILINE
     )
-    sections = OTHER_SECTIONS.get(chapter.name, SECTIONS)
+    sections = OTHER_SECTIONS.get(notebook.name, SECTIONS)
     assert len(headings) == len(sections), headings
     for heading, section in zip(headings, sections, strict=True):
         assert heading.startswith(section), f"expected {section!r}, found {heading!r}"

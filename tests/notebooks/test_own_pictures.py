@@ -57,9 +57,24 @@ def contents(folder: Path) -> dict[str, bytes | None]:
     }
 
 
+# Its whole subject; it opens no folder but the one that it writes.
+ALL_OF_IT = "08_your_own_pictures"
+
+
+def test_the_chapter_on_own_pictures_opens_what_it_wrote(chapters: Any) -> None:
+    cells = {cell.id: cell.text for cell in chapters[ALL_OF_IT].code}
+    assert "coast = pathlib.Path(tempfile.mkdtemp())" in cells["own-write"]
+    for text in cells.values():
+        for opened in re.findall(r"FolderDataset\((\w+)|folder:\{(\w+)\}", text):
+            assert set(opened) <= {"coast", "broken", ""}
+    assert "shutil.copytree(coast, broken)" in cells["own-missing"]
+
+
 def test_the_readers_folder_is_left_as_it_was(
     chapter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if chapter.name == ALL_OF_IT:
+        return
     for name in ("reader", "elsewhere", "temporary"):
         (tmp_path / name).mkdir()
     root = readers_folder(tmp_path / "reader")

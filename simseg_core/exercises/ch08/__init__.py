@@ -1,0 +1,1 @@
+"""Exercises of chapter 08, your own pictures: one file each, by number."""

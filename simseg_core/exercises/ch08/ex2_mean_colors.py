@@ -1,0 +1,80 @@
+"""Exercise 08.2: the mean colour of each class."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simseg_core.exercises.bench.steps import Steps
+
+VOID = 255
+
+
+def mean_colors(answer: Callable[[Tensor, Tensor, int], Any], steps: Steps) -> None:
+    """The mean colour of each class."""
+    for C, shape, void, what in (
+        (2, (1, 4, 6), False, "one image"),
+        (3, (3, 5, 4), False, "several images"),
+        (4, (3, 6, 5), True, "void left out"),
+    ):
+        images, labels = torch.rand(shape[0], 3, *shape[1:]), _draw(C, shape, void)
+        call = f"mean_colors(images, labels, {C}) of {tuple(images.shape)}"
+        got = steps.call(answer, images, labels, C, named=call)
+        wanted = _means(images, labels, C)
+        steps.equal(
+            got,
+            wanted,
+            what,
+            hint=f"{call}: row k is the mean, over all images, of the pixels that are "
+            "labelled k.",
+            mistakes=_slips(images, labels, C, wanted),
+        )
+
+
+def _draw(C: int, shape: tuple[int, ...], void: bool) -> Tensor:
+    """Draw labels (B, H, W), classes of unequal share that differ by image."""
+    share = torch.rand(shape[0], C) + 0.2
+    labels = torch.multinomial(share, shape[1] * shape[2], replacement=True)
+    labels = labels.view(shape)
+    for image in labels:  # every class is in every image
+        image.view(-1)[:C] = torch.arange(C)
+    if void:
+        labels[torch.rand(shape) < 0.3] = VOID
+        labels.view(shape[0], -1)[:, :C] = torch.arange(C)
+    return labels
+
+
+def _means(images: Tensor, labels: Tensor, C: int) -> Tensor:
+    pixels = images.movedim(1, -1)
+    return torch.stack([pixels[labels == k].mean(dim=0) for k in range(C)])
+
+
+def _slips(
+    images: Tensor, labels: Tensor, C: int, wanted: Tensor
+) -> list[tuple[str, Tensor]]:
+    counts = torch.stack([(labels == k).sum() for k in range(C)])[:, None]
+    each = torch.stack([_means(i[None], t[None], C) for i, t in zip(images, labels)])
+    filled = labels.where(labels != VOID, 0)
+    last = labels.where(labels != VOID, C - 1)
+    slips = [
+        (
+            "Those are sums: divide by the number of the class's pixels.",
+            wanted * counts,
+        ),
+        (
+            "The sum over a class is divided by the pixels of all classes: divide by "
+            "its own.",
+            wanted * counts / labels.numel(),
+        ),
+        (
+            "That is a mean of images' means: take all pixels of all images at once.",
+            each.mean(dim=0),
+        ),
+        ("Void pixels pass for class 0: leave them out.", _means(images, filled, C)),
+        ("Void pixels pass for the last class.", _means(images, last, C)),
+    ]
+    if C == 3:
+        turned = wanted.T.contiguous()
+        slips.append(("A row is a class, a column a colour channel.", turned))
+    return slips
