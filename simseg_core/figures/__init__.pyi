@@ -29,13 +29,14 @@ from .results.confusion import draw_confusion as draw_confusion
 from .results.cost import draw_cost as draw_cost
 from .results.device_times import draw_device_times as draw_device_times
 from .results.scenes import (
+    draw_predicted as draw_predicted,
     draw_predictions as draw_predictions,
     draw_samples as draw_samples,
-    draw_worst as draw_worst,
 )
 from .results.timing import draw_roofline as draw_roofline, draw_timings as draw_timings
 from .results.training import (
     draw_losses as draw_losses,
+    draw_run as draw_run,
     draw_seed_spread as draw_seed_spread,
 )
 from .style import DescribedFigure as DescribedFigure
