@@ -8,12 +8,15 @@ publishing outputs that belong to other code.
 
 A picture's alt text is what its figure said of itself in that run
 (``simseg_core.figures.style.DescribedFigure``); for a figure made by hand, the cell's
-``mystnb.image.alt``. A picture without either draws a warning too.
+``mystnb.image.alt``. A drawing that stands in the page itself, as an ``<svg>`` of HTML,
+is named by its ``aria-label``. A picture without any draws a warning too.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
+
+DRAWING = re.compile(r'<svg\b(?:[^>]*? aria-label="([^"]*)")?')
 
 
 def kept_run(app: Sphinx, docname: str) -> Path:
@@ -47,10 +52,21 @@ def lay_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
     for cell, done in zip(cells, ran["cells"], strict=True):
         cell["outputs"] = done["outputs"]
         cell["execution_count"] = done["execution_count"]
-        if any("image/svg+xml" in one.get("data", {}) for one in cell["outputs"]):
+        if any(has_picture(output) for output in cell["outputs"]):
             describe(cell, docname)
     notebook["cells"].append(run_line(ran["metadata"]["simseg_run"]))
     content[0] = json.dumps(notebook)
+
+
+def has_picture(output: dict[str, Any]) -> bool:
+    """Tell whether an output is a picture, or HTML that holds a drawing."""
+    return "image/svg+xml" in output.get("data", {}) or drawing_in(output) is not None
+
+
+def drawing_in(output: dict[str, Any]) -> str | None:
+    """Return how the drawing in an output names itself, None where there is none."""
+    found = DRAWING.search("".join(output.get("data", {}).get("text/html", "")))
+    return unescape(found[1] or "") if found else None
 
 
 def describe(cell: dict[str, Any], docname: str) -> None:
@@ -70,6 +86,9 @@ def alt_text(cell: dict[str, Any]) -> str:
         about = output.get("metadata", {}).get("image/svg+xml", {})
         if "alt" in about:
             return about["alt"]
+        drawn = drawing_in(output)
+        if drawn:
+            return drawn
     return cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
 
 

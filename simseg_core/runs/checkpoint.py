@@ -222,9 +222,11 @@ def replacing(path: Path) -> Iterator[Path]:
         ) as file:  # on the disk, before it takes the old one's place
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except Exception as error:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+        if not isinstance(error, Exception):  # Ctrl-C
+            raise
         # safetensors and torch wrap the system's error in their own.
         cause = error if isinstance(error, OSError) else error.__cause__ or error
         raise OSError(

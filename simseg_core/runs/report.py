@@ -1,13 +1,11 @@
 """What a run writes for its reader: measurements, curves, sample predictions."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from simseg_core.data.pairs import Pair
 from simseg_core.runs.checkpoint import replacing
@@ -16,7 +14,6 @@ from simseg_core.runs.network import Network
 __all__ = ["METRICS", "Lines", "draw_curves", "draw_samples", "read_lines"]
 
 METRICS, CURVES, SAMPLES = "metrics.jsonl", "curves.png", "samples.png"
-_SIDE = 192  # pixels of a sample, drawn
 
 
 class Lines:
@@ -73,28 +70,18 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
 
 def draw_curves(folder: Path) -> None:
     """Draw loss and validation scores over the steps."""
-    from simseg_core.figures.style import new_figure, style
+    from simseg_core.figures import draw_run
 
     lines = read_lines(folder)
     losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
     scores = [(line["step"], line["miou"]) for line in lines if "miou" in line]
-    with style():
-        figure, (above, below) = new_figure(height=4.6, nrows=2, sharex=True)
-        above.plot(*zip(*losses), linewidth=1.0)
-        above.set_yscale("log")
-        above.set_ylabel("loss")
-        if scores:
-            below.plot(*zip(*scores), marker="o")
-        below.set_ylim(0, 1)
-        below.set_ylabel("mean IoU, validation")
-        below.set_xlabel("step")
-        with replacing(folder / CURVES) as beside:
-            figure.savefig(beside, format="png")
+    with replacing(folder / CURVES) as beside:
+        draw_run(losses, scores).savefig(beside, format="png")
 
 
 def draw_samples(
     folder: Path,
-    pairs: Sequence[Pair],
+    pairs: Mapping[str, Pair],
     predict: Callable[[Tensor], Tensor],
     network: Network,
 ) -> None:
@@ -102,38 +89,21 @@ def draw_samples(
 
     Args:
         folder: of the run.
-        pairs: raw pairs, of any sizes.
+        pairs: a name -> a raw pair, of any size.
         predict: an image ``(3, H, W)`` from 0 to 1 -> class numbers ``(H, W)``.
         network: names the classes.
     """
-    from simseg_core.figures import draw_predictions
+    from simseg_core.figures import draw_predicted
 
-    images, labels, guesses = zip(
-        *(map(_small, (image, label, predict(image))) for image, label in pairs)
-    )
     assert network.palette is not None
-    figure = draw_predictions(
-        torch.stack(images),
-        torch.stack(labels),
-        {"prediction": torch.stack(guesses)},
+    samples = {
+        name: (image, label, predict(image)) for name, (image, label) in pairs.items()
+    }
+    figure = draw_predicted(
+        samples,
         classes=network.classes,
         palette=network.palette,
-        normalized=False,
         ignore_index=network.ignore_index,
     )
     with replacing(folder / SAMPLES) as beside:
         figure.savefig(beside, format="png")
-
-
-def _small(values: Tensor) -> Tensor:
-    """Cut the centre square and resize it: an image smoothly, a label by its pixels."""
-    side = min(values.shape[-2:])
-    top, left = ((each - side) // 2 for each in values.shape[-2:])
-    square = values[..., top : top + side, left : left + side].cpu()
-    if values.is_floating_point():
-        drawn = F.interpolate(
-            square[None], (_SIDE, _SIDE), mode="bilinear", antialias=True
-        )
-        return drawn[0].clamp(0, 1)
-    drawn = F.interpolate(square[None, None].float(), (_SIDE, _SIDE))
-    return drawn[0, 0].long()

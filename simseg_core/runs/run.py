@@ -283,7 +283,8 @@ class Run:
         draw_curves(self.folder)
         val = self.pictures.val
         every = -(-len(val) // _SAMPLES)
-        pairs = [val[i] for i in range(0, len(val), every)]
+        names = self.pictures.names["val"]
+        pairs = {names[i]: val[i] for i in range(0, len(val), every)}
         draw_samples(self.folder, pairs, lambda x: predictor(x).label, self.network)
 
 

@@ -254,7 +254,7 @@ def _check_classes(known: tuple[str, ...], given: tuple[str, ...]) -> None:
 def _write(
     found: Evaluation, out: Path, predictor: Predictor, source: Any, names: list[str]
 ) -> None:
-    from simseg_core.figures import draw_confusion, draw_worst
+    from simseg_core.figures import draw_confusion, draw_predicted
 
     out.mkdir(parents=True, exist_ok=True)
     network = predictor.network
@@ -269,7 +269,7 @@ def _write(
         worst[title] = image, label, predictor(image).label
     figures = {CONFUSION: confusion}
     if worst:
-        figures[WORST] = draw_worst(
+        figures[WORST] = draw_predicted(
             worst,
             classes=network.classes,
             palette=network.palette,

@@ -13,7 +13,7 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.pylabtools import print_figure
 from matplotlib.figure import Figure
 
-from simseg_core.figures import draw_wiring
+from simseg_core.figures import draw_lifetimes, draw_wiring
 from simseg_core.figures.style import new_figure
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,12 @@ def shown(figure: Figure) -> dict[str, Any]:
     display.formatters["image/svg+xml"].for_type(Figure, as_svg)
     data, metadata = display.format(figure)
     return {"output_type": "execute_result", "data": data, "metadata": metadata}
+
+
+def as_html(markup: str) -> dict[str, Any]:
+    """A cell's output in HTML."""
+    data = {"text/html": [markup], "text/plain": "a drawing"}
+    return {"output_type": "execute_result", "data": data, "metadata": {}}
 
 
 def by_hand() -> Figure:
@@ -72,6 +78,24 @@ def test_the_page_says_what_the_figure_says(lay: Any) -> None:
 
 def test_a_figure_made_by_hand_keeps_its_typed_text(lay: Any) -> None:
     assert lay({"image": {"alt": "A line."}}, shown(by_hand())) == "A line."
+
+
+def test_a_drawing_in_the_page_names_itself(lay: Any) -> None:
+    drawing = draw_lifetimes([[0], [1, 0]], [2])
+    data, _ = DisplayFormatter().format(drawing)
+    assert lay({}, as_html(data["text/html"])) == drawing.alt_text
+    assert data["text/plain"] == drawing.alt_text
+    quoted = '<svg viewBox="0 0 1 1" aria-label="5 &lt; 6 &amp; &quot;so&quot;">'
+    assert lay({}, as_html(quoted)) == '5 < 6 & "so"'
+
+
+def test_a_drawing_without_a_name_draws_a_warning(
+    lay: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("sphinx"), "propagate", True)
+    with caplog.at_level("WARNING"):
+        assert lay({}, as_html('<svg viewBox="0 0 1 1"><g aria-label="part">')) == ""
+    assert "has no alt text: give cell figure a mystnb.image.alt" in caplog.text
 
 
 def test_a_picture_without_any_text_draws_a_warning(

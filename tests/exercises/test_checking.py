@@ -516,7 +516,8 @@ class NoModule:
 
 
 @pytest.mark.parametrize(
-    "number", ["01.3", "02.3", "02.5", "03.3", "03.4", "04.4", "05.2", "05.3", "06.3"]
+    "number",
+    ["01.3", "02.3", "02.5", "03.3", "03.4", "04.4", "05.2", "05.3", "06.3", "07.2"],
 )
 @pytest.mark.parametrize(
     ("answer", "words"),

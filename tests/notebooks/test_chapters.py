@@ -2,6 +2,7 @@
 
 import ast
 import re
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -26,14 +27,17 @@ SECTIONS = (
     "Your own pictures",
     "Recap",
 )
-# Before the first paper there is no block to trace or to time, and there is a score.
 OTHER_SECTIONS = {
+    # Before the first paper there is no block to trace or to time: there is a score.
     "00_pixels_to_score": (
         *SECTIONS[:4],
         "Score it",
         "The same numbers as the package's",
         *SECTIONS[8:],
     ),
+    # The longest way from sizes to fields, which few would walk before they have seen
+    # what the skips are for.
+    "03_unet": (*SECTIONS[:5], "Train it", *SECTIONS[5:8], *SECTIONS[9:]),
     # No block is built: what stands around a network is the subject.
     "08_your_own_pictures": (
         *SECTIONS[:3],
@@ -49,24 +53,56 @@ OTHER_SECTIONS = {
         "Exercises",
         "Recap",
     ),
+    # The closing ones compare and measure: they build no block and set no exercise.
+    "choosing": (
+        "The question",
+        "Predict first",
+        "What is the same for all",
+        "Quality",
+        "What each costs",
+        "One seed again, here",
+        "How to choose",
+        "What this comparison cannot say",
+        "Where the field went next",
+        "Recap",
+    ),
+    "gpu_timing": (
+        "Build a stopwatch",
+        "What to time",
+        "Time them",
+        "See them",
+        "Give your result to the book",
+    ),
 }
+TRAINING = re.compile(r"\brun_seeds\(|\bfit\(")
 RAW_IN_COLAB = re.compile(
     r"^:::|^```\{|\{(numref|cite|term|ref|doc|eq|math)[^}]*\}`|^!\[[^\]]*\]\((?!https?:)|"
     r"\\mathcal",
     re.MULTILINE,
 )
+ROOMS = Path(figures.__file__).with_name("__init__.pyi").read_text()
+MECHANISMS = re.findall(r"^from \.mechanisms\.\w+ import (draw_\w+)", ROOMS, re.M)
 DRAW_FUNCTION = re.compile(r"\b(draw_\w+)\(")
 DRAWING = re.compile(r"\bdraw_\w+\(|\bplt\.\w+\(|\.plot\(|imshow\(")
 
 
-def test_sections_stand_in_their_order(chapter: Any) -> None:
+def test_sections_stand_in_their_order(notebook: Any) -> None:
     headings = re.findall(
-        r"^## (.+)$", "\n".join(cell.text for cell in chapter.words), re.MULTILINE
+        r"^## (.+)$", "\n".join(cell.text for cell in notebook.words), re.MULTILINE
     )
-    sections = OTHER_SECTIONS.get(chapter.name, SECTIONS)
+    sections = OTHER_SECTIONS.get(notebook.name, SECTIONS)
     assert len(headings) == len(sections), headings
     for heading, section in zip(headings, sections, strict=True):
         assert heading.startswith(section), f"expected {section!r}, found {heading!r}"
+
+
+@pytest.mark.parametrize("name", ["03_unet"])
+def test_the_chapter_trains_within_its_first_half(
+    chapters: dict[str, Any], name: str
+) -> None:
+    code = chapters[name].code
+    first = next(i for i, cell in enumerate(code) if TRAINING.search(cell.text))
+    assert first < len(code) / 2, f"cell {code[first].id} is number {first + 1}"
 
 
 def test_first_lines_say_what_is_needed_and_how_long(notebook: Any) -> None:
@@ -117,6 +153,19 @@ def test_figures_have_a_finding_and_a_text(notebook: Any) -> None:
             assert len(alt.split()) >= 8, f"cell {cell.id}: alt text {alt!r}"
             assert alt != caption
     assert len(names) == len(drawn), "every figure has a name of its own"
+
+
+@pytest.mark.parametrize("draw", MECHANISMS)
+def test_every_drawing_of_a_mechanism_stands_in_one_chapter(
+    draw: str, chapters: dict[str, Any]
+) -> None:
+    drawn = [
+        name
+        for name, chapter in chapters.items()
+        for cell in chapter.code
+        if f"{draw}(" in cell.text
+    ]
+    assert len(drawn) == 1, f"{draw} is called in {drawn or 'no chapter'}"
 
 
 def test_figures_and_asserts_are_many(chapter: Any) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from simseg_core import create_model
+from simseg_core.models.mobilenet import InvertedResidual
 from simseg_core.models.separable import SeparableConv2d
 from tests.notebooks.definitions import define, same
 
@@ -24,6 +25,7 @@ CLASSES = (
     "DeepLabV3Plus",
     "Bottleneck",
     "ResNet50",
+    "InvertedResidual",
 )
 WIDTHS = (5, 3, 7, 6, 9, 8, 11, 10)
 
@@ -84,6 +86,17 @@ def test_on_a_resnet(defined: dict[str, Any], size: tuple[int, int]) -> None:
         defined["ResNet50"](widths), (20, 24), 7, 4, 5, conv3x3=defined["full"]
     )
     same_but_for_eps(ours, packaged("resnet50", widths=widths), 2, 3, *size)
+
+
+@pytest.mark.parametrize("expansion", [2, 6])
+@pytest.mark.parametrize(("c_out", "stride"), [(5, 1), (8, 1), (5, 2)])
+def test_inverted_residual(
+    defined: dict[str, Any], c_out: int, stride: int, expansion: int
+) -> None:
+    ours = defined["InvertedResidual"](5, c_out, stride, expansion)
+    options = {"expansion": expansion, "shortcut": (c_out, stride) == (5, 1)}
+    theirs = InvertedResidual(5, c_out, stride=stride, **options)
+    same_but_for_eps(ours, theirs, 2, 5, 9, 6)
 
 
 def test_xception_at_output_stride_32(defined: dict[str, Any]) -> None:

@@ -25,12 +25,6 @@ def test_nothing_is_inherited_from_the_package(defined: dict[str, Any]) -> None:
         "UNet",
         "ResidualStage",
         "PaddedUNet",
-        "ChannelGate",
-        "CBAM",
-        "SpatialSelfAttention",
-        "ResNetPath",
-        "ResNetUNet",
-        "Bottleneck",
     }
     for made in classes:
         assert made.__bases__ == (nn.Module,)
@@ -51,49 +45,6 @@ def test_padded_unet(defined: dict[str, Any], skips: bool) -> None:
     same(ours, theirs, 2, 3, 40, 72)
 
 
-def stage_of(name: str, defined: dict[str, Any]) -> Any:
-    """The chapter's stage for a network of the package."""
-    return {
-        "unet_padded": defined["double_padded"],
-        "unet_residual": defined["ResidualStage"],
-        "unet_cbam": defined["followed_by"](defined["CBAM"]),
-        "unet_attention": defined["followed_by"](defined["attention_pair"]),
-    }[name]
-
-
-@pytest.mark.parametrize(
-    "name", ["unet_padded", "unet_residual", "unet_cbam", "unet_attention"]
-)
-def test_stages_of_the_variants(defined: dict[str, Any], name: str) -> None:
-    """Wide enough for gates of two hidden units, on maps that are not square."""
-    widths = (16, 40, 8)
-    theirs = create_model(name, num_classes=4, widths=widths)
-    ours = defined["PaddedUNet"](stage_of(name, defined), widths, num_classes=4)
-    same(ours, theirs, 2, 3, 12, 20)
-
-
-@pytest.mark.parametrize(
-    ("name", "unit", "counts"),
-    [
-        ("unet_resnet18", "ResidualStage", (2, 2, 2, 2)),
-        ("unet_resnet34", "ResidualStage", (3, 4, 6, 3)),
-        ("unet_resnet50", "Bottleneck", (3, 4, 6, 3)),
-    ],
-)
-def test_unet_on_a_resnet(
-    defined: dict[str, Any], name: str, unit: str, counts: tuple[int, ...]
-) -> None:
-    """Odd sizes, which the encoder rounds up and the skips bring back."""
-    rising = (9, 7, 6, 5, 3)
-    theirs = create_model(
-        name, num_classes=4, widths=(5, 4, 6, 7), decoder_widths=rising
-    )
-    channels = theirs.encoder.channels
-    path = defined["ResNetPath"](defined[unit], counts, channels)
-    ours = defined["ResNetUNet"](path, channels, rising, num_classes=4)
-    same(ours, theirs, 1, 3, 45, 70)
-
-
 def test_known_faults_of_a_residual_stage_are_seen(defined: dict[str, Any]) -> None:
     """The comparison can fail: a stage without its last ReLU is another network."""
 
@@ -104,34 +55,3 @@ def test_known_faults_of_a_residual_stage_are_seen(defined: dict[str, Any]) -> N
     theirs = create_model("unet_residual", num_classes=4, widths=(4, 6))
     with pytest.raises(AssertionError, match="not close"):
         same(defined["PaddedUNet"](Wrong, (4, 6), num_classes=4), theirs, 1, 3, 8, 8)
-
-
-def test_known_faults_of_the_variants_are_seen(defined: dict[str, Any]) -> None:
-    """A softmax over the queries, and a gate that never reads the maximum."""
-
-    class OverQueries(defined["SpatialSelfAttention"]):  # type: ignore[misc]
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            maps = self.query(x), self.key(x), x
-            query, key, value = (m.flatten(2) for m in maps)
-            weights = (query.transpose(1, 2) @ key).softmax(dim=1)
-            return x + self.gamma * (value @ weights.transpose(1, 2)).view_as(x)
-
-    class AverageOnly(defined["CBAM"]):  # type: ignore[misc]
-        def __init__(self, c: int) -> None:
-            super().__init__(c)
-            self.channel.forward = lambda x: (
-                (2 * self.channel.mlp(x.mean((2, 3)))).sigmoid()[..., None, None] * x
-            )
-
-    def over_queries(c: int) -> nn.Module:
-        hidden = max(1, c // 8)
-        return nn.Sequential(OverQueries(c), defined["ChannelGate"](c, hidden, False))
-
-    wrong = {"unet_attention": over_queries, "unet_cbam": AverageOnly}
-    for name, block in wrong.items():
-        theirs = create_model(name, num_classes=4, widths=(16, 8))
-        stage = defined["followed_by"](block)
-        with pytest.raises(AssertionError, match="not close"):
-            same(
-                defined["PaddedUNet"](stage, (16, 8), num_classes=4), theirs, 1, 3, 8, 8
-            )

@@ -26,7 +26,7 @@ from simseg_core.figures.style import (
 from simseg_core.figures.text import fit, width, wrap
 from simseg_core.tables.units import percent
 
-__all__ = ["SegmentationDataset", "draw_predictions", "draw_samples", "draw_worst"]
+__all__ = ["SegmentationDataset", "draw_predicted", "draw_predictions", "draw_samples"]
 
 _WRONG, _RIGHT = (0, 0, 0), (228, 228, 228)
 _LEGEND_ROW = 0.22  # inches
@@ -169,7 +169,7 @@ def draw_predictions(
     return figure
 
 
-def draw_worst(
+def draw_predicted(
     samples: Mapping[str, tuple[Tensor, Tensor, Tensor]],
     *,
     classes: Sequence[str],
@@ -192,7 +192,7 @@ def draw_worst(
         ValueError: if there is no sample.
 
     >>> image, label = torch.rand(3, 20, 30), torch.zeros(20, 30).long()
-    >>> figure = draw_worst({"cat: 0.5": (image, label, label)}, classes=["all"],
+    >>> figure = draw_predicted({"cat: 0.5": (image, label, label)}, classes=["all"],
     ...                     palette=[(0, 0, 0)])
     >>> len(figure.axes)
     3

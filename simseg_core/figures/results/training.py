@@ -18,7 +18,7 @@ from simseg_core.figures.style import (
 )
 from simseg_core.training.seeds import SeedRuns
 
-__all__ = ["draw_losses", "draw_seed_spread"]
+__all__ = ["draw_losses", "draw_run", "draw_seed_spread"]
 
 
 def draw_losses(
@@ -73,6 +73,49 @@ def draw_losses(
         axes.grid(True, which="major", axis="y")
         figure.legend(loc="outside upper left")
     figure.alt_text = " ".join([f"The loss{mean_of}.", *sentences])
+    return figure
+
+
+def draw_run(
+    losses: Sequence[tuple[int, float]], scores: Sequence[tuple[int, float]]
+) -> DescribedFigure:
+    """Draw how a run goes: its loss, and below it what validation says.
+
+    Args:
+        losses: steps and the loss there.
+        scores: steps and the mean IoU there, 0 to 1; there may be none yet.
+
+    Returns:
+        A figure of two panels over the same steps, the loss on a logarithmic axis.
+
+    Raises:
+        ValueError: if there is no loss.
+
+    >>> draw_run([(1, 2.0), (2, 1.0)], [(2, 0.5)]).alt_text
+    'The loss from 2 to 1 over 2 steps. Mean IoU in validation: 0.50 at step 2.'
+    """
+    if not losses:
+        raise ValueError("nothing to draw: give the loss of one step at least")
+    with style():
+        figure, (above, below) = new_figure(height=4.4, nrows=2, sharex=True)
+        above.plot(*zip(*losses), "o" if len(losses) == 1 else "-", linewidth=1.2)
+        above.set_yscale("log")
+        above.yaxis.set_major_formatter(_plain)
+        above.yaxis.set_minor_formatter(_plain_if_leading)
+        above.set_ylabel("loss")
+        if scores:
+            below.plot(*zip(*scores), marker="o", linestyle="-")
+        below.set_ylim(0, 1)
+        below.set_ylabel("mean IoU, validation")
+        below.set_xlabel("step")
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes in (above, below):
+            axes.grid(True, which="major", axis="y")
+    told = ", ".join(f"{score:.2f} at step {step}" for step, score in scores)
+    figure.alt_text = (
+        f"The loss from {losses[0][1]:.2g} to {losses[-1][1]:.2g} over "
+        f"{losses[-1][0]} steps. Mean IoU in validation: {told or 'none yet'}."
+    )
     return figure
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from simseg_core.figures import draw_confusion, draw_worst
+from simseg_core.figures import draw_confusion, draw_predicted
 from tests.figures.legible import assert_legible
 
 NAMES = ["sky", "road", "a class with a very long name indeed, and more"]
@@ -40,7 +40,7 @@ def test_the_worst_keep_their_sizes_and_titles() -> None:
         label = torch.zeros(size).long()
         label[0, 0] = 255
         samples[f"{title}.png: mean IoU 0.5"] = torch.rand(3, *size), label, label * 0
-    figure = draw_worst(samples, classes=["all"], palette=[(0, 0, 0)])
+    figure = draw_predicted(samples, classes=["all"], palette=[(0, 0, 0)])
     assert_legible(figure)
     assert len(figure.axes) == 6
     assert figure.axes[3].get_title(loc="left") == "tall.png: mean IoU 0.5"
@@ -49,4 +49,4 @@ def test_the_worst_keep_their_sizes_and_titles() -> None:
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["all", "ignored"]
     with pytest.raises(ValueError, match="no sample"):
-        draw_worst({}, classes=["all"], palette=[(0, 0, 0)])
+        draw_predicted({}, classes=["all"], palette=[(0, 0, 0)])

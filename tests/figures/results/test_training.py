@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from simseg_core import figures
-from simseg_core.figures import draw_losses, draw_seed_spread
+from simseg_core.figures import draw_losses, draw_run, draw_seed_spread
 from simseg_core.figures.style import COLOURS, new_figure, style
 from simseg_core.training.metrics import Scores
 from simseg_core.training.seeds import SeedRuns
@@ -91,3 +91,14 @@ def test_every_name_of_the_package_is_there() -> None:
         assert callable(getattr(figures, name))
     with pytest.raises(AttributeError, match="draw_nothing"):
         figures.draw_nothing  # noqa: B018
+
+
+def test_a_run_is_drawn_over_its_own_steps() -> None:
+    figure = draw_run([(1, 4.0), (11, 2.0), (21, 1.0)], [(10, 0.25), (20, 0.5)])
+    above, below = figure.axes
+    assert above.lines[0].get_xydata().tolist() == [[1, 4], [11, 2], [21, 1]]
+    assert below.lines[0].get_xydata().tolist() == [[10, 0.25], [20, 0.5]]
+    assert "0.25 at step 10, 0.50 at step 20" in figure.alt_text
+    assert "none yet" in draw_run([(1, 4.0)], []).alt_text
+    with pytest.raises(ValueError, match="nothing to draw"):
+        draw_run([], [])
