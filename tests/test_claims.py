@@ -99,6 +99,20 @@ def test_every_claim_of_today_was_run_on_other_seeds(name: str, script: Any) -> 
         assert {"device", "date", "torch"} <= set(run)
 
 
+def test_chapter_08_tells_how_often_its_encoder_helped(
+    tables: Any, script: Any
+) -> None:
+    name = "08_your_own_pictures"
+    runs = json.loads(script.RESULTS.read_text())["chapters"][name]
+    held = tables.count_held(runs)
+    failed = {words: count for words, count in held.items() if count[0] < count[1]}
+    assert set(failed.values()) == {(5, 6)}
+    assert len(failed) == 2
+    assert not any(runs["500"]["held"][words] for words in failed)
+    text = (ROOT / "chapters" / f"{name}.ipynb").read_text()
+    assert "in five of six runs" in text
+
+
 def test_runs_in_which_a_claim_held_are_counted(tables: Any) -> None:
     runs = {
         "100": {"held": {"a": True, "b": False}},
