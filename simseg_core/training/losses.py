@@ -12,6 +12,7 @@ and averaged over the classes that its labels hold: one that they do not hold ha
 overlap to gain.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,19 +26,21 @@ __all__ = ["LOSSES", "SegmentationLoss"]
 
 LOSSES = ("cross-entropy", "focal", "dice")
 _GAMMA = 2
+_LEAST = 1e-12  # weight of a batch: what is divided by it is 0 where it is less
 
 
 class SegmentationLoss(nn.Module):
     """The mean loss of a batch.
 
-    Logits ``(B, K, H, W)`` and labels ``(B, H, W)`` -> one number. A batch without any
-    pixel that counts gives NaN.
+    Logits ``(B, K, H, W)`` and labels ``(B, H, W)`` -> one number.
 
     Args:
         *names: of `LOSSES`, summed; cross-entropy if there is none.
         class_weights: ``(K,)``, for cross-entropy and focal loss: a pixel counts as
             much as its label's weight, in the sum and in what it is divided by.
         ignore_index: label of the pixels that do not count.
+        void_loss: what a batch is given in which no pixel counts: NaN, as torch has it,
+            or 0, with a gradient of 0.
         over_processes: sums a tensor over all processes that share a batch, in a way
             that gradients follow; None where one process has all of it. Sums are added
             before they are divided, so that pixels count alike wherever they are.
@@ -59,6 +62,7 @@ class SegmentationLoss(nn.Module):
         *names: str,
         class_weights: Tensor | None = None,
         ignore_index: int = IGNORE_INDEX,
+        void_loss: float = math.nan,
         over_processes: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
@@ -68,6 +72,7 @@ class SegmentationLoss(nn.Module):
             raise ValueError(f"no loss {unknown[0]!r}: there is {', '.join(LOSSES)}")
         self.register_buffer("class_weights", class_weights)
         self.ignore_index = ignore_index
+        self.void_loss = void_loss
         self.over_processes = over_processes
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -82,7 +87,11 @@ class SegmentationLoss(nn.Module):
         return torch.stack([terms[n](logits, labels) for n in self.names]).sum()
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        if self.over_processes is None:
+        # To look at the labels costs nothing on a CPU, and a wait on a GPU.
+        is_safe = math.isnan(self.void_loss) or (
+            labels.is_cpu and bool((labels != self.ignore_index).any())
+        )
+        if self.over_processes is None and is_safe:
             weights = self._weights(logits)
             return F.cross_entropy(
                 logits, labels, weights, ignore_index=self.ignore_index
@@ -105,7 +114,7 @@ class SegmentationLoss(nn.Module):
         if weights is not None:
             share = share * weights[labels.where(counts, 0)]
         total, weight = self._summed(torch.stack([(each * share).sum(), share.sum()]))
-        return total / weight
+        return self._unless_void(total / weight.clamp(min=_LEAST), weight)
 
     def _dice(self, logits: Tensor, labels: Tensor) -> Tensor:
         counts = (labels != self.ignore_index)[:, None]
@@ -116,8 +125,13 @@ class SegmentationLoss(nn.Module):
         both, guessed, true = self._summed(
             torch.stack([one.sum(dim=(0, 2, 3), dtype=logits.dtype) for one in sums])
         )
-        held = true > 0
-        return 1 - (2 * both[held] / (guessed + true)[held]).mean()
+        held = (true > 0).to(both.dtype)
+        losses = 1 - 2 * both / (guessed + true).clamp(min=_LEAST)
+        number = held.sum()
+        return self._unless_void((losses * held).sum() / number.clamp(min=1), number)
+
+    def _unless_void(self, loss: Tensor, weight: Tensor) -> Tensor:
+        return loss if self.void_loss == 0 else loss.where(weight > 0, self.void_loss)
 
     def _summed(self, sums: Tensor) -> Tensor:
         return sums if self.over_processes is None else self.over_processes(sums)
