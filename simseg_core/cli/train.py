@@ -3,8 +3,12 @@
 import dataclasses
 import json
 import os
+import re
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,13 @@ EXAMPLES = """\
 %(prog)s --data folder:tiles --group '^[^_]+' --augment any-way-up --out runs/b
 %(prog)s --data voc:VOCdevkit --model unet_resnet34 --preset paper --out runs/c"""
 
+# Arguments of `train` as its errors name them: name=value.
+_ARGUMENT = re.compile(
+    r"\b(data|resume|model|preset|lists|group|steps|batch_size|max_lr|loss|crop|scale|"
+    r"augment|seed|val_share|validate_every|patience|precision|options)="
+    r"([^\s,;()]+|'[^']*'|\"[^\"]*\")"
+)
+
 
 def add_options(one: ArgumentParser) -> None:
     """Give a parser the options of `train`.
@@ -37,6 +48,11 @@ def add_options(one: ArgumentParser) -> None:
     add = one.add_argument_group("the run").add_argument
     add("--out", required=True, type=Path, metavar="DIR", help="its folder, a new one")
     add("--resume", action="store_true", help="go on with the run in that folder")
+    add(
+        "--accept-changes",
+        action="store_true",
+        help="with --resume: pictures may have been mended meanwhile",
+    )
     add("--device", help="cpu, cuda, cuda:1, mps; the accelerator if not given")
     add(
         "--workers",
@@ -127,7 +143,7 @@ def run(given: Namespace) -> str:
     asked: dict[str, Any] = dict(vars(given))
     for name in ("command", "json", "traceback"):
         asked.pop(name, None)
-    with telling():
+    with telling(), in_terminal_words():
         if "mask_values" in asked:
             asked["mask_values"] = data.mask_values(given)
         if "device" in asked:
@@ -136,12 +152,37 @@ def run(given: Namespace) -> str:
             asked["device"] = device_of(given.device)
         if "options" in asked:
             asked["options"] = dict(asked["options"])
+        from tqdm import tqdm
+
         from simseg_core.runs import train
 
-        result = train(progress=sys.stderr.isatty(), **asked)
+        tell = partial(tqdm.write, file=sys.stderr)
+        result = train(progress=sys.stderr.isatty(), tell=tell, **asked)
     if os.environ.get("RANK", "0") != "0":  # the first of several processes speaks
         return ""
     if getattr(given, "json", False):
         plain = dataclasses.asdict(result) | {"out": str(result.out)}
         return json.dumps(plain, indent=2)
     return f"{result}\nNow: simseg predict {result.out} PICTURE_OR_FOLDER"
+
+
+@contextmanager
+def in_terminal_words() -> Iterator[None]:
+    """Write the arguments that an error names as the options of this command.
+
+    >>> with in_terminal_words():
+    ...     raise ValueError("max_lr=0.0 must be above 0")
+    Traceback (most recent call last):
+    ValueError: --max-lr 0.0 must be above 0
+    """
+    try:
+        yield
+    except Exception as error:
+        if error.args and isinstance(error.args[0], str):
+            error.args = (_ARGUMENT.sub(_option, str(error)),)
+        raise
+
+
+def _option(found: re.Match[str]) -> str:
+    word = "--" + found[1].replace("_", "-")
+    return word if found[2] == "True" else f"{word} {found[2]}"

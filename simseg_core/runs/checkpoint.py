@@ -8,6 +8,7 @@
 | `metrics.jsonl` | losses and scores, a line each |
 """  # noqa: E501
 
+import errno
 import json
 import os
 import platform
@@ -27,6 +28,7 @@ __all__ = [
     "LAST",
     "STATE",
     "Trained",
+    "alone_in",
     "load_state",
     "load_trained",
     "replacing",
@@ -197,10 +199,9 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and torch each have their own
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
-            f"{path} is cut off or foreign ({first}): its weights may still be whole; "
-            f"go on from them with --start-from {path.with_name(LAST)} in a new folder"
+            f"{path} is cut off or foreign: the run's weights may still be whole; "
+            f"--start-from {path.with_name(LAST)}, in a new folder, goes on from them"
         ) from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} was not written by `simseg train`")
@@ -227,12 +228,60 @@ def replacing(path: Path) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
         if not isinstance(error, Exception):  # Ctrl-C
             raise
-        # safetensors and torch wrap the system's error in their own.
-        cause = error if isinstance(error, OSError) else error.__cause__ or error
+        # torch wraps the system's error in its own.
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError) and "write" not in str(error):
+            raise  # not of the file
+        remedy = "choose another folder"
+        if getattr(cause, "errno", errno.ENOSPC) == errno.ENOSPC:
+            remedy = "make room, or choose another folder"
+        whole = ". What was saved before is whole" if path.exists() else ""
         raise OSError(
-            f"{path} cannot be written ({cause}): make room, or choose another folder. "
-            "What was saved before is whole"
+            f"{path} cannot be written ({cause or error}): {remedy}{whole}"
         ) from error
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Lock a folder against other runs; a kill gives it back.
+
+    Raises:
+        BlockingIOError: if another run is at work in it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"another run is at work in {folder}: wait for its end, or choose "
+                "another folder"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        _held.add(handle)
+        yield
+    finally:
+        _held.discard(handle)
+        os.close(handle)
+
+
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    """Close what a fork inherits, or a worker would hold a killed run's lock."""
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ of loader workers or processes, and not from what was drawn before. So a run tha
 stopped goes on as if it never had been, and two processes see what one would have.
 """
 
+import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -12,10 +13,16 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from simseg_core.data.pairs import Pair, stack_pairs
+from simseg_core.data.pairs import IGNORE_INDEX, Pair, stack_pairs
 from simseg_core.training.randomness import image_order
 
-__all__ = ["load_batches", "seed_for"]
+__all__ = ["WORKER_LOST", "load_batches", "seed_for"]
+
+WORKER_LOST = (
+    "a process that loads pictures has ended, killed from outside or for want of "
+    "memory: go on with --resume and fewer --workers"
+)
+_TRIES = 10
 
 
 def seed_for(seed: int, *numbers: int) -> int:
@@ -37,6 +44,7 @@ def load_batches(
     steps: range,
     batch_size: int,
     seed: int,
+    ignore_index: int = IGNORE_INDEX,
     share: tuple[int, int] = (0, 1),
     num_workers: int = 0,
     pin_memory: bool = False,
@@ -49,6 +57,7 @@ def load_batches(
         steps: numbers of the steps to give.
         batch_size: pictures a step, over all processes.
         seed: of order and transforms.
+        ignore_index: label of the pixels that do not count.
         share: this process's number, and how many there are: it gets its part of each
             batch, in the batch's order.
         num_workers: processes that load pictures.
@@ -56,37 +65,61 @@ def load_batches(
 
     Yields:
         Images ``(B, 3, H, W)`` and labels ``(B, H, W)``, or what is wrong with a pair.
+
+    Raises:
+        ChildProcessError: if a process that loads pictures ends before its time.
     """
     loader = DataLoader(
-        _Varied(dataset, transform, seed),
+        _Varied(dataset, transform, seed, ignore_index),
         batch_sampler=_Places(len(dataset), steps, batch_size, seed, share),
         collate_fn=_stack,
         num_workers=num_workers,
         pin_memory=pin_memory,
+        worker_init_fn=_leave_signals_to_the_run if num_workers else None,
         generator=torch.Generator(),  # not torch's own, which it would move on
     )
     batches = iter(loader)
     try:
         yield from batches
+    except (RuntimeError, OSError, EOFError) as error:  # as torch tells a worker's end
+        if not num_workers:
+            raise
+        raise ChildProcessError(WORKER_LOST) from error
     finally:
         if num_workers:
             batches._shutdown_workers()  # type: ignore[attr-defined]
+
+
+def _leave_signals_to_the_run(worker: int) -> None:
+    """Let a signal to all processes end the run, which ends its workers itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Varied(Dataset[Any]):
     """A data set whose chance is told by the picture's place in the run."""
 
     def __init__(
-        self, dataset: Any, transform: Callable[[Any, Any], Pair], seed: int
+        self,
+        dataset: Any,
+        transform: Callable[[Any, Any], Pair],
+        seed: int,
+        ignore_index: int,
     ) -> None:
         self.dataset, self.transform, self.seed = dataset, transform, seed
+        self.ignore_index = ignore_index
 
     def __getitem__(self, place: tuple[int, int]) -> Pair | Exception:
         number, index = place
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed_for(self.seed, number))
-                return self.transform(*self.dataset[index])
+                pair = self.dataset[index]
+                for _ in range(_TRIES):  # for a cut that shows something that counts
+                    image, label = self.transform(*pair)
+                    if (label != self.ignore_index).any():
+                        break
+                return image, label
         # Returned, not raised: a worker's error arrives with its trace for a sentence.
         except (OSError, ValueError, TypeError) as fault:
             return fault
@@ -122,4 +155,13 @@ class _Places:
 
 def _stack(items: Sequence[Pair | Exception]) -> Pair | Exception:
     faults = [item for item in items if isinstance(item, Exception)]
-    return faults[0] if faults else stack_pairs(items)
+    if faults:
+        return faults[0]
+    sizes = {item[0].shape[-2:] for item in items if isinstance(item, tuple)}
+    if len(sizes) > 1:
+        shown = " and ".join(f"{wide} x {high}" for high, wide in sorted(sizes)[:2])
+        return ValueError(
+            f"pictures of {shown} pixels in one batch: cut squares of one size out of "
+            "them (crop=256), or take one at a time (batch_size=1)"
+        )
+    return stack_pairs(items)

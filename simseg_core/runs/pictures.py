@@ -1,17 +1,22 @@
 """Both sides of a run's data set, and how to tell that they are still the same."""
 
 import json
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.utils.data import Subset
 
 from simseg_core.data.sources import has_parts, open_source
 from simseg_core.data.splits import split
 from simseg_core.runs.plan import Plan
+from simseg_core.training.metrics import check_labels
 
-__all__ = ["Pictures"]
+__all__ = ["Look", "Pictures"]
+
+_LOOKED_AT = 200  # pictures a side, at most
 
 _OF_A_FOLDER = (
     "classes", "mask_values", "ignore_index", "mask_suffix", "mask_orientation"
@@ -81,8 +86,38 @@ class Pictures:
             for side, names in self.names.items()
         }
 
-    def check_same(self, file: Path) -> None:
+    def look(self, num_classes: int, ignore_index: int) -> "Look":
+        """Read some pictures of both sides, so that faults show before the first step.
+
+        Raises:
+            ValueError: if a pair is faulty, or no pixel of the validation pictures
+                counts.
+        """
+        sides, seen, counts = [], torch.zeros(num_classes, dtype=torch.bool), False
+        for side, pairs in (("train", self.train), ("val", self.val)):
+            for index in range(0, len(pairs), -(-len(pairs) // _LOOKED_AT)):
+                image, label = pairs[index]
+                check_labels(label, num_classes, ignore_index=ignore_index)
+                held = label[label != ignore_index].unique()
+                if side == "train":
+                    sides.append(min(image.shape[-2:]))
+                    seen[held] = True
+                else:
+                    counts |= held.numel() > 0
+        if not counts and len(self.val) <= _LOOKED_AT:
+            raise ValueError(
+                f"no pixel of the {len(self.val)} validation pictures counts: all are "
+                f"{ignore_index}; label some of them, or split otherwise"
+            )
+        missing = [number for number in range(num_classes) if not seen[number]]
+        return Look(statistics.median(sides), missing)
+
+    def check_same(self, file: Path, *, accept_changes: bool) -> None:
         """Refuse pictures that are not those whose fingerprint a file holds.
+
+        Args:
+            file: that holds it.
+            accept_changes: whether a picture of the same name may have changed.
 
         Raises:
             ValueError: naming the first that differs.
@@ -99,13 +134,34 @@ class Pictures:
             for name in [*then, *now[side]]:
                 if then.get(name) == now[side].get(name):
                     continue
-                what = "is gone" if name not in now[side] else "has changed"
-                what = "is new" if name not in then else what
+                has_changed = name in then and name in now[side]
+                if has_changed and accept_changes:
+                    continue
+                what = "is new" if name not in then else "is gone"
+                remedy = "put them back"
+                if has_changed:
+                    what, remedy = (
+                        "has changed",
+                        "if it was mended, say --accept-changes",
+                    )
                 raise ValueError(
                     f"the {side} pictures are not those that the run in {file.parent} "
-                    f"began with ({name!r} {what}): put them back, or start a new run "
-                    f"with --start-from {file.parent}"
+                    f"began with ({name!r} {what}): {remedy}, or start a new run with "
+                    f"--start-from {file.parent}"
                 )
+
+
+@dataclass(frozen=True)
+class Look:
+    """What some of the pictures to train on were seen to be.
+
+    Attributes:
+        shorter_side: the median picture's, in pixels.
+        missing: classes that none of them holds.
+    """
+
+    shorter_side: float
+    missing: list[int]
 
 
 def _open(plan: Plan, part: Any) -> Any:

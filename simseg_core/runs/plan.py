@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.transforms import AUGMENTATIONS
+from simseg_core.runs.network import Network
 from simseg_core.training.losses import LOSSES
 
 __all__ = ["PRECISIONS", "Plan"]
@@ -181,13 +182,27 @@ class Plan:
             FileNotFoundError: if there is none.
             ValueError: if it is cut off, or of another version.
         """
+        return cls._read(file, lambda about: cls.from_dict(about["plan"]))
+
+    @classmethod
+    def read_network(cls, file: Path) -> Network:
+        """Read the network of a run from its ``run.json``; raises as `read` does."""
+        return cls._read(file, lambda about: Network.from_dict(about["network"]))
+
+    @staticmethod
+    def _read(file: Path, part: Callable[[Any], Any]) -> Any:
         if not file.exists():
+            remedy = "start it without --resume"
+            if file.parent.is_dir() and any(file.parent.iterdir()):
+                remedy = (
+                    f"--start-from {file.parent}, in a new folder, uses its weights"
+                )
             raise FileNotFoundError(
-                f"no run in {file.parent}, so there is nothing to resume: start it "
-                "without --resume"
+                f"{file.parent} holds no {file.name}, so there is nothing to resume: "
+                f"{remedy}"
             )
         try:
-            return cls.from_dict(json.loads(file.read_text("utf-8"))["plan"])
+            return part(json.loads(file.read_text("utf-8")))
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{file} holds no plan of this version of simseg-core ({error}): start "
@@ -200,8 +215,9 @@ class Plan:
         Raises:
             ValueError: naming what differs.
         """
-        other = dataclasses.replace(self, **asked).to_dict()
-        mine = self.to_dict()
+        other, mine = dataclasses.replace(self, **asked).to_dict(), self.to_dict()
+        # Where the pictures lie may change; whether they are the same is looked at.
+        other["data"] = mine["data"]
         different = [
             f"{n}={other[n]!r} and not {mine[n]!r}" for n in mine if other[n] != mine[n]
         ]
@@ -209,5 +225,5 @@ class Plan:
             raise ValueError(
                 f"the run in {file.parent} was begun otherwise (now "
                 f"{'; '.join(different)}): leave these out to resume it, or start "
-                "another run in a new folder, with --start-from to use its weights"
+                f"another run, --start-from {file.parent}, in a new folder"
             )

@@ -48,7 +48,7 @@ def load_pretrained(model: nn.Module, network: Network) -> None:
     if network.preset != "paper":
         raise ValueError(
             f"published weights have the paper's widths, not those of the preset "
-            f"{network.preset!r}: say preset paper, or take the small unet_resnet18 "
+            f"{network.preset!r}: say preset='paper', or take the small unet_resnet18 "
             "without options, for which the package brings weights"
         )
     weights = get_model_weights(f"resnet{depth}").DEFAULT

@@ -65,7 +65,7 @@ class Processes:
                 f"BatchNorm ({normed[0]} and {len(normed) - 1} more) would take its "
                 "statistics from each process's own pictures, and on CPUs torch cannot "
                 "share them: run one process, or CUDA devices, or a network without "
-                "BatchNorm (model unet)"
+                "BatchNorm (model='unet', crop=188)"
             )
         return self._engine.prepare_model(model)
 
@@ -88,6 +88,11 @@ class Processes:
             return flag
         raised = torch.tensor(float(flag), device=self.device)
         return bool(self._engine.reduce(raised, reduction="sum") > 0)
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self._engine is not None:
+            self._engine.wait_for_everyone()
 
     def close(self) -> None:
         """Part the processes."""

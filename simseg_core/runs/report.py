@@ -57,14 +57,16 @@ class Lines:
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
-    """Read the measurements of a run; a last line that was cut off is left out."""
+    """Read the measurements of a run; what follows a line that is none is left out."""
     file = folder / METRICS
     lines = []
     for text in file.read_text("utf-8").splitlines() if file.exists() else ():
         try:
-            lines.append(json.loads(text))
-        except ValueError:
+            line = json.loads(text)
+            line["step"] + 0
+        except (ValueError, TypeError, KeyError):
             break
+        lines.append(line)
     return lines
 
 
@@ -74,7 +76,7 @@ def draw_curves(folder: Path) -> None:
 
     lines = read_lines(folder)
     losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
-    scores = [(line["step"], line["miou"]) for line in lines if "miou" in line]
+    scores = [(line["step"], line["miou"]) for line in lines if line.get("miou")]
     with replacing(folder / CURVES) as beside:
         draw_run(losses, scores).savefig(beside, format="png")
 

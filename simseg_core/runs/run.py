@@ -1,9 +1,10 @@
 """A run between its folder and its processes: steps, validations, what it keeps."""
 
 import json
+import math
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from simseg_core.runs.checkpoint import (
     BEST,
     LAST,
     STATE,
+    alone_in,
     load_state,
     load_trained,
     replacing,
@@ -24,7 +26,7 @@ from simseg_core.runs.checkpoint import (
     save_trained,
     versions,
 )
-from simseg_core.runs.feed import load_batches, seed_for
+from simseg_core.runs.feed import WORKER_LOST, load_batches, seed_for
 from simseg_core.runs.network import Network
 from simseg_core.runs.pictures import Pictures
 from simseg_core.runs.plan import Plan
@@ -39,7 +41,7 @@ from simseg_core.training.metrics import ScoreMeter, Scores
 from simseg_core.training.randomness import seeded
 from simseg_core.training.step import TrainingStep
 
-__all__ = ["BEGUN", "RUN", "Run", "RunResult"]
+__all__ = ["BEGUN", "PICTURES", "RUN", "Run", "RunResult"]
 
 RUN, PICTURES = "run.json", "pictures.json"
 BEGUN = {RUN, PICTURES, METRICS}  # what a run's folder holds before it is validated
@@ -65,9 +67,10 @@ class RunResult:
     best: Mapping[str, Any]
 
     def __str__(self) -> str:
+        score = self.best["miou"] or math.nan
         return (
-            f"best mean IoU {self.best['miou']:.3f} at step {self.best_step} of "
-            f"{self.step}: {self.out / BEST}"
+            f"best mean IoU {score:.3f} at step {self.best_step} of {self.step}: "
+            f"{self.out / BEST}"
         )
 
 
@@ -81,10 +84,11 @@ class Run:
         pictures: Pictures,
         network: Network,
         processes: Processes,
+        tell: Callable[[str], None],
     ) -> None:
         self.folder, self.plan, self.network = folder, plan, network
-        self.pictures, self.processes = pictures, processes
-        self.step, self.best_step, self.waited = 0, 0, 0
+        self.pictures, self.processes, self.tell = pictures, processes, tell
+        self.step, self.best_step, self.waited, self.saved = 0, 0, 0, 0
         self.best: dict[str, Any] = {}
         dtype = getattr(torch, plan.precision)
         with seeded(plan.seed):
@@ -113,6 +117,7 @@ class Run:
             *plan.losses,
             class_weights=weights,
             ignore_index=network.ignore_index,
+            void_loss=0.0,  # a batch without news ends no run of hours
             over_processes=processes.add_up,
         )
         self.take_step = TrainingStep(
@@ -126,11 +131,33 @@ class Run:
 
     # --- from and to the disk ---------------------------------------------------
 
-    def begin(self) -> None:
-        """Make the folder, and write what the run is."""
+    def describe(self, missing: Sequence[str]) -> None:
+        """Tell what was chosen, and which classes no picture holds."""
+        plan, network, names = self.plan, self.network, self.pictures.names
+        weights = sum(p.numel() for p in self.model.parameters())
+        cut = f"squares of {plan.crop}" if plan.crop else "whole pictures"
+        self.tell(
+            f"{len(names['train'])} pictures to train on, {len(names['val'])} to "
+            f"validate on; scaled by {network.scale:.3g}, {cut}; {plan.model} "
+            f"({plan.preset}, {weights:,} weights) on {self.processes.device}; "
+            f"classes: {', '.join(network.classes)}"
+        )
+        if missing:
+            self.tell(f"note: no picture to train on shows {' or '.join(missing)}")
+        if plan.compile:
+            self.tell("compiling takes a minute or more, once")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Make the run's folder, and keep other runs out of it.
+
+        Raises:
+            BlockingIOError: if another run is at work in it.
+            OSError: if it cannot be made.
+        """
         if not self.processes.is_first:
+            yield
             return
-        about = {"plan": self.plan.to_dict(), "versions": versions()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -138,16 +165,47 @@ class Run:
                 f"the folder {self.folder} cannot be made ({error.strerror}): choose "
                 "another one"
             ) from error
-        for name, values in ((RUN, about), (PICTURES, self.pictures.fingerprint())):
-            with replacing(self.folder / name) as beside:
-                beside.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
+        with alone_in(self.folder):
+            yield
+
+    def begin(self) -> None:
+        """Write what the run is."""
+        if not self.processes.is_first:
+            return
+        about = {
+            "plan": self.plan.to_dict(),
+            "network": self.network.to_dict(),
+            "versions": versions(),
+        }
+        self._write(RUN, about)
+        self._write(PICTURES, self.pictures.fingerprint())
+
+    def accept_changes(self) -> None:
+        """Take the pictures as they are now for those of the run."""
+        if self.processes.is_first:
+            self._write(PICTURES, self.pictures.fingerprint())
+
+    def _write(self, name: str, values: Any) -> None:
+        with replacing(self.folder / name) as beside:
+            beside.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
 
     def restore(self) -> None:
-        """Go back to the last state that was saved."""
-        self.pictures.check_same(self.folder / PICTURES)
-        if not (self.folder / STATE).exists():
+        """Go back to the last state that was saved.
+
+        Raises:
+            FileNotFoundError: if the state is gone and weights are there, or the best
+                weights are gone.
+            ValueError: if a file is cut off or foreign.
+        """
+        state_file, best_file = self.folder / STATE, self.folder / BEST
+        if not state_file.exists():
+            if best_file.exists() or (self.folder / LAST).exists():
+                raise FileNotFoundError(
+                    f"{state_file} is gone, without which the run cannot go on: "
+                    f"--start-from {self.folder}, in a new folder, uses its weights"
+                )
             return  # it was stopped before its first one: it begins anew
-        state = load_state(self.folder / STATE)
+        state = load_state(state_file)
         try:
             self.model.load_state_dict(state["model"])
             self.take_step.optimizer.load_state_dict(state["optimizer"])
@@ -157,21 +215,27 @@ class Run:
             self.best, self.waited = state["best"], state["waited"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise ValueError(
-                f"{self.folder / STATE} is not of this run ({error}): its weights may "
-                "still be of use, by --start-from in a new folder"
+                f"{state_file} is not of this run: its weights may still be of use, by "
+                "--start-from in a new folder"
             ) from error
+        self.saved = self.step
+        if self.best_step == self.step:  # it may have been killed before it wrote them
+            self._save_weights()
+        elif self.best_step:
+            load_trained(best_file)  # whole? else it says what is wrong
+        if self.step == self.plan.steps or self._has_waited_enough():
+            self.tell(
+                f"the run in {self.folder} has ended already: to train longer, "
+                f"--start-from {self.folder} in a new folder"
+            )
 
     def save(self) -> None:
-        """Write weights and state; a kill in between leaves the older ones whole."""
+        """Write state and weights; a kill in between leaves the older ones whole.
+
+        The state comes first: from it the weights can be written again.
+        """
         if not self.processes.is_first:
             return
-        save_trained(
-            self.folder / LAST,
-            self.model,
-            self.network,
-            step=self.step,
-            scores=self.best if self.step == self.best_step else {},
-        )
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.take_step.optimizer.state_dict(),
@@ -183,6 +247,19 @@ class Run:
             "waited": self.waited,
         }
         save_state(self.folder / STATE, state)
+        self._save_weights()
+        self.saved = self.step
+
+    def _save_weights(self) -> None:
+        is_best = self.step == self.best_step
+        for name in (BEST, LAST) if is_best else (LAST,):
+            save_trained(
+                self.folder / name,
+                self.model,
+                self.network,
+                step=self.step,
+                scores=self.best if is_best else {},
+            )
 
     # --- the run ------------------------------------------------------------------
 
@@ -208,10 +285,22 @@ class Run:
             share=(self.processes.rank, self.processes.count),
             num_workers=num_workers,
             pin_memory=self.processes.device.type == "cuda",
+            ignore_index=self.network.ignore_index,
         )
         try:
-            with bar, seeded(self.plan.seed), _stopping() as stop:
+            with bar, seeded(self.plan.seed), _stopping(self.tell) as stop:
                 self._steps(batches, lines, bar, stop)
+        except (OSError, ValueError):
+            # A picture or a worker, before anything reached the weights.
+            if self.step > self.saved:
+                with suppress(OSError):
+                    self.save()
+            raise
+        except RuntimeError as error:
+            # By a signal, between any two lines: perhaps amid an update, so not saved.
+            if "DataLoader worker" in str(error):
+                raise ChildProcessError(WORKER_LOST) from error
+            raise
         finally:
             batches.close()
             self.model.eval()
@@ -239,53 +328,58 @@ class Run:
             torch.manual_seed(seed_for(plan.seed, self.step, self.processes.rank))
             rate = self.take_step.learning_rate
             self.running.train()
-            loss = self.take_step(next(batches), self.step, wait=waits or looks)
-            self.step += 1
+            number = self.step + 1
+            loss = self.take_step(next(batches), number, wait=waits or looks)
+            self.step = number
             bar.update(plan.batch_size)
             if looks:
                 bar.set_postfix(loss=f"{float(loss):.3f}", refresh=False)
                 if lines is not None:
-                    lines.write(self.step, loss=float(loss), learning_rate=rate)
-            if self.step % plan.period == 0 or self.step == plan.steps:
-                self._validate(lines, bar)
+                    lines.write(number, loss=float(loss), learning_rate=rate)
+            if number % plan.period == 0 or number == plan.steps:
+                predictor = self._validate(lines, float(loss))
                 self.save()
+                self._draw(predictor)
             if (looks or waits) and self.processes.any(bool(stop)):
                 self.save()
+                self.processes.wait()
                 raise KeyboardInterrupt(
-                    f"stopped after step {self.step} of {plan.steps} and saved: the "
-                    "same command with --resume goes on"
+                    f"stopped after step {number} of {plan.steps} and saved: the same "
+                    "command with --resume goes on"
                 )
 
     def _has_waited_enough(self) -> bool:
         return self.plan.patience is not None and self.waited >= self.plan.patience
 
-    def _validate(self, lines: Lines | None, bar: Any) -> None:
-        """Score the network, and keep its weights if they are the best so far."""
+    def _validate(self, lines: Lines | None, loss: float) -> Predictor:
+        """Score the network, and remember whether it is the best so far."""
         predictor = Predictor(
             self.network, self.model.eval(), device=self.processes.device
         )
         scores = _scored(predictor, self.pictures.val, self.processes)
         self.waited += 1
-        if not self.best or scores["miou"] > self.best["miou"]:
+        if not self.best or (scores["miou"] or 0) > (self.best["miou"] or 0):
             self.best, self.best_step, self.waited = scores, self.step, 0
-        if lines is None:
+        if lines is not None:
+            lines.write(self.step, **scores)
+        self.tell(
+            f"step {self.step} of {self.plan.steps}: loss {loss:.3f}, validation mean "
+            f"IoU {scores['miou'] or math.nan:.3f}"
+        )
+        return predictor
+
+    def _draw(self, predictor: Predictor) -> None:
+        """Draw how the run goes; a run does not end for a drawing."""
+        if not self.processes.is_first:
             return
-        if self.best_step == self.step:
-            save_trained(
-                self.folder / BEST,
-                self.model,
-                self.network,
-                step=self.step,
-                scores=scores,
-            )
-        lines.write(self.step, **scores)
-        bar.write(f"step {self.step}: validation mean IoU {scores['miou']:.3f}")
-        draw_curves(self.folder)
-        val = self.pictures.val
+        val, names = self.pictures.val, self.pictures.names["val"]
         every = -(-len(val) // _SAMPLES)
-        names = self.pictures.names["val"]
         pairs = {names[i]: val[i] for i in range(0, len(val), every)}
-        draw_samples(self.folder, pairs, lambda x: predictor(x).label, self.network)
+        try:
+            draw_curves(self.folder)
+            draw_samples(self.folder, pairs, lambda x: predictor(x).label, self.network)
+        except OSError as error:
+            self.tell(f"note: {error}")
 
 
 def _scored(predictor: Predictor, val: Any, processes: Processes) -> dict[str, Any]:
@@ -300,11 +394,16 @@ def _scored(predictor: Predictor, val: Any, processes: Processes) -> dict[str, A
         meter.update(*both)
     scores: Scores = meter.compute()  # over all processes
     return {
-        "miou": scores.miou,
-        "boundary_miou": scores.boundary_miou,
-        "pixel_accuracy": scores.pixel_accuracy,
-        "iou": scores.iou,
+        "miou": _plain(scores.miou),
+        "boundary_miou": _plain(scores.boundary_miou),
+        "pixel_accuracy": _plain(scores.pixel_accuracy),
+        "iou": {name: _plain(value) for name, value in scores.iou.items()},
     }
+
+
+def _plain(value: float) -> float | None:
+    """Write what is not defined as JSON does."""
+    return None if math.isnan(value) else value
 
 
 def _start_from(model: nn.Module, network: Network, run: str) -> None:
@@ -321,8 +420,11 @@ def _start_from(model: nn.Module, network: Network, run: str) -> None:
 
 
 @contextmanager
-def _stopping() -> Iterator[list[int]]:
+def _stopping(tell: Callable[[str], None]) -> Iterator[list[int]]:
     """Let Ctrl-C and SIGTERM end the run between two steps; a second one ends at once.
+
+    Args:
+        tell: is told that the signal came.
 
     Yields:
         A list that holds the signal once it came.
@@ -331,8 +433,9 @@ def _stopping() -> Iterator[list[int]]:
 
     def remember(number: int, frame: Any) -> None:
         if came:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("stopped at once: what was saved before is whole")
         came.append(number)
+        tell("stopping after this step; once more stops at once, without saving")
 
     before = {}
     try:

@@ -22,7 +22,7 @@ from simseg_core.cli import main
 from simseg_core.training.step import TrainingStep
 step = TrainingStep.__call__
 def dying(self, batch, number, **options):
-    if number == 17: os.kill(os.getpid(), signal.SIGKILL)
+    if number == 18: os.kill(os.getpid(), signal.SIGKILL)
     return step(self, batch, number, **options)
 TrainingStep.__call__ = dying
 main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """A run: equal to `fit`, bit-identical after any stop, and careful with its folder."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -11,12 +12,14 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
 from simseg_core import create_model
 from simseg_core.data import normalize, open_source
 from simseg_core.runs import load_trained, train
+from simseg_core.runs.checkpoint import alone_in
 from simseg_core.runs.report import read_lines
 from simseg_core.training import fit
 from simseg_core.training.randomness import seeded
@@ -109,14 +112,14 @@ MOMENTS = {
 from simseg_core.training.step import TrainingStep
 step = TrainingStep.__call__
 def dying(self, batch, number, **options):
-    if number == 6: die()
+    if number == 7: die()
     return step(self, batch, number, **options)
 TrainingStep.__call__ = dying""",
     "before any state": """
 from simseg_core.training.step import TrainingStep
 step = TrainingStep.__call__
 def dying(self, batch, number, **options):
-    if number == 2: die()
+    if number == 3: die()
     return step(self, batch, number, **options)
 TrainingStep.__call__ = dying""",
     "in the middle of a state": """
@@ -127,13 +130,13 @@ def dying(state, file):
     if state["step"] == 8:
         os.truncate(file, 1000); die()
 torch.save = dying""",
-    "between weights and state": """
+    "between state and weights": """
 from simseg_core.runs import run
-save = run.save_state
-def dying(path, state):
-    if state["step"] == 8: die()
-    save(path, state)
-run.save_state = dying""",
+save = run.save_trained
+def dying(path, *given, step, **about):
+    if step == 8: die()
+    save(path, *given, step=step, **about)
+run.save_trained = dying""",
 }
 SCRIPT = """
 import json, os, signal, sys
@@ -175,7 +178,7 @@ def test_a_signal_ends_the_run_between_two_steps(
     step = TrainingStep.__call__
 
     def interrupted(self: Any, batch: Any, number: int, **options: Any) -> Tensor:
-        if number == 5:
+        if number == 6:
             os.kill(os.getpid(), signal.SIGTERM)
         return step(self, batch, number, **options)
 
@@ -285,9 +288,6 @@ def test_other_pictures_are_told_by_name(
 ) -> None:
     out = shutil.copytree(whole, tmp_path / "run")
     folder = shutil.copytree(cells, tmp_path / "cells")
-    plan = json.loads((out / "run.json").read_text())
-    plan["plan"]["data"] = f"folder:{folder}"
-    (out / "run.json").write_text(json.dumps(plan))
     for kind in ("images", "masks"):
         first = folder / kind / "cell1.png"
         if change == "is gone":
@@ -296,9 +296,16 @@ def test_other_pictures_are_told_by_name(
             shutil.copy(first, folder / kind / "cell1b.png")
         else:
             shutil.copy(folder / kind / "cell2.png", first)
+    asked = {"data": f"folder:{folder}"}
     with pytest.raises(ValueError, match=rf"pictures are not those.*{change}"):
-        resume(out)
+        resume(out, **asked)
     assert same_weights(whole, out)
+    if change == "has changed":
+        resume(out, **asked, accept_changes=True)
+        resume(out, **asked)  # and from now on they are the run's
+    else:
+        with pytest.raises(ValueError, match="put them back"):
+            resume(out, **asked, accept_changes=True)
 
 
 def test_a_state_that_is_cut_off_or_foreign_is_told(
@@ -314,6 +321,94 @@ def test_a_state_that_is_cut_off_or_foreign_is_told(
     torch.save(Path("/"), out / "state.pt")  # a pickle that would run code
     with pytest.raises(ValueError, match="cut off or foreign"):
         resume(out)
+
+
+def test_weights_without_a_state_are_not_trained_over(
+    whole: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(whole, tmp_path / "run")
+    (out / "state.pt").unlink()
+    before = (out / "last.safetensors").read_bytes()
+    with pytest.raises(FileNotFoundError, match=r"state\.pt is gone.*--start-from"):
+        resume(out)
+    assert (out / "last.safetensors").read_bytes() == before
+
+
+def test_best_weights_that_are_gone_or_cut_off_are_told(
+    cells: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    run(cells, out, validate_every=1, patience=2, max_lr=1e-12)  # best: an earlier step
+    os.truncate(out / "best.safetensors", 100)
+    with pytest.raises(ValueError, match="no whole safetensors file"):
+        resume(out)
+    (out / "best.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="no run"):
+        resume(out)
+
+
+def test_two_runs_do_not_share_a_folder(cells: Path, whole: Path) -> None:
+    with alone_in(whole), pytest.raises(BlockingIOError, match="another run is at"):
+        resume(whole)
+    resume(whole)
+
+
+def test_a_drawing_that_cannot_be_written_ends_no_run(
+    cells: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    told: list[str] = []
+    monkeypatch.setattr("simseg_core.runs.run.draw_curves", full)
+    result = run(cells, tmp_path / "run", steps=4, tell=told.append)
+    assert result.step == 4
+    assert any(line.startswith("note: ") and "No space" in line for line in told)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_picture_that_breaks_late_loses_no_step(
+    workers: int, cells: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(cells, tmp_path / "cells")
+    broken: list[Path] = []
+
+    def breaks(line: str) -> None:
+        if line.startswith("step 4 "):  # after the look at the start
+            for image in (folder / "images").iterdir():
+                broken.append(image)
+                os.truncate(image, 200)
+
+    options = {"steps": 12, "num_workers": workers, "tell": breaks, "batch_size": 1}
+    with pytest.raises((OSError, ValueError), match=r"cell\d\.png"):
+        run(folder, tmp_path / "run", **options)
+    assert load_trained(tmp_path / "run", "last").step >= 4
+    for image in broken:
+        shutil.copy(cells / "images" / image.name, image)
+    resume(tmp_path / "run", data=f"folder:{folder}", accept_changes=True)
+
+
+def test_a_killed_worker_is_told(cells: Path, tmp_path: Path) -> None:
+    def kill_workers(line: str) -> None:
+        if line.startswith("step 4 "):
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)
+
+    out = tmp_path / "run"
+    with pytest.raises(ChildProcessError, match="fewer --workers"):
+        run(cells, out, steps=40, num_workers=1, tell=kill_workers)
+    resume(out)
+
+
+def test_a_batch_of_void_is_no_news(cells: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(cells, tmp_path / "cells")
+    for number in (1, 4, 5, 7, 8):
+        mask = folder / "masks" / f"cell{number}.png"
+        Image.new("L", Image.open(mask).size, 255).save(mask)
+    run(folder, tmp_path / "run", batch_size=1, loss="cross-entropy")
+    losses = [x["loss"] for x in read_lines(tmp_path / "run") if "loss" in x]
+    assert losses.count(0.0) > 0
+    assert max(losses) > 0
 
 
 def test_a_resumed_run_that_is_asked_for_otherwise_is_refused(whole: Path) -> None:
