@@ -22,7 +22,8 @@ CLASSES = ("background", "cell")
 
 def save(folder: Path, name: str = BEST, seed: int = 0, **settings: Any) -> Path:
     torch.manual_seed(seed)
-    network = Network("unet_padded", CLASSES, preset="tiny", **settings)
+    settings = {"classes": CLASSES, **settings}
+    network = Network("unet_padded", preset="tiny", **settings)
     folder.mkdir(exist_ok=True)
     model = shown(network.build())
     save_trained(folder / name, model, network, step=1, scores={})
@@ -37,6 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(root / "run")
     save(root / "other", seed=1)
     save(root / "only_last", LAST)
+    save(root / "foreign", classes=("background", "cat"))
     (root / "empty").mkdir()
     whole = (root / "run" / BEST).read_bytes()
     (root / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -144,6 +146,19 @@ def test_two_runs_are_compared(here: Path, capsys: Any) -> None:
     assert sum(told["leads"]) <= 4
 
 
+def test_runs_of_other_classes_are_refused_before_anything_is_scored(
+    here: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise AssertionError("a picture was scored")
+
+    monkeypatch.setattr(Predictor, "__call__", fails)
+    words = ["evaluate", "run", "--data", "folder:cells", "--against", "foreign"]
+    assert main(words) == 2
+    told = "simseg: run knows the classes background,cell, and those of foreign lack"
+    assert capsys.readouterr().err.startswith(told)
+
+
 # --- export -----------------------------------------------------------------------
 
 
@@ -192,6 +207,7 @@ MISTAKES = {
     f"{EVALUATE} --part test": "invalid choice: 'test'",
     f"{EVALUATE} --part val": "has no part 'val'",
     f"{EVALUATE} --against gone": "no run gone",
+    f"{EVALUATE} --against foreign": "those of foreign lack 'cell' and have 'cat'",
     f"{EVALUATE} --mask-suffix _mask": "leave mask_suffix out",
     f"{EVALUATE} --out text.txt": "text.txt",
     "export run": "required: FILE",
