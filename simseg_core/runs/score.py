@@ -16,6 +16,7 @@ from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.sources import UnnamedClasses, has_parts, open_source
 from simseg_core.runs.checkpoint import replacing
 from simseg_core.runs.network import Network
+from simseg_core.runs.output import make_folder
 from simseg_core.runs.plan import Plan
 from simseg_core.runs.predict import Predictor
 from simseg_core.tables import Column, Table, Tabled
@@ -331,6 +332,9 @@ def evaluate_run(
         source = open_for(predictor, source)
     classes, ignored = predictor.network.classes, source.ignore_index
     check_classes(name, classes, source.classes)
+    out = None if out is None else Path(out).expanduser()
+    if out is not None:
+        make_folder(out)  # before the time is spent
     _warn_of_trained(predictor, name, source)
     names = getattr(source, "names", None) or [str(i) for i in range(len(source))]
     meter = ScoreMeter(classes, ignore_index=ignored)
@@ -349,7 +353,7 @@ def evaluate_run(
         )
     found = Evaluation(name, meter.compute(), meter.confusion, pictures)
     if out is not None:
-        _write(found, Path(out).expanduser(), predictor, source, names)
+        _write(found, out, predictor, source, names)
     return found
 
 
@@ -405,7 +409,6 @@ def _write(
 ) -> None:
     from simseg_core.figures import draw_confusion, draw_predicted
 
-    out.mkdir(parents=True, exist_ok=True)
     network = predictor.network
     assert network.palette is not None
     with replacing(out / SCORES) as beside:
