@@ -22,7 +22,8 @@ CLASSES = ("background", "cell")
 
 def save(folder: Path, name: str = BEST, seed: int = 0, **settings: Any) -> Path:
     torch.manual_seed(seed)
-    network = Network("unet_padded", CLASSES, preset="tiny", **settings)
+    settings = {"classes": CLASSES, **settings}
+    network = Network("unet_padded", preset="tiny", **settings)
     folder.mkdir(exist_ok=True)
     model = shown(network.build())
     save_trained(folder / name, model, network, step=1, scores={})
@@ -37,6 +38,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(root / "run")
     save(root / "other", seed=1)
     save(root / "only_last", LAST)
+    save(root / "foreign", classes=("background", "cat"))
     (root / "empty").mkdir()
     whole = (root / "run" / BEST).read_bytes()
     (root / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -104,6 +106,35 @@ def test_what_cannot_be_read_is_told_and_the_code_is_1(here: Path, capsys: Any) 
     assert len(list(Path("out/masks").rglob("*.png"))) == 2
 
 
+def test_where_no_picture_can_be_read_there_are_no_others(
+    here: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    words = ["predict", "run", "cells/images/cell0.png", "--out", "out"]
+    assert main(words) == 1
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("simseg: cells/images/cell0.png is too large (")
+    assert "cut it into tiles" in first
+    assert "PIL" not in first  # no Python words in the terminal
+    assert last == "simseg: none of the pictures could be predicted, as told above"
+
+
+def test_ctrl_c_says_how_to_go_on(
+    here: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Predictor, "__call__", stops)
+        assert main([*PREDICT.split(), "--device", "cpu"]) == 130
+    told = "\nsimseg: stopped with 0 of 4 pictures predicted: --skip goes on"
+    assert capsys.readouterr().err.startswith(told)
+    assert main([*PREDICT.split(), "--skip"]) == 0
+    assert main([*PREDICT.split(), "--skip"]) == 0
+    assert "4 pictures predicted (4 of them before)" in capsys.readouterr().out
+
+
 def test_what_tiles_cannot_give_is_a_note(here: Path, capsys: Any) -> None:
     words = "predict run cells/images --out out --tile 32"
     assert main(words.split()) == 0
@@ -144,6 +175,19 @@ def test_two_runs_are_compared(here: Path, capsys: Any) -> None:
     assert sum(told["leads"]) <= 4
 
 
+def test_runs_of_other_classes_are_refused_before_anything_is_scored(
+    here: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise AssertionError("a picture was scored")
+
+    monkeypatch.setattr(Predictor, "__call__", fails)
+    words = ["evaluate", "run", "--data", "folder:cells", "--against", "foreign"]
+    assert main(words) == 2
+    told = "simseg: run knows the classes background,cell, and those of foreign lack"
+    assert capsys.readouterr().err.startswith(told)
+
+
 # --- export -----------------------------------------------------------------------
 
 
@@ -172,7 +216,8 @@ MISTAKES = {
     "predict run empty": "no picture in empty",
     "predict run cells gone": "there is no gone",
     "predict run cells/images/cell0.png --out full": "full/masks/cell0.png would be",
-    "predict run cells/images/cell0.png --out text.txt": "text.txt",
+    "predict run cells/images/cell0.png --out text.txt": "is a file, and no folder",
+    f"{PREDICT} --force --skip": "replaced (--force) or left (--skip), not both",
     "predict run full/masks/cell0.png --out full --force": "is one of the pictures",
     f"{PREDICT} --tile 0": "'0' is no whole number of at least 1",
     f"{PREDICT} --tile big": "no whole number",
@@ -192,8 +237,9 @@ MISTAKES = {
     f"{EVALUATE} --part test": "invalid choice: 'test'",
     f"{EVALUATE} --part val": "has no part 'val'",
     f"{EVALUATE} --against gone": "no run gone",
+    f"{EVALUATE} --against foreign": "those of foreign lack 'cell' and have 'cat'",
     f"{EVALUATE} --mask-suffix _mask": "leave mask_suffix out",
-    f"{EVALUATE} --out text.txt": "text.txt",
+    f"{EVALUATE} --out text.txt": "text.txt is a file, and no folder: choose another",
     "export run": "required: FILE",
     "export run model": "end its name with .onnx or .pt2",
     "export run model.pth": "end its name with .onnx or .pt2",

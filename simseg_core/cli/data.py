@@ -38,6 +38,7 @@ __all__ = [
     "run",
     "source",
     "split_data",
+    "with_options",
 ]
 
 SUMMARY = "what is in a folder of pictures and masks"
@@ -190,7 +191,7 @@ def data_mistakes() -> Iterator[None]:
         yield
     # ImportError: the Earth's images are an extra.
     except (OSError, ValueError, TypeError, ImportError) as error:
-        first, _, rest = _with_options(str(error)).partition("\n")
+        first, _, rest = with_options(str(error)).partition("\n")
         print(rest, end="\n" if rest else "", file=sys.stderr)
         raise Mistake(first) from error
 
@@ -250,7 +251,7 @@ def split_data(
     )
 
 
-def _with_options(text: str) -> str:
+def with_options(text: str) -> str:
     """Write the arguments that a text names as the options of a terminal."""
     text = re.sub(r" \(in Python [^()]*\)", "", text)
     text = re.sub(
@@ -300,7 +301,7 @@ def run(given: Namespace) -> str:
         plain = {"source": given.source, **found.to_dict()}
         return json.dumps({**plain, "question": question}, indent=2)
     text = f"{given.source}: {found}"
-    return _with_options(f"{text}\n{question}" if question else text)
+    return with_options(f"{text}\n{question}" if question else text)
 
 
 def _check(given: Namespace) -> None:

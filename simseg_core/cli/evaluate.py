@@ -16,7 +16,8 @@ SUMMARY = "score a trained network on labelled pictures, alone or against anothe
 EPILOG = f"""\
 {data.EPILOG}
 Without --classes and --mask-values the masks of a folder are read as those that the
-network was trained on. Of a data set with parts its validation part is scored.
+network was trained on. Of a data set with parts its validation part is scored; of one
+without, --part val scores those of its pictures that RUN held out.
 """
 EXAMPLES = """\
 %(prog)s runs/a --data folder:held_out --out scores
@@ -29,7 +30,7 @@ def add_options(one: ArgumentParser) -> None:
     add_run(one)
     add = one.add_argument
     add("--data", type=data.source, required=True, metavar="SOURCE", help="see below")
-    add("--part", choices=("train", "val"), help="of a source that has both")
+    add("--part", choices=("train", "val"), help="of a source that has both, or of RUN")
     data.add_source(one)
     add("--against", default=None, metavar="RUN2", help="a run to compare with")
     add(
@@ -58,8 +59,15 @@ def run(given: Namespace) -> str:
     with telling(), noting():
         if given.mask_values is not None:
             options["mask_values"] = data.mask_values(given)
-        from simseg_core.runs.score import compare_runs, evaluate_run, open_for
+        from simseg_core.runs.score import (
+            check_classes,
+            compare_runs,
+            evaluate_run,
+            open_for,
+        )
 
+        known = [predictor.network.classes for predictor in predictors]
+        check_classes(runs[0], known[0], known[-1], whose=runs[-1])
         source = open_for(predictors[0], given.data, **options)
         found: list[Any] = []
         for name, predictor in zip(runs, predictors):

@@ -5,6 +5,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from simseg_core.cli.data import with_options
 from simseg_core.cli.runs import add_device, add_run, load, noting
 from simseg_core.cli.telling import telling
 from simseg_core.cli.values import Incomplete
@@ -16,10 +17,11 @@ EPILOG = """\
 PATH is a picture, a folder (with all below it) or a pattern. The folder that --out
 names gets masks/NAME.png with class numbers shown in colours, and shares.csv with the
 share of each class; sub-folders are mirrored. Pictures that cannot be read are told,
-the others go on, and the exit code is 1.
+the others go on, and the exit code is 1. What was stopped goes on with --skip.
 """
 EXAMPLES = """\
 %(prog)s runs/a pictures --out predicted --overlays
+%(prog)s runs/a pictures --out predicted --overlays --skip
 %(prog)s runs/a photo.jpg --force
 %(prog)s runs/a 'flights/**/*.tif' --tile 2048 --device cuda"""
 
@@ -39,6 +41,7 @@ def add_options(one: ArgumentParser) -> None:
         ("overlays", "pictures under their classes' colours, too"),
         ("probabilities", "float16 arrays (C, H, W) in .npz files, too"),
         ("force", "files that are there may be replaced"),
+        ("skip", "files that are there are left as they are"),
         ("json", "print what was done as JSON"),
     ):
         one.add_argument(f"--{word}", action="store_true", help=text)
@@ -51,6 +54,7 @@ def run(given: Namespace) -> str:
     Raises:
         Mistake: if what was asked for cannot be had.
         Incomplete: if some pictures could not be read.
+        KeyboardInterrupt: after Ctrl-C, saying how many are done.
     """
     predictor = load(given.run, given)
     with telling(), noting():
@@ -65,10 +69,15 @@ def run(given: Namespace) -> str:
             overlays=given.overlays,
             probabilities=given.probabilities,
             force=given.force,
+            skip=given.skip,
             progress=sys.stderr.isatty(),
-            tell=lambda line: tqdm.write(f"simseg: {line}", file=sys.stderr),
+            tell=lambda line: tqdm.write(
+                f"simseg: {with_options(line)}", file=sys.stderr
+            ),
         )
     if done.faults:
+        if not done.done:
+            raise Incomplete("none of the pictures could be predicted, as told above")
         raise Incomplete(
             f"{len(done.faults)} of {len(done.faults) + len(done.done)} pictures could "
             f"not be predicted, as told above; those of the others are in {done.out}"

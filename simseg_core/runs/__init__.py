@@ -17,6 +17,7 @@
 | `pretrained.py` | published weights for an encoder |
 | `network.py` | `Network`: what a trained network is besides its weights |
 | `checkpoint.py` | weights and states on disk |
+| `output.py` | the folder that a command writes to |
 
 They need what ``pip install "simseg-core[train]"`` brings.
 """

@@ -118,6 +118,9 @@ class Predictor:
         tile, overlap: see `simseg_core.runs.segment`.
         amp: mixed precision: quicker on a GPU, and a little less exact.
 
+    Attributes:
+        folder: of the run that it was loaded from; None if it was not.
+
     >>> model = Network("unet_padded", ("sky", "road"), preset="tiny")
     >>> predictor = Predictor(model, model.build().eval(), device="cpu")
     >>> predictor(np.zeros((20, 30, 3), dtype=np.uint8)).label.shape
@@ -139,6 +142,7 @@ class Predictor:
         self.model = model.to(self.device)
         self.tile, self.overlap = tile, overlap
         self.amp = amp_dtype(amp, self.device)
+        self.folder: Path | None = None
 
     @classmethod
     def load(
@@ -162,6 +166,7 @@ class Predictor:
         """
         trained = load_trained(run, which)
         predictor = cls(trained.network, trained.model, device=device, **options)
+        predictor.folder = trained.path.parent
         if predictor.device.type == "cuda":
             # What its convolutions are quickest with.
             predictor.model.to(memory_format=torch.channels_last)

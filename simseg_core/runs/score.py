@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,27 @@ from typing import Any
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from simseg_core.data.files.mask_values import MaskValues
 from simseg_core.data.sources import UnnamedClasses, has_parts, open_source
 from simseg_core.runs.checkpoint import replacing
+from simseg_core.runs.network import Network
+from simseg_core.runs.output import make_folder
+from simseg_core.runs.plan import Plan
 from simseg_core.runs.predict import Predictor
 from simseg_core.tables import Column, Table, Tabled
 from simseg_core.training.metrics import ScoreMeter, Scores
 
-__all__ = ["Evaluation", "RunComparison", "compare_runs", "evaluate_run", "open_for"]
+__all__ = [
+    "Evaluation",
+    "RunComparison",
+    "check_classes",
+    "compare_runs",
+    "evaluate_run",
+    "open_for",
+]
 
 SCORES, CONFUSION, WORST = "scores.json", "confusion.png", "worst.png"
+_RUN, _PICTURES = "run.json", "pictures.json"  # of a run's folder
 _SHOWN = 10  # of the worst pictures
 
 
@@ -152,26 +165,136 @@ def _plain(value: Any) -> Any:
     return None if math.isnan(value) else value
 
 
+# --- what is scored ---------------------------------------------------------------
+
+
+class _Chosen:
+    """Some pairs of a data set, with what it says of them."""
+
+    def __init__(self, pairs: Any, chosen: Sequence[int]) -> None:
+        self._pairs, self._chosen = pairs, chosen
+        self.classes, self.ignore_index = pairs.classes, pairs.ignore_index
+        self.names, self.files = (
+            [each[i] for i in chosen] for each in (pairs.names, pairs.files)
+        )
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        pair: tuple[Tensor, Tensor] = self._pairs[self._chosen[index]]
+        return pair
+
+
 def open_for(predictor: Predictor, text: str, **options: Any) -> Any:
     """Open a data set to score a network on.
 
     Args:
         predictor: a folder whose masks nothing names is read as the network's own were.
+            So are the names of its masks, and how they lie.
         text: as `simseg_core.data.open_source` takes it.
-        **options: as there. Without `part`, the validation part of what has parts.
+        **options: as there. Without `part`, the validation part of what has parts. Of
+            what has none, `part` takes the pictures that the run trained on, or those
+            that it held out.
 
     Raises:
-        FileNotFoundError, ValueError: as `open_source` does.
+        FileNotFoundError, ValueError: as `open_source` does; also if none of the
+            pictures is of that part.
     """
-    if options.get("part") is None and has_parts(text):
-        options["part"] = "val"
+    part = options.get("part")
+    if part is None:
+        named = {"part": "val"} if has_parts(text) else {}
+        return _open(predictor, text, {**options, **named})
+    side = {} if has_parts(text) else _sides(predictor).get(part, {})
+    if not side:
+        return _open(predictor, text, options)
+    data = _open(predictor, text, {**options, "part": None})
+    chosen = _among(data, side)
+    if not chosen:
+        raise ValueError(
+            f"none of the pictures in {text} is of the part {part!r} of the run in "
+            f"{predictor.folder}, by name and bytes: leave --part out to score all"
+        )
+    return _Chosen(data, chosen)
+
+
+def _open(predictor: Predictor, text: str, options: dict[str, Any]) -> Any:
+    """Open a data set, whose masks may be those of the run in name and meaning."""
+    network, plan = predictor.network, _plan(predictor)
+    if plan is not None and text.startswith("folder:"):
+        own = {
+            name: value
+            for name in ("mask_suffix", "mask_orientation")
+            if (value := getattr(plan, name)) and name not in options
+        }
+        if own:
+            try:
+                return _open_named(network, plan, text, {**own, **options})
+            except FileNotFoundError:  # this folder's masks have other names
+                pass
+    return _open_named(network, plan, text, options)
+
+
+def _open_named(
+    network: Network, plan: Plan | None, text: str, options: Mapping[str, Any]
+) -> Any:
     try:
         return open_source(text, **options)
     except UnnamedClasses:
-        network = predictor.network
-        if network.mask_values is not None:
-            return open_source(text, mask_values=network.mask_values, **options)
-        return open_source(text, classes=network.classes, **options)
+        # Names alone make a table of plain indices. As where they are given, masks of 0
+        # and 255 alone are then doubtful, unless the run was told what 255 is.
+        told = plan is not None and (plan.mask_values or plan.ignore_index is not None)
+        plain = network.mask_values in (None, MaskValues.indices(network.classes))
+        if plain and not told:
+            return open_source(text, classes=network.classes, **options)
+        return open_source(text, mask_values=network.mask_values, **options)
+
+
+def _plan(predictor: Predictor) -> Plan | None:
+    """Read how a run was asked for; None if that is not known."""
+    if predictor.folder is None:
+        return None
+    try:
+        return Plan.read(predictor.folder / _RUN)
+    except (OSError, ValueError):
+        return None  # its weights can be scored all the same
+
+
+def _sides(predictor: Predictor) -> dict[str, dict[str, int]]:
+    """Read the bytes of the pictures on both sides of a run; empty if not known."""
+    if predictor.folder is None:
+        return {}
+    try:
+        return dict(json.loads((predictor.folder / _PICTURES).read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _among(data: Any, side: Mapping[str, int]) -> list[int]:
+    """Find the pictures that stand on a side of a run, by name and bytes."""
+    files = getattr(data, "files", ())
+    return [
+        index
+        for index, (name, pair) in enumerate(zip(data.names if files else (), files))
+        if side.get(name) == sum(file.stat().st_size for file in pair)
+    ]
+
+
+def _warn_of_trained(predictor: Predictor, name: str, source: Any) -> None:
+    """Say how many pictures a run has trained on, which flatter it."""
+    sides = _sides(predictor)
+    trained, held_out = (
+        len(_among(source, sides.get(part, {}))) for part in ("train", "val")
+    )
+    if trained:
+        remedy = ": --part val scores the held-out ones" if held_out else ""
+        warnings.warn(
+            f"{name} trained on {trained} of these {len(source)} pictures{remedy}",
+            stacklevel=3,
+        )
+
+
+# --- scores -----------------------------------------------------------------------
 
 
 def evaluate_run(
@@ -195,9 +318,12 @@ def evaluate_run(
 
     Raises:
         FileNotFoundError: if there is no such run or data set.
-        ValueError: if the classes of the data are not the network's, or a pair is
-            faulty.
+        ValueError: if the classes of the data are not the network's, a pair is
+            faulty, or no pixel counts.
         OSError: if a file cannot be written.
+
+    Warns:
+        UserWarning: if the run trained on some of these pictures.
     """
     predictor = run if isinstance(run, Predictor) else Predictor.load(run)
     if name is None:
@@ -205,7 +331,11 @@ def evaluate_run(
     if isinstance(source, str):
         source = open_for(predictor, source)
     classes, ignored = predictor.network.classes, source.ignore_index
-    _check_classes(classes, tuple(source.classes))
+    check_classes(name, classes, source.classes)
+    out = None if out is None else Path(out).expanduser()
+    if out is not None:
+        make_folder(out)  # before the time is spent
+    _warn_of_trained(predictor, name, source)
     names = getattr(source, "names", None) or [str(i) for i in range(len(source))]
     meter = ScoreMeter(classes, ignore_index=ignored)
     pictures = {}
@@ -216,9 +346,14 @@ def evaluate_run(
         alone = ScoreMeter(classes, ignore_index=ignored, boundary=False)
         alone.count(*pair)
         pictures[names[index]] = alone.compute().miou
+    if not meter.confusion.any():
+        raise ValueError(
+            "no pixel of these pictures counts, so that nothing can be scored: say "
+            "which values of their masks are classes (--classes, or --mask-values)"
+        )
     found = Evaluation(name, meter.compute(), meter.confusion, pictures)
     if out is not None:
-        _write(found, Path(out).expanduser(), predictor, source, names)
+        _write(found, out, predictor, source, names)
     return found
 
 
@@ -233,11 +368,25 @@ def compare_runs(one: Evaluation, other: Evaluation) -> RunComparison:
             f"{one.run} and {other.run} were evaluated on other pictures: compare runs "
             "on the same data"
         )
-    _check_classes(tuple(one.scores.iou), tuple(other.scores.iou))
+    check_classes(one.run, one.scores.iou, other.scores.iou, whose=other.run)
     return RunComparison(one, other)
 
 
-def _check_classes(known: tuple[str, ...], given: tuple[str, ...]) -> None:
+def check_classes(
+    run: str, known: Iterable[str], given: Iterable[str], *, whose: str | None = None
+) -> None:
+    """Refuse classes that are not those of a run, in its order.
+
+    Args:
+        run: what to call it.
+        known: its classes.
+        given: those of the data, or of another run.
+        whose: what to call that other run.
+
+    Raises:
+        ValueError: saying what differs.
+    """
+    known, given = list(known), list(given)
     if known == given:
         return
     missing = [name for name in known if name not in given]
@@ -245,9 +394,13 @@ def _check_classes(known: tuple[str, ...], given: tuple[str, ...]) -> None:
     parts = [f"lack {', '.join(map(repr, missing))}"] if missing else []
     parts += [f"have {', '.join(map(repr, foreign))} besides"] if foreign else []
     what = " and ".join(parts) or "have them in another order"
+    others, remedy = (
+        ("the data", "name them alike and in this order (--classes, or --mask-values)")
+        if whose is None
+        else (f"those of {whose}", "only runs of the same classes can be compared")
+    )
     raise ValueError(
-        f"the network knows the classes {','.join(known)}, and the data {what}: name "
-        "them alike and in this order (--classes, or --mask-values)"
+        f"{run} knows the classes {','.join(known)}, and {others} {what}: {remedy}"
     )
 
 
@@ -256,7 +409,6 @@ def _write(
 ) -> None:
     from simseg_core.figures import draw_confusion, draw_predicted
 
-    out.mkdir(parents=True, exist_ok=True)
     network = predictor.network
     assert network.palette is not None
     with replacing(out / SCORES) as beside:

@@ -128,8 +128,38 @@ def test_names_start_where_the_sources_part(
 def test_masks_beside_images_are_no_pictures(folder: Path) -> None:
     picture(folder / "set/images/a.png")
     picture(folder / "set/masks/a.png")
-    assert list(find_pictures(folder / "set").values()) == ["images/a"]
+    for source in (folder / "set", folder / "set/**/*", folder / "set/*/*"):
+        assert list(find_pictures(source).values()) == ["images/a"]
+    assert list(find_pictures(folder / "set/masks/*").values()) == ["a"]
     assert list(find_pictures(folder / "set/masks").values()) == ["a"]
+
+
+def test_a_pattern_takes_what_a_folder_gives(folder: Path) -> None:
+    expected = find_pictures(folder / "in")
+    assert find_pictures(folder / "in/**/*") == expected
+    left_out = [folder / "in/deep"]
+    some = find_pictures(folder / "in/**/*.*", leave_out=left_out)
+    assert some == find_pictures(folder / "in", leave_out=left_out)
+    assert list(some.values()) == ["a", "b"]
+    # Who names an ending means it.
+    assert list(find_pictures(folder / "in/*.txt").values()) == ["notes"]
+
+
+def test_a_picture_counts_once_however_it_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    sources = ["in/a.png", folder / "in/a.png", "in/deep/../a.png"]
+    assert list(find_pictures(sources).values()) == ["a"]
+
+
+def test_links_to_folders_are_followed_once(folder: Path) -> None:
+    picture(folder / "elsewhere/c.png")
+    (folder / "elsewhere/back").symlink_to(folder / "in")
+    (folder / "in/linked").symlink_to(folder / "elsewhere")
+    (folder / "in/deep/up").symlink_to(folder / "in")
+    names = ["a", "b", "deep/er/a", "linked/c"]
+    assert list(find_pictures(folder / "in").values()) == names
 
 
 @pytest.mark.parametrize("out", ["in/out", "in"])
@@ -157,7 +187,20 @@ def test_what_cannot_be_read_is_told_and_the_others_go_on(
     assert "a.png cannot be read" in told[0]
     assert "more than 8 bits" in told[1]
     assert str(found).endswith("; 2 could not be")
+    remedies = [text.rpartition(": ")[2] for text in told]
+    assert len(set(remedies)) == 2
     assert files_in(folder / "out/masks") == ["b.png", "deep/er/a.png"]
+
+
+def test_a_remedy_is_told_once(predictor: Predictor, folder: Path) -> None:
+    for name in ("deep", "deeper", "deepest"):
+        Image.new("I;16", (9, 9)).save(folder / f"in/{name}.png")
+    told: list[str] = []
+    found = predict_files(predictor, folder / "in", folder / "out", tell=told.append)
+    assert ["scale it to 0..255" in text for text in told] == [True, False, False]
+    for name, text in zip(("deep", "deeper", "deepest"), told):
+        assert text.startswith(f"{folder / 'in' / name}.png has more than 8 bits")
+    assert all("scale it to 0..255" in text for text in found.faults.values())
 
 
 def test_too_little_memory_is_told(
@@ -195,6 +238,79 @@ def test_a_picture_is_never_replaced(predictor: Predictor, folder: Path) -> None
         with pytest.raises(FileExistsError, match="is one of the pictures"):
             predict_files(predictor, source, folder / "set", force=True)
     assert mask.read_bytes() == before
+
+
+def table(out: Path) -> dict[str, list[str]]:
+    with (out / "shares.csv").open() as file:
+        return {picture: shares for picture, *shares in csv.reader(file)}
+
+
+def test_what_was_stopped_goes_on(
+    folder: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = folder / "whole"
+    predict_files(predictor, folder / "in", expected, overlays=True)
+    out, forward, seen = folder / "out", predictor.model.forward, []
+
+    def stopped_at_second(image: object) -> object:
+        seen.append(image)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return forward(image)
+
+    monkeypatch.setattr(predictor.model, "forward", stopped_at_second)
+    with pytest.raises(KeyboardInterrupt, match=r"1 of 3 pictures predicted: --skip"):
+        predict_files(predictor, folder / "in", out)
+    assert files_in(out) == ["masks/a.png", "shares.csv"]
+    with (out / "shares.csv").open("a") as file:
+        file.write("b.jpg,0.1")  # a line that something cut
+    first = (out / "masks/a.png").stat().st_mtime_ns
+    found = predict_files(predictor, folder / "in", out, skip=True)
+    assert len(seen) == 4
+    assert str(found) == f"3 pictures predicted (1 of them before): {out}"
+    assert (out / "masks/a.png").stat().st_mtime_ns == first
+    assert table(out) == table(expected)
+    # What is missing comes beside what is there, and no line twice.
+    predict_files(predictor, folder / "in", out, overlays=True, skip=True)
+    assert (out / "masks/a.png").stat().st_mtime_ns == first
+    assert files_in(out) == files_in(expected)
+    assert (out / "shares.csv").read_text() == (expected / "shares.csv").read_text()
+
+
+def test_skipping_keeps_what_others_made(predictor: Predictor, folder: Path) -> None:
+    out = folder / "out"
+    predict_files(predictor, folder / "in/b.jpg", out)
+    (out / "masks/a.png").write_text("by hand")
+    predict_files(predictor, folder / "in/a.png", out, skip=True)
+    assert (out / "masks/a.png").read_text() == "by hand"
+    assert list(table(out)) == ["picture", "b.jpg", "a.png"]
+    with pytest.raises(ValueError, match=r"--force.*--skip.*not both"):
+        predict_files(predictor, folder / "in", out, skip=True, force=True)
+    before = (out / "shares.csv").read_text().replace("sky", "heaven")
+    (out / "shares.csv").write_text(before)
+    with pytest.raises(ValueError, match=r"heaven.*choose another folder"):
+        predict_files(predictor, folder / "in", out, skip=True)
+    assert (out / "shares.csv").read_text() == before
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(
+    predictor: Predictor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = folder / "in/a.png"
+    for out in (folder / "in/notes.txt", folder / "in/notes.txt/deep"):
+        with pytest.raises(OSError, match=r"notes.txt is a file.*another folder"):
+            predict_files(predictor, source, out)
+    (folder / "locked").mkdir()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(OSError, match=r"nothing can be written in .*locked: choose"):
+        predict_files(predictor, source, folder / "locked")
+
+    def refuses(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuses)
+    with pytest.raises(OSError, match=r"nothing can be written in .*new: choose"):
+        predict_files(predictor, source, folder / "new")
 
 
 @pytest.mark.parametrize(

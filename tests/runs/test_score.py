@@ -11,14 +11,17 @@ from matplotlib.image import imread
 from PIL import Image
 from torch import Tensor
 
+from simseg_core.data import MaskValues
 from simseg_core.runs import (
     Evaluation,
     Network,
+    Plan,
     Predictor,
     compare_runs,
     evaluate_run,
 )
 from simseg_core.runs.checkpoint import BEST, save_trained
+from simseg_core.runs.score import open_for
 from simseg_core.training import ScoreMeter
 from tests.models.tiny import shown
 
@@ -143,12 +146,126 @@ def test_a_folder_is_read_as_the_networks_own_was(tmp_path: Path) -> None:
     found = evaluate_run(predictor(), f"folder:{tmp_path}")
     assert found.confusion.sum() == 400
     # A table of values is the network's, too.
-    from simseg_core.data import MaskValues
-
     table = MaskValues({0: "sky", 100: "road", 200: "pole"})
     Image.fromarray(pixels[..., 0] % 3 * 100).save(tmp_path / "masks/a.png")
     again = evaluate_run(predictor(mask_values=table), f"folder:{tmp_path}")
     assert again.scores == found.scores
+
+
+def paired(root: Path, masks: dict[str, np.ndarray], suffix: str = "") -> str:
+    """Write noise with these masks, and give the folder as a source."""
+    noise = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (root / kind).mkdir(parents=True)
+    for name, mask in masks.items():
+        pixels = noise.integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / f"images/{name}.png")
+        Image.fromarray(mask.astype(np.uint8)).save(root / f"masks/{name}{suffix}.png")
+    return f"folder:{root}"
+
+
+def begun(folder: Path, plan: Plan, sides: dict[str, dict[str, int]]) -> Predictor:
+    """What `train` leaves in a run's folder, loaded."""
+    folder.mkdir()
+    one = predictor(mask_values=plan.mask_values or MaskValues.indices(CLASSES))
+    save_trained(folder / BEST, one.model, one.network, step=1, scores={})
+    (folder / "run.json").write_text(json.dumps({"plan": plan.to_dict()}))
+    (folder / "pictures.json").write_text(json.dumps(sides))
+    return Predictor.load(folder, device="cpu")
+
+
+HALVES = np.repeat([[0, 255]], 16, axis=0).repeat(8, axis=1)
+
+
+def test_masks_of_0_and_255_are_doubted_though_the_run_has_a_table(
+    tmp_path: Path,
+) -> None:
+    """Trained on 0, 1, 2, a run has the table that names alone make."""
+    source = paired(tmp_path / "in", {"a": HALVES, "b": 0 * HALVES})
+    plan = Plan(source, classes=CLASSES)
+    one = begun(tmp_path / "run", plan, {})
+    with pytest.raises(ValueError, match=r"holds only 0 and 255.*mask_values="):
+        evaluate_run(one, source)
+    said = open_for(one, source, mask_values=MaskValues({0: "sky", 255: None}, CLASSES))
+    assert evaluate_run(one, said).confusion.sum() == 16 * 16 * 3 / 2
+    # A run that was told what 255 is knows it.
+    tables = MaskValues({0: "sky", 255: "road"}, CLASSES), MaskValues.indices(CLASSES)
+    for number, (table, share) in enumerate(zip(tables, (1, 0.75))):
+        plan = Plan(source, mask_values=table)
+        told = begun(tmp_path / f"told{number}", plan, {})
+        assert evaluate_run(told, source).confusion.sum() == 512 * share
+    told = begun(tmp_path / "ignoring", Plan(source, ignore_index=255), {})
+    assert evaluate_run(told, source).confusion.sum() == 512 * 0.75
+
+
+def test_the_masks_names_are_those_of_the_run(tmp_path: Path) -> None:
+    label = HALVES // 255
+    source = paired(tmp_path / "in", {"a": label}, suffix="_mask")
+    plain = paired(tmp_path / "plain", {"a": label})
+    one = begun(tmp_path / "run", Plan(source, mask_suffix="_mask"), {})
+    expected = evaluate_run(one, plain)  # other names are found as well
+    assert evaluate_run(one, source).scores == expected.scores
+    with pytest.raises(FileNotFoundError, match="no mask for a"):
+        open_for(one, source, mask_suffix="_label")
+
+
+@pytest.fixture
+def halfway(tmp_path: Path) -> tuple[Predictor, str]:
+    """A run that trained on a and b of five pictures, and held c and d out."""
+    masks = dict.fromkeys("abcde", HALVES // 255)
+    source = paired(tmp_path / "in", masks)
+    sizes = {
+        name: sum(
+            (tmp_path / "in" / kind / f"{name}.png").stat().st_size
+            for kind in ("images", "masks")
+        )
+        for name in "abcd"
+    }
+    sides = {
+        "train": {name: sizes[name] for name in "ab"},
+        "val": {"c": sizes["c"], "d": sizes["d"] + 1},  # d is another file now
+    }
+    return begun(tmp_path / "run", Plan(source), sides), source
+
+
+def test_pictures_that_a_run_trained_on_are_told(
+    halfway: tuple[Predictor, str],
+) -> None:
+    one, source = halfway
+    note = "^mine trained on 2 of these 5 pictures: --part val scores the held-out"
+    with pytest.warns(UserWarning, match=note):
+        evaluate_run(one, source, name="mine")
+
+
+@pytest.mark.parametrize(("part", "names"), [("val", "c"), ("train", "ab")])
+@pytest.mark.filterwarnings("ignore:.* trained on 2 of these 2")
+def test_a_part_is_that_of_the_run(
+    part: str, names: str, halfway: tuple[Predictor, str]
+) -> None:
+    one, source = halfway
+    chosen = open_for(one, source, part=part)
+    assert list(evaluate_run(one, chosen).pictures) == list(names)
+    whole = open_for(one, source)
+    for name, (image, label) in zip(chosen.names, chosen):
+        assert image.equal(whole[whole.names.index(name)][0])
+        assert label.shape == (16, 16)
+
+
+def test_a_part_without_a_picture_is_refused(
+    halfway: tuple[Predictor, str], tmp_path: Path
+) -> None:
+    one, _ = halfway
+    other = paired(tmp_path / "other", {"z": HALVES // 255})
+    with pytest.raises(ValueError, match=r"none of the pictures.*leave --part out"):
+        open_for(one, other, part="val")
+
+
+def test_pictures_of_which_no_pixel_counts_are_refused() -> None:
+    source = Source()
+    for _, label in source:
+        label[:] = VOID
+    with pytest.raises(ValueError, match="no pixel of these pictures counts"):
+        evaluate_run(predictor(), source)
 
 
 def test_what_has_parts_is_scored_on_its_validation_part() -> None:

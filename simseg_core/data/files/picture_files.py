@@ -213,8 +213,8 @@ def _guard(image: Image.Image) -> None:
 def _too_large(why: str) -> Fault:
     return Fault(
         f"is too large ({why})",
-        "cut it and its mask into tiles; if you trust the file, set "
-        "PIL.Image.MAX_IMAGE_PIXELS = None first",
+        "cut it into tiles, and its mask where there is one (in Python set "
+        "PIL.Image.MAX_IMAGE_PIXELS = None first, if you trust the file)",
     )
 
 
