@@ -1,6 +1,9 @@
 """`simseg data`: what it prints is what `describe` says, mistakes are one line."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ from matplotlib.image import imread
 from PIL import Image
 
 from simseg_core.cli import main
-from simseg_core.data import describe, open_source
+from simseg_core.data import describe, open_source, split
 
 SIZE = (6, 8)
 
@@ -90,12 +93,53 @@ def test_the_option_that_is_asked_for_opens_the_folder(here, capsys):
 
 
 def test_faulty_pairs_are_in_the_report_with_options_to_paste(here, capsys):
-    out = say(capsys, "faulty", *NAMED)
+    assert main(["data", "faulty", *NAMED]) == 1
+    out, err = capsys.readouterr()
+    assert err == "simseg: 1 of 2 pairs cannot be read, as told above\n"
     assert "1 faulty pair:" in out
     assert "a.png holds the values 7 (24 pixels)" in out
     assert """--mask-values '{"0": "ground", "7": "tree"}'""" in out
-    found = json.loads(say(capsys, "faulty", *NAMED, "--json"))
-    assert len(found["faults"]) == 1
+    assert main(["data", "faulty", *NAMED, "--json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)["faults"]) == 1
+
+
+def test_names_that_look_like_places_bring_the_option_to_paste(here, capsys):
+    names = [f"{place}_x{x}_y0" for place in ("site1", "site2") for x in (0, 1)]
+    make(here / "tiles", {name: [0, 1] for name in names})
+    last = say(capsys, "tiles", *NAMED).splitlines()[-1]
+    assert last.startswith("names that start alike, such as site1_x0_y0 and site1_x1_")
+    given = re.search(r"--group '(.+?)'", last)[1]
+    for seed in range(4):
+        sides = split(names, share=0.5, seed=seed, group=given)
+        assert {tuple(side) for side in sides} == {(0, 1), (2, 3)}
+    assert "start alike" not in say(capsys, "tiles", *NAMED, "--group", given)
+    assert "start alike" not in say(capsys, "pics", *NAMED)  # rome has one picture
+    assert "start alike" not in say(capsys, "street", "--part", "val")
+
+
+def test_on_a_terminal_it_says_at_once_what_it_reads(here, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["data", "pics", *NAMED]) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith("reading folder:pics ...\n")
+    assert "3/3" in err  # the bar
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    assert say(capsys, "pics", *NAMED) == out
+
+
+@pytest.mark.parametrize("words", ["data a", "predict a b", "export a b.onnx"])
+def test_it_says_so_before_torch_is_there(words):
+    code = (
+        "import builtins, sys\n"
+        "from simseg_core.cli import main\n"
+        "def tell(text, **_): sys.exit(f'{text} {\"torch\" in sys.modules}')\n"
+        "sys.stderr.isatty, builtins.print = lambda: True, tell\n"
+        f"main({words.split()})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "reading a ... False\n"
 
 
 def test_a_split_asks_for_pictures_on_both_sides(here, capsys):
@@ -128,7 +172,7 @@ def test_a_source_with_parts_brings_its_split(here, capsys):
 
 @pytest.mark.parametrize("name", ["sheet.png", "sheet.svg", "sheet.pdf"])
 def test_a_sheet_is_drawn_of_what_can_be_read(here, capsys, name):
-    say(capsys, "faulty", *NAMED, "--sheet", name)
+    assert main(["data", "faulty", *NAMED, "--sheet", name]) == 1
     assert (here / name).stat().st_size > 1000
 
 

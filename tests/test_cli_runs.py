@@ -116,6 +116,7 @@ def test_where_no_picture_can_be_read_there_are_no_others(
     assert first.startswith("simseg: cells/images/cell0.png is too large (")
     assert "cut it into tiles" in first
     assert "PIL" not in first  # no Python words in the terminal
+    assert "attack" not in first
     assert last == "simseg: none of the pictures could be predicted, as told above"
 
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simseg_core.cli.arguments import RUN_COMMANDS, list_names, make_parser
-from simseg_core.cli.values import Mistake
+from simseg_core.cli.values import Incomplete, Mistake
 
 __all__ = ["main"]
 
@@ -47,8 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = program if program.startswith("simseg") else "python -m simseg_core"
     with contextlib.suppress(AttributeError, ValueError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    incomplete: Incomplete | None = None
     try:
-        text = _run(words, name)
+        try:
+            text = _run(words, name)
+        except Incomplete as part:
+            text, incomplete = part.answer, part
         if text:
             print(text, flush=True)
     except KeyboardInterrupt as stop:
@@ -64,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, Mistake):
             return _complain(str(error), error.code)
         return _complain(f"{type(error).__name__}: {error} (--traceback shows where)")
-    return 0
+    return _complain(str(incomplete), incomplete.code) if incomplete else 0
 
 
 def _run(words: list[str], name: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simseg_core.cli import values
-from simseg_core.cli.values import Mistake
+from simseg_core.cli.values import Incomplete, Mistake
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,10 @@ _DRAWN = 480  # pixels a side of a picture on a sheet, at most
 
 def add_options(one: argparse.ArgumentParser) -> None:
     """Add the options of `data`."""
-    one.add_argument("source", type=source, metavar="SOURCE", help="see below")
+    one.add_argument(
+        "source", type=source, metavar="SOURCE",
+        help="see below; if some of its pairs are faulty, the exit code is 1",
+    )  # fmt: skip
     add_source(one)
     one.add_argument(
         "--part", choices=("train", "val"), help="of a source that has both"
@@ -286,22 +289,49 @@ def run(given: Namespace) -> str:
 
     Raises:
         Mistake: if the data set cannot be opened.
+        Incomplete: with the report, if some pairs cannot be read.
     """
-    from simseg_core.data import describe
+    from simseg_core.cli.runs import announce
 
     _check(given)
+    announce(f"reading {given.source}")
+    from simseg_core.data import describe
+
     if given.convert_to:
         return _convert(given)
     with data_mistakes():
         data, question = _open(given)
-        found = describe(data, split=_split(given, data))
+        split = _split(given, data)
+        found = describe(data, split=split, progress=sys.stderr.isatty())
         if given.sheet:
             _draw(data, given.sheet)
     if given.json:
         plain = {"source": given.source, **found.to_dict()}
-        return json.dumps({**plain, "question": question}, indent=2)
-    text = f"{given.source}: {found}"
-    return with_options(f"{text}\n{question}" if question else text)
+        answer = json.dumps({**plain, "question": question}, indent=2)
+    else:
+        lines = [f"{given.source}: {found}", *_places(given, data), question or ""]
+        answer = with_options("\n".join(line for line in lines if line))
+    if found.faults:
+        raise Incomplete(
+            f"{len(found.faults)} of {found.pairs} pairs cannot be read, as told above",
+            answer,
+        )
+    return answer
+
+
+def _places(given: Namespace, data: "RawPairs") -> list[str]:
+    """Say that names look like several places, unless a split goes by them."""
+    from simseg_core.data.description import PLACE, of_one_place
+
+    if given.group or given.lists or not hasattr(data, "files"):
+        return []
+    alike = of_one_place(data.names)
+    if alike is None:
+        return []
+    return [
+        f"names that start alike, such as {' and '.join(alike)}: if they show one "
+        f"place, --group '{PLACE}' keeps them on one side of a split"
+    ]
 
 
 def _check(given: Namespace) -> None:

@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser, Namespace
 
-from simseg_core.cli.runs import add_run
+from simseg_core.cli.runs import add_run, announce
 from simseg_core.cli.telling import telling
 from simseg_core.cli.values import Mistake
 
@@ -37,6 +37,7 @@ def run(given: Namespace) -> str:
     Raises:
         Mistake: if what was asked for cannot be had.
     """
+    announce(f"reading {given.run}")
     try:
         with telling():
             from simseg_core.runs import export_run

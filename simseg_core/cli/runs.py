@@ -10,7 +10,7 @@ from typing import Any
 from simseg_core.cli import values
 from simseg_core.cli.telling import telling
 
-__all__ = ["add_device", "add_run", "load", "noting"]
+__all__ = ["add_device", "add_run", "announce", "load", "noting"]
 
 
 def add_run(one: ArgumentParser) -> None:
@@ -45,12 +45,19 @@ def add_device(one: ArgumentParser) -> None:
     )
 
 
+def announce(text: str) -> None:
+    """Say what begins, on a terminal alone: torch takes seconds to come."""
+    if sys.stderr.isatty():
+        print(f"{text} ...", file=sys.stderr, flush=True)
+
+
 def load(run: str, given: Namespace) -> Any:
     """Load a run's predictor as the arguments say.
 
     Raises:
         Mistake: if there is no such run or device.
     """
+    announce(f"reading {run}")
     with telling():
         from simseg_core.cli.commands import device_of
         from simseg_core.runs import Predictor

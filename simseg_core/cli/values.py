@@ -42,9 +42,18 @@ class Mistake(Exception):
 
 
 class Incomplete(Mistake):
-    """What was asked for is done in part, and the message says how far."""
+    """What was asked for is done in part, and the message says how far.
+
+    Args:
+        message: says so.
+        answer: what to print of it all the same.
+    """
 
     code = 1
+
+    def __init__(self, message: str, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ Each pair is read once, as training would read it.
 
 import contextlib
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from tqdm.auto import tqdm
 
 from simseg_core.data.files.faults import Fault, list_faults
 from simseg_core.data.files.mask_pixels import count_values
@@ -21,13 +23,16 @@ from simseg_core.data.files.picture_files import open_mask
 from simseg_core.data.files.values import Value, as_text
 from simseg_core.data.sources import RawPairs
 
-__all__ = ["ALIKE", "ClassShare", "Description", "describe"]
+__all__ = ["ALIKE", "PLACE", "ClassShare", "Description", "describe", "of_one_place"]
 
 # Two pictures count as near-identical if their thumbnails correlate by this much. In
 # 60,000 pairs of each of the book's four composed sets, pictures of different scenes
 # reached 0.953; a picture saved as JPEG of quality 40 kept 0.976 with itself or more,
 # one of half its size 0.998.
 ALIKE = 0.97
+# Of a name such as paris_3 or site12-x0-y1: what a split can keep together.
+PLACE = "^[^_-]+"
+_PLACE = re.compile(r"[^\W\d_]+\d*(?=[_-])")
 _THUMBNAIL = 16  # pixels a side
 _AT_ONCE = 256  # thumbnails compared
 _SHOWN = 5  # names, sizes and so on in the text
@@ -153,7 +158,10 @@ class Description:
 
 
 def describe(
-    data: RawPairs, *, split: tuple[Sequence[int], Sequence[int]] | None = None
+    data: RawPairs,
+    *,
+    split: tuple[Sequence[int], Sequence[int]] | None = None,
+    progress: bool = False,
 ) -> Description:
     """Read a data set once and say what is in it.
 
@@ -162,6 +170,7 @@ def describe(
             and no transform.
         split: indices for training and validation, as `simseg_core.data.split` gives
             them: asks for pictures on both sides that are nearly the same.
+        progress: whether to show a bar.
 
     Returns:
         The description. A pair that cannot be read stands among its faults, and counts
@@ -186,7 +195,7 @@ def describe(
     contents: dict[bytes, list[int]] = {}
     thumbnails: dict[int, Tensor] = {}
     files = getattr(data, "files", None)
-    for index in range(len(data)):
+    for index in tqdm(range(len(data)), unit="pair", disable=not progress):
         if files and data.mask_values:
             with contextlib.suppress(Fault):  # it is told when the pair is read
                 mask = open_mask(files[index][1]).upright
@@ -231,6 +240,30 @@ def describe(
         else "\n".join(map(str, faults)),
         unused=[file.name for file in getattr(data, "unused", ())],
     )
+
+
+def of_one_place(names: Sequence[str]) -> tuple[str, str] | None:
+    """Find two names that look like pictures of one place.
+
+    Args:
+        names: of pictures.
+
+    Returns:
+        The first two of one place; None unless all names begin with letters, a number
+        or none, and a separator, and two such beginnings are shared.
+
+    >>> of_one_place(["paris_1", "paris_2", "rome_1", "rome_2"])
+    ('paris_1', 'paris_2')
+    >>> of_one_place(["IMG_1", "IMG_2", "IMG_3"])  # one camera
+    """
+    places: dict[str, list[str]] = {}
+    for name in names:
+        place = _PLACE.match(name)
+        if place is None:
+            return None
+        places.setdefault(place[0], []).append(name)
+    shared = [same for same in places.values() if len(same) > 1]
+    return (shared[0][0], shared[0][1]) if len(shared) > 1 else None
 
 
 def _digest(image: Tensor) -> bytes:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from simseg_core.data import FolderDataset, describe, open_source
-from simseg_core.data.description import ALIKE
+from simseg_core.data.description import ALIKE, of_one_place
 
 
 @pytest.fixture
@@ -37,6 +37,22 @@ def save_mask(folder, stem, values, size=(4, 6)):
 def read(folder, **options):
     names = ["ground", "tree", "bear"]
     return FolderDataset(folder, classes=names, normalize=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("paris_1 paris_2 rome_1 rome_2", "paris_1 paris_2"),
+        ("a-1 site2-x0 site2-x1 site3-x0 site3-x1", "site2-x0 site2-x1"),
+        ("paris_1 paris_2 rome_1", None),
+        ("IMG_1 IMG_2 IMG_3", None),
+        ("cell1 cell2 cell3", None),
+        ("1_2 1_3 2_2 2_3", None),
+        ("paris_1 paris_2 rome_1 rome_2 7", None),
+    ],
+)
+def test_names_of_places_are_seldom_guessed_wrong(names, found):
+    assert of_one_place(names.split()) == (found and tuple(found.split()))
 
 
 def test_everything_is_counted(folder):

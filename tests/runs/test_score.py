@@ -19,6 +19,7 @@ from simseg_core.runs import (
     Predictor,
     compare_runs,
     evaluate_run,
+    train,
 )
 from simseg_core.runs.checkpoint import BEST, save_trained
 from simseg_core.runs.score import open_for
@@ -249,6 +250,27 @@ def test_a_part_is_that_of_the_run(
     for name, (image, label) in zip(chosen.names, chosen):
         assert image.equal(whole[whole.names.index(name)][0])
         assert label.shape == (16, 16)
+
+
+def test_the_held_out_part_has_the_score_of_the_training(
+    cells: Path, tmp_path: Path
+) -> None:
+    source = f"folder:{cells}"
+    result = train(
+        source,
+        classes=("background", "cell"),
+        preset="tiny",
+        steps=2,
+        batch_size=2,
+        crop=32,
+        out=tmp_path / "run",
+        device="cpu",
+        progress=False,
+    )
+    one = Predictor.load(result.out, device="cpu")
+    found = evaluate_run(one, open_for(one, source, part="val"))
+    assert len(found.pictures) == 2
+    assert found.scores.miou == pytest.approx(result.best["miou"])
 
 
 def test_a_part_without_a_picture_is_refused(

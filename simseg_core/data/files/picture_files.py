@@ -181,7 +181,8 @@ def _open(file: Path, refuse: Callable[[Image.Image], None]) -> Picture:
     except Fault as fault:
         raise fault.at(file) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(str(error)).at(file) from error
+        why, _, _ = str(error).partition(", could be")  # an attack, says Pillow
+        raise _too_large(why).at(file) from error
     # Decoders fail on broken files in all ways: OSError, SyntaxError, struct.error ...
     except Exception as error:
         unknown = isinstance(error, UnidentifiedImageError)
