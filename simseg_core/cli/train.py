@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simseg_core.cli import data, values
+from simseg_core.cli.runs import announce
 from simseg_core.models.presets import PRESETS, SEGMENTATION, TABLE
 
 __all__ = ["EPILOG", "EXAMPLES", "SUMMARY", "add_options", "run"]
@@ -143,6 +144,7 @@ def run(given: Namespace) -> str:
     asked: dict[str, Any] = dict(vars(given))
     for name in ("command", "json", "traceback"):
         asked.pop(name, None)
+    announce(f"opening {asked.get('data') or given.out}")
     with telling(), in_terminal_words():
         if "mask_values" in asked:
             asked["mask_values"] = data.mask_values(given)
