@@ -134,8 +134,8 @@ def test_the_picture_is_the_runs(browser: Browser, address: str, site: Path) -> 
     assert source is not None
     assert alt is not None
     shown = PIXELS.findall((site / "book" / source).read_text())
-    # Four columns; the second scene's first row: image, with skips, ResNet-18, without.
-    assert shown == [drawn[8], drawn[9], drawn[11]]
+    # Three columns; the second scene's first row: image, with skips, without.
+    assert shown == drawn[6:9]
     assert alt.endswith(output["metadata"]["image/svg+xml"]["alt"])
 
 

@@ -62,7 +62,7 @@ def test_stored_file_is_small_and_says_what_it_is() -> None:
     [("unet_resnet34", {}), ("unet_resnet18", {"widths": (4, 4, 4, 4)})],
 )
 def test_other_small_networks_are_refused(name: str, options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="say preset paper"):
+    with pytest.raises(ValueError, match="say preset='paper'"):
         load_pretrained(*small(name, **options))
 
 
