@@ -169,9 +169,7 @@ class Run:
             yield
 
     def begin(self) -> None:
-        """Write what the run is."""
-        if not self.processes.is_first:
-            return
+        """Write what the run is; the first process does."""
         about = {
             "plan": self.plan.to_dict(),
             "network": self.network.to_dict(),
@@ -251,6 +249,8 @@ class Run:
         self.saved = self.step
 
     def _save_weights(self) -> None:
+        if not self.processes.is_first:
+            return
         is_best = self.step == self.best_step
         for name in (BEST, LAST) if is_best else (LAST,):
             save_trained(
@@ -291,8 +291,10 @@ class Run:
             with bar, seeded(self.plan.seed), _stopping(self.tell) as stop:
                 self._steps(batches, lines, bar, stop)
         except (OSError, ValueError):
-            # A picture or a worker, before anything reached the weights.
-            if self.step > self.saved:
+            # A picture or a worker, before anything reached the weights; on a GPU a
+            # loss that is not finite may have reached them unseen.
+            finite = all(bool(p.isfinite().all()) for p in self.model.parameters())
+            if self.step > self.saved and finite:
                 with suppress(OSError):
                     self.save()
             raise
@@ -329,14 +331,17 @@ class Run:
             rate = self.take_step.learning_rate
             self.running.train()
             number = self.step + 1
-            loss = self.take_step(next(batches), number, wait=waits or looks)
+            validates = number % plan.period == 0 or number == plan.steps
+            # Looked at before it is saved, too: what is not finite must not be.
+            wait = waits or looks or validates
+            loss = self.take_step(next(batches), number, wait=wait)
             self.step = number
             bar.update(plan.batch_size)
             if looks:
                 bar.set_postfix(loss=f"{float(loss):.3f}", refresh=False)
                 if lines is not None:
                     lines.write(number, loss=float(loss), learning_rate=rate)
-            if number % plan.period == 0 or number == plan.steps:
+            if validates:
                 predictor = self._validate(lines, float(loss))
                 self.save()
                 self._draw(predictor)

@@ -100,7 +100,7 @@ def train(
     with closing(processes), run.alone():
         if resume:
             run.restore()
-        else:
+        elif processes.is_first:
             _check_free(folder)  # another run may have ended there meanwhile
             run.begin()
         if accept_changes:
