@@ -68,10 +68,7 @@ def test_each_script_runs_small_and_keeps_its_result(
     monkeypatch.setattr(sys, "argv", line)
     assert shared.main(script.__doc__, 999, script.bench) == 0
     found = shared.read(kept)["results"]
-    assert all(
-        ("images" in entry) == (name == "training")
-        for entry in found.values()
-    )
+    assert all(("images" in entry) == (name == "training") for entry in found.values())
     for entry in found.values():
         assert {"title", "input", "largest_difference", "load"} <= set(entry)
         found = Comparison.from_dict(entry["comparison"])
