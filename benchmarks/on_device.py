@@ -89,7 +89,6 @@ class Run:
         """Put what a part found into `run.json`, at once."""
         self.record["parts"].setdefault(part, {}).update(values)
         write_json(self.record, self.path)
-        self.path.chmod(0o644)
 
     @property
     def words(self) -> str:

@@ -115,7 +115,6 @@ def keep(path: Path, entries: Mapping[str, dict[str, Any]], note: str = "") -> N
     found["results"].update(entries)
     found["note"] = note or found.get("note", "")
     write_json(found, path)
-    path.chmod(0o644)
 
 
 def read(path: Path) -> dict[str, Any]:

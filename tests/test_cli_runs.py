@@ -161,7 +161,9 @@ def test_a_run_is_scored(here: Path, capsys: Any) -> None:
         "confusion.png",
         "worst.png",
     }
-    assert main([*words, "--json"]) == 0
+    assert main([*words, "--json"]) == 2
+    assert "scores/scores.json and 2 more would be replaced" in capsys.readouterr().err
+    assert main([*words, "--json", "--force"]) == 0
     assert json.loads(capsys.readouterr().out) == kept
     assert set(kept["pictures"]) == {f"cell{i}" for i in range(4)}
 

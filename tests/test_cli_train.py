@@ -45,7 +45,7 @@ def void(tmp_path_factory: Any) -> Path:
 GOOD = "--data {cells} --classes background,cell --out {out} --preset tiny"
 MISTAKES = {
     "": "required: --out",
-    "--out {out}": 'say --data "folder:PATH"',
+    "--out {out}": "say --data folder:PATH",
     "--data folder:{cells} --out {out}": "--classes background,class1",
     "--data folder:{cells}x --classes a,b --out {out}": "no folder",
     "--data voc --out {out}": "voc:PATH",
@@ -63,7 +63,7 @@ MISTAKES = {
     f"{GOOD} --option widths": "write key=value",
     f"{GOOD} --option wide=3": "wide",
     f"{GOOD} --pretrained": "no published weights for unet_residual",
-    f"{GOOD} --model unet_resnet34 --pretrained": "say --preset 'paper'",
+    f"{GOOD} --model unet_resnet34 --pretrained": "say --preset paper",
     f"{GOOD} --start-from {{cells}}": "holds no best.safetensors",
     f"{GOOD} --start-from nowhere": "no run nowhere",
     f"{GOOD} --steps 0": "at least 1",

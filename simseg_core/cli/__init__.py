@@ -6,8 +6,8 @@ heavy is imported before the arguments are read.
 
 `arguments.py` has the commands and their options, `values.py` reads the value of each,
 `network.py` finds the network and its image's size, `commands.py` probes it; what
-concerns pictures and whole runs is a module a command, `data.py`, `train.py` and so on,
-and `runs.py` is what those on a trained run share.
+concerns pictures and whole runs is a module a command, `data.py`, `train.py` and so on;
+they share `sources.py` (which pictures), `runs.py` (which run) and `telling.py`.
 """
 
 import contextlib

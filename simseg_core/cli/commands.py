@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from simseg_core import probes
+from simseg_core.atomic import replacing
 from simseg_core.cli.network import Network, find, size_text, where
 from simseg_core.cli.values import Mistake
 from simseg_core.probes.field.field import ReceptiveField
@@ -230,11 +230,8 @@ def save_figure(figure: Any, title: str, path: Path) -> None:
     about = {"Title": title, entry: figure.alt_text}
     page = io.BytesIO()
     figure.savefig(page, format=suffix, metadata=about)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(page.getvalue())
-        os.replace(beside, path)
+        with replacing(path) as beside:
+            beside.write_bytes(page.getvalue())
     except OSError as error:
         raise Mistake(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)

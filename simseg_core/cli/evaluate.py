@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from simseg_core.cli import data
+from simseg_core.cli import sources
 from simseg_core.cli.runs import add_device, add_run, load, noting
 from simseg_core.cli.telling import telling
 
@@ -14,7 +14,7 @@ __all__ = ["EPILOG", "EXAMPLES", "SUMMARY", "add_options", "run"]
 
 SUMMARY = "score a trained network on labelled pictures, alone or against another"
 EPILOG = f"""\
-{data.EPILOG}
+{sources.SOURCES}
 Without --classes and --mask-values the masks of a folder are read as those that the
 network was trained on. Of a data set with parts its validation part is scored; of one
 without, --part val scores those of its pictures that RUN held out.
@@ -29,9 +29,11 @@ def add_options(one: ArgumentParser) -> None:
     """Give a parser the options of `evaluate`."""
     add_run(one)
     add = one.add_argument
-    add("--data", type=data.source, required=True, metavar="SOURCE", help="see below")
+    add(
+        "--data", type=sources.source, required=True, metavar="SOURCE", help="see below"
+    )
     add("--part", choices=("train", "val"), help="of a source that has both, or of RUN")
-    data.add_source(one)
+    sources.add_source(one)
     add("--against", default=None, metavar="RUN2", help="a run to compare with")
     add(
         "--out",
@@ -39,8 +41,9 @@ def add_options(one: ArgumentParser) -> None:
         default=None,
         metavar="DIR",
         help="a folder for scores.json, confusion.png and worst.png (the ten worst "
-        "pictures); replaces them",
+        "pictures)",
     )
+    add("--force", action="store_true", help="files that are there may be replaced")
     add("--json", action="store_true", help="print JSON alone")
     add_device(one)
 
@@ -58,13 +61,9 @@ def run(given: Namespace) -> str:
     options = {name: value for name, value in options.items() if value is not None}
     with telling(), noting():
         if given.mask_values is not None:
-            options["mask_values"] = data.mask_values(given)
-        from simseg_core.runs.score import (
-            check_classes,
-            compare_runs,
-            evaluate_run,
-            open_for,
-        )
+            options["mask_values"] = sources.mask_values(given)
+        from simseg_core.runs.score import check_classes, compare_runs, evaluate_run
+        from simseg_core.runs.scored_pictures import open_for
 
         known = [predictor.network.classes for predictor in predictors]
         check_classes(runs[0], known[0], known[-1], whose=runs[-1])
@@ -77,6 +76,7 @@ def run(given: Namespace) -> str:
                     source,
                     name=name,
                     out=given.out if name == given.run else None,
+                    force=given.force,
                     progress=sys.stderr.isatty(),
                 )
             )

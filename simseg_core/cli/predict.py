@@ -5,9 +5,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from simseg_core.cli.data import with_options
 from simseg_core.cli.runs import add_device, add_run, load, noting
-from simseg_core.cli.telling import telling
+from simseg_core.cli.telling import telling, with_options
 from simseg_core.cli.values import Incomplete
 
 __all__ = ["EPILOG", "EXAMPLES", "SUMMARY", "add_options", "run"]

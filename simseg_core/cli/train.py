@@ -3,24 +3,22 @@
 import dataclasses
 import json
 import os
-import re
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from simseg_core.cli import data, values
+from simseg_core.cli import sources, values
 from simseg_core.cli.runs import announce
+from simseg_core.cli.telling import telling
 from simseg_core.models.presets import PRESETS, SEGMENTATION, TABLE
 
 __all__ = ["EPILOG", "EXAMPLES", "SUMMARY", "add_options", "run"]
 
 SUMMARY = "train a network on your own pictures, in a folder that can be resumed"
 EPILOG = f"""\
-{data.EPILOG}
+{sources.SOURCES}
 The folder that --out names gets best.safetensors and last.safetensors, metrics.jsonl,
 curves.png and samples.png. A run that was stopped, by Ctrl-C or by anything else, goes
 on with --resume. Several processes: torchrun --nproc-per-node 2 -m simseg_core train
@@ -30,13 +28,6 @@ EXAMPLES = """\
 %(prog)s --out runs/a --resume
 %(prog)s --data folder:tiles --group '^[^_]+' --augment any-way-up --out runs/b
 %(prog)s --data voc:VOCdevkit --model unet_resnet34 --preset paper --out runs/c"""
-
-# Arguments of `train` as its errors name them: name=value.
-_ARGUMENT = re.compile(
-    r"\b(data|resume|model|preset|lists|group|steps|batch_size|max_lr|loss|crop|scale|"
-    r"augment|seed|val_share|validate_every|patience|precision|options)="
-    r"([^\s,;()]+|'[^']*'|\"[^\"]*\")"
-)
 
 
 def add_options(one: ArgumentParser) -> None:
@@ -68,9 +59,9 @@ def add_options(one: ArgumentParser) -> None:
 
     pictures = one.add_argument_group("the pictures")
     add = pictures.add_argument
-    add("--data", type=data.source, metavar="SOURCE", help="see below")
-    data.add_source(pictures)
-    data.add_split(pictures)
+    add("--data", type=sources.source, metavar="SOURCE", help="see below")
+    sources.add_source(pictures)
+    sources.add_split(pictures)
     add(
         "--scale",
         type=float,
@@ -139,15 +130,13 @@ def run(given: Namespace) -> str:
         Mistake: if what was asked for cannot be had.
         KeyboardInterrupt: after Ctrl-C; the run is saved, and the message says so.
     """
-    from simseg_core.cli.telling import telling
-
     asked: dict[str, Any] = dict(vars(given))
     for name in ("command", "json", "traceback"):
         asked.pop(name, None)
     announce(f"opening {asked.get('data') or given.out}")
-    with telling(), in_terminal_words():
+    with telling():
         if "mask_values" in asked:
-            asked["mask_values"] = data.mask_values(given)
+            asked["mask_values"] = sources.mask_values(given)
         if "device" in asked:
             from simseg_core.cli.commands import device_of
 
@@ -166,25 +155,3 @@ def run(given: Namespace) -> str:
         plain = dataclasses.asdict(result) | {"out": str(result.out)}
         return json.dumps(plain, indent=2)
     return f"{result}\nNow: simseg predict {result.out} PICTURE_OR_FOLDER"
-
-
-@contextmanager
-def in_terminal_words() -> Iterator[None]:
-    """Write the arguments that an error names as the options of this command.
-
-    >>> with in_terminal_words():
-    ...     raise ValueError("max_lr=0.0 must be above 0")
-    Traceback (most recent call last):
-    ValueError: --max-lr 0.0 must be above 0
-    """
-    try:
-        yield
-    except Exception as error:
-        if error.args and isinstance(error.args[0], str):
-            error.args = (_ARGUMENT.sub(_option, str(error)),)
-        raise
-
-
-def _option(found: re.Match[str]) -> str:
-    word = "--" + found[1].replace("_", "-")
-    return word if found[2] == "True" else f"{word} {found[2]}"

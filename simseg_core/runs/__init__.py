@@ -12,12 +12,15 @@
 | `predict.py` | `Predictor`: a picture to its classes, shares and overlay |
 | `prediction_files.py` | `predict_files`: many pictures to masks, overlays, shares |
 | `score.py` | `evaluate_run`, `compare_runs`: how good predictions are |
+| `scored_pictures.py` | which pictures these are, and what their masks mean |
+| `evaluation.py` | what was found, as tables |
 | `export.py` | `export_run`: a network as a file for other programs |
 | `tiles.py` | `segment`: an image of any size, by tiles if it is large |
-| `pretrained.py` | published weights for an encoder |
+| `pretrained.py` | trained weights to start from: another run's, an encoder's |
 | `network.py` | `Network`: what a trained network is besides its weights |
-| `checkpoint.py` | weights and states on disk |
-| `output.py` | the folder that a command writes to |
+| `checkpoint.py` | trained networks and states as files |
+| `folder.py` | a run's folder: its files, how they are written, who may |
+| `signals.py` | Ctrl-C and SIGTERM |
 
 They need what ``pip install "simseg-core[train]"`` brings.
 """

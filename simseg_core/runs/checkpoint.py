@@ -1,19 +1,9 @@
-"""What a run keeps on disk: whole or not at all, and read without running any code in it.
+"""Trained networks and states as files, read without running any code in them."""
 
-| file of a run's folder | what it holds |
-|---|---|
-| `best.safetensors`, `last.safetensors` | weights and the network's description: all that a prediction needs |
-| `state.pt` | weights, optimiser, schedule and score so far: all that going on needs |
-| `run.json` | how the run was asked for, and with which versions |
-| `metrics.jsonl` | losses and scores, a line each |
-"""  # noqa: E501
-
-import errno
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,23 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from simseg_core.runs.folder import BEST, LAST, replacing
 from simseg_core.runs.network import Network
 
 __all__ = [
-    "BEST",
-    "LAST",
-    "STATE",
     "Trained",
-    "alone_in",
     "load_state",
     "load_trained",
-    "replacing",
     "save_state",
     "save_trained",
     "versions",
 ]
 
-BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
 _KEY = "simseg"  # of our description among a safetensors file's metadata
 _FORMAT = 1
 
@@ -206,82 +191,6 @@ def load_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise ValueError(f"{path} was not written by `simseg train`")
     return state
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a file beside `path` to write, and move it there once it is whole.
-
-    Raises:
-        OSError: saying what to do; nothing half-written stays.
-    """
-    beside = path.with_name(f".{path.name}.part")  # what a kill leaves is replaced
-    try:
-        yield beside
-        with beside.open(
-            "rb"
-        ) as file:  # on the disk, before it takes the old one's place
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        if not isinstance(error, Exception):  # Ctrl-C
-            raise
-        # torch wraps the system's error in its own.
-        cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError) and "write" not in str(error):
-            raise  # not of the file
-        remedy = "choose another folder"
-        if getattr(cause, "errno", errno.ENOSPC) == errno.ENOSPC:
-            remedy = "make room, or choose another folder"
-        whole = ". What was saved before is whole" if path.exists() else ""
-        raise OSError(
-            f"{path} cannot be written ({cause or error}): {remedy}{whole}"
-        ) from error
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Lock a folder against other runs; a kill gives it back.
-
-    Raises:
-        BlockingIOError: if another run is at work in it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                f"another run is at work in {folder}: wait for its end, or choose "
-                "another folder"
-            ) from error
-        except OSError:
-            pass  # a file system without locks
-        _held.add(handle)
-        yield
-    finally:
-        _held.discard(handle)
-        os.close(handle)
-
-
-_held: set[int] = set()
-
-
-def _let_go() -> None:
-    """Close what a fork inherits, or a worker would hold a killed run's lock."""
-    while _held:
-        os.close(_held.pop())
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_let_go)
 
 
 def versions() -> dict[str, str]:

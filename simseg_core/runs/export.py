@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from simseg_core.runs.checkpoint import load_trained, replacing
+from simseg_core.runs.checkpoint import load_trained
+from simseg_core.runs.folder import replacing
 from simseg_core.runs.network import Network
 from simseg_core.runs.tiles import Fit, fit_of
 

@@ -5,7 +5,6 @@ of loader workers or processes, and not from what was drawn before. So a run tha
 stopped goes on as if it never had been, and two processes see what one would have.
 """
 
-import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from simseg_core.data.pairs import IGNORE_INDEX, Pair, stack_pairs
+from simseg_core.runs.signals import leave_to_the_run
 from simseg_core.training.randomness import image_order
 
 __all__ = ["WORKER_LOST", "load_batches", "seed_for"]
@@ -75,7 +75,7 @@ def load_batches(
         collate_fn=_stack,
         num_workers=num_workers,
         pin_memory=pin_memory,
-        worker_init_fn=_leave_signals_to_the_run if num_workers else None,
+        worker_init_fn=leave_to_the_run if num_workers else None,
         generator=torch.Generator(),  # not torch's own, which it would move on
     )
     batches = iter(loader)
@@ -88,12 +88,6 @@ def load_batches(
     finally:
         if num_workers:
             batches._shutdown_workers()  # type: ignore[attr-defined]
-
-
-def _leave_signals_to_the_run(worker: int) -> None:
-    """Let a signal to all processes end the run, which ends its workers itself."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 class _Varied(Dataset[Any]):

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from simseg_core.data.splits import split
 from simseg_core.runs.plan import Plan
 from simseg_core.training.metrics import check_labels
 
-__all__ = ["Look", "Pictures"]
+__all__ = ["Look", "Pictures", "bytes_of"]
 
 _LOOKED_AT = 200  # pictures a side, at most
 
@@ -80,7 +81,7 @@ class Pictures:
         if files is not None:
             for source in {id(s): s for s in (self.source, self.val)}.values():
                 for name, pair in zip(_names(source), getattr(source, "files", ())):
-                    sizes[name] = sum(file.stat().st_size for file in pair)
+                    sizes[name] = bytes_of(pair)
         return {
             side: {name: sizes.get(name, 0) for name in names}
             for side, names in self.names.items()
@@ -149,6 +150,11 @@ class Pictures:
                     f"began with ({name!r} {what}): {remedy}, or start a new run with "
                     f"--start-from {file.parent}"
                 )
+
+
+def bytes_of(pair: Iterable[Path]) -> int:
+    """Count the bytes of a picture and its mask: another number, another picture."""
+    return sum(file.stat().st_size for file in pair)
 
 
 @dataclass(frozen=True)

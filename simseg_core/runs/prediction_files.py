@@ -25,8 +25,7 @@ from tqdm.auto import tqdm
 
 from simseg_core.data.files.faults import Fault
 from simseg_core.data.files.file_pairs import IMAGES, LITTER
-from simseg_core.runs.checkpoint import replacing
-from simseg_core.runs.output import make_folder
+from simseg_core.runs.folder import check_free, make_folder, replacing
 from simseg_core.runs.predict import Prediction, Predictor, as_picture
 
 __all__ = ["PredictedFiles", "find_pictures", "predict_files"]
@@ -248,13 +247,8 @@ def _check_free(
                 f"{path} is one of the pictures, and would be replaced by what is "
                 "predicted: choose another folder (--out)"
             )
-    there = [path for path in [*paths, shares] if path.exists()]
-    if there and not may_be_there:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise FileExistsError(
-            f"{there[0]}{more} would be replaced: choose another folder (--out), "
-            "leave what is there (--skip), or say that it may be replaced (--force)"
-        )
+    if not may_be_there:
+        check_free([*paths, shares], or_else="leave what is there (--skip), ")
 
 
 # --- which pictures ---------------------------------------------------------------

@@ -1,17 +1,19 @@
-"""Trained weights for the encoder of a network, to start a run from.
+"""Trained weights to start a run from: another run's, or an encoder's.
 
-Published ones of ImageNet for the paper's widths, from torchvision, and a small one of
-the book's own, which comes with the package: `benchmarks/pretrain_encoder.py` trained
-it without labels, to guess the colours of grey pieces of the Earth.
+Of encoders there are published ones, of ImageNet and at the paper's widths, from
+torchvision, and a small one of the book's own, which comes with the package:
+`benchmarks/pretrain_encoder.py` trained it without labels, to guess the colours of grey
+pieces of the Earth.
 """
 
 import torch
 from torch import nn
 
 from simseg_core.measured import FOLDER
+from simseg_core.runs.checkpoint import load_trained
 from simseg_core.runs.network import Network
 
-__all__ = ["load_pretrained"]
+__all__ = ["load_pretrained", "start_from"]
 
 _DEPTHS = (18, 34, 50, 101, 152)
 _OWN = ("unet_resnet18", "small")
@@ -69,3 +71,26 @@ def _load_own(model: nn.Module) -> None:
     weights = load_file(_OWN_WEIGHTS)  # 16-bit, to be small
     whole = {n: w.float() if w.dtype == torch.half else w for n, w in weights.items()}
     model.get_submodule("encoder").load_state_dict(whole)
+
+
+def start_from(model: nn.Module, network: Network, run: str) -> None:
+    """Copy the weights of another run into a network, in place.
+
+    Args:
+        model: takes them.
+        network: that it is.
+        run: the other run's folder, or a file of weights.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load_trained` does; also if it trained
+            another network, saying what differs.
+    """
+    other = load_trained(run)
+    for name in ("model", "preset", "options", "classes"):
+        mine, its = getattr(network, name), getattr(other.network, name)
+        if mine != its:
+            raise ValueError(
+                f"--start-from {run} trained another network: {name}={its!r} there and "
+                f"{mine!r} here; make them alike"
+            )
+    model.load_state_dict(other.model.state_dict())

@@ -8,12 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from simseg_core.data.pairs import Pair
-from simseg_core.runs.checkpoint import replacing
+from simseg_core.runs.folder import CURVES, METRICS, SAMPLES, replacing
 from simseg_core.runs.network import Network
 
-__all__ = ["METRICS", "Lines", "draw_curves", "draw_samples", "read_lines"]
-
-METRICS, CURVES, SAMPLES = "metrics.jsonl", "curves.png", "samples.png"
+__all__ = ["Lines", "draw_curves", "draw_samples", "read_lines"]
 
 
 class Lines:
@@ -47,6 +45,8 @@ class Lines:
             for name, value in values.items():
                 group = value if isinstance(value, dict) else {"": value}
                 for part, number in group.items():
+                    if number is None:  # a class that no picture shows
+                        continue
                     tag = f"{name}/{part}".rstrip("/")
                     self._board.add_scalar(tag, number, step)
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,41 +9,44 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from tqdm.auto import tqdm
 
 from simseg_core.data.transforms import crops
 from simseg_core.runs.checkpoint import (
-    BEST,
-    LAST,
-    STATE,
-    alone_in,
     load_state,
     load_trained,
-    replacing,
     save_state,
     save_trained,
     versions,
 )
 from simseg_core.runs.feed import WORKER_LOST, load_batches, seed_for
+from simseg_core.runs.folder import (
+    BEST,
+    LAST,
+    PICTURES,
+    RUN,
+    STATE,
+    alone_in,
+    make_folder,
+    replacing,
+)
 from simseg_core.runs.network import Network
 from simseg_core.runs.pictures import Pictures
 from simseg_core.runs.plan import Plan
 from simseg_core.runs.predict import Predictor
-from simseg_core.runs.pretrained import load_pretrained
+from simseg_core.runs.pretrained import load_pretrained, start_from
 from simseg_core.runs.processes import Processes
-from simseg_core.runs.report import METRICS, Lines, draw_curves, draw_samples
+from simseg_core.runs.report import Lines, draw_curves, draw_samples
+from simseg_core.runs.signals import stopping
 from simseg_core.training.checks import weight_tensor
 from simseg_core.training.loop import inverse_sqrt_frequency
 from simseg_core.training.losses import SegmentationLoss
-from simseg_core.training.metrics import ScoreMeter, Scores
+from simseg_core.training.metrics import ScoreMeter
 from simseg_core.training.randomness import seeded
 from simseg_core.training.step import TrainingStep
 
-__all__ = ["BEGUN", "PICTURES", "RUN", "Run", "RunResult"]
+__all__ = ["Run", "RunResult"]
 
-RUN, PICTURES = "run.json", "pictures.json"
-BEGUN = {RUN, PICTURES, METRICS}  # what a run's folder holds before it is validated
 _LINES = 500  # of the loss, in a run
 _SAMPLES = 4  # pictures that are drawn at each validation
 
@@ -57,8 +59,7 @@ class RunResult:
         out: its folder.
         step: the last step.
         best_step: when the best weights were saved.
-        best: their scores in validation, by name: `miou`, `boundary_miou`,
-            `pixel_accuracy`, and `iou`, a number a class.
+        best: their scores in validation, as `Scores.to_dict` writes them.
     """
 
     out: Path
@@ -96,7 +97,7 @@ class Run:
         if plan.pretrained:
             load_pretrained(model, network)
         if plan.start_from:
-            _start_from(model, network, plan.start_from)
+            start_from(model, network, plan.start_from)
         model = processes.with_shared_norms(model).to(processes.device, dtype)
         if processes.device.type == "cuda":
             model = model.to(memory_format=torch.channels_last)
@@ -117,7 +118,7 @@ class Run:
             *plan.losses,
             class_weights=weights,
             ignore_index=network.ignore_index,
-            void_loss=0.0,  # a batch without news ends no run of hours
+            skip_void=True,  # a batch without news ends no run of hours
             over_processes=processes.add_up,
         )
         self.take_step = TrainingStep(
@@ -158,13 +159,7 @@ class Run:
         if not self.processes.is_first:
             yield
             return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(
-                f"the folder {self.folder} cannot be made ({error.strerror}): choose "
-                "another one"
-            ) from error
+        make_folder(self.folder)
         with alone_in(self.folder):
             yield
 
@@ -288,7 +283,7 @@ class Run:
             ignore_index=self.network.ignore_index,
         )
         try:
-            with bar, seeded(self.plan.seed), _stopping(self.tell) as stop:
+            with bar, seeded(self.plan.seed), stopping(self.tell) as stop:
                 self._steps(batches, lines, bar, stop)
         except (OSError, ValueError):
             # A picture or a worker, before anything reached the weights; on a GPU a
@@ -397,59 +392,4 @@ def _scored(predictor: Predictor, val: Any, processes: Processes) -> dict[str, A
         guess = predictor(image).label
         both = (each[None].to(processes.device) for each in (guess, label))
         meter.update(*both)
-    scores: Scores = meter.compute()  # over all processes
-    return {
-        "miou": _plain(scores.miou),
-        "boundary_miou": _plain(scores.boundary_miou),
-        "pixel_accuracy": _plain(scores.pixel_accuracy),
-        "iou": {name: _plain(value) for name, value in scores.iou.items()},
-    }
-
-
-def _plain(value: float) -> float | None:
-    """Write what is not defined as JSON does."""
-    return None if math.isnan(value) else value
-
-
-def _start_from(model: nn.Module, network: Network, run: str) -> None:
-    """Copy the weights of another run, if it trained the same network."""
-    other = load_trained(run)
-    for name in ("model", "preset", "options", "classes"):
-        mine, its = getattr(network, name), getattr(other.network, name)
-        if mine != its:
-            raise ValueError(
-                f"--start-from {run} trained another network: {name}={its!r} there and "
-                f"{mine!r} here; make them alike"
-            )
-    model.load_state_dict(other.model.state_dict())
-
-
-@contextmanager
-def _stopping(tell: Callable[[str], None]) -> Iterator[list[int]]:
-    """Let Ctrl-C and SIGTERM end the run between two steps; a second one ends at once.
-
-    Args:
-        tell: is told that the signal came.
-
-    Yields:
-        A list that holds the signal once it came.
-    """
-    came: list[int] = []
-
-    def remember(number: int, frame: Any) -> None:
-        if came:
-            raise KeyboardInterrupt("stopped at once: what was saved before is whole")
-        came.append(number)
-        tell("stopping after this step; once more stops at once, without saving")
-
-    before = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, remember)
-    except ValueError:
-        pass  # not the main thread: signals are another's business
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return meter.compute().to_dict()  # over all processes

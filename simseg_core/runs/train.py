@@ -17,14 +17,16 @@ from tqdm.auto import tqdm
 
 from simseg_core.data.pairs import ignored_label
 from simseg_core.data.sources import has_parts
+from simseg_core.runs.folder import METRICS, PICTURES, RUN
 from simseg_core.runs.network import Network
 from simseg_core.runs.pictures import Pictures
 from simseg_core.runs.plan import Plan
 from simseg_core.runs.processes import Processes
-from simseg_core.runs.run import BEGUN, PICTURES, RUN, Run, RunResult
+from simseg_core.runs.run import Run, RunResult
 
 __all__ = ["train"]
 
+_BEGUN = {RUN, PICTURES, METRICS}  # what a folder holds before the first validation
 _SHORTER_SIDE = 512  # pixels, of the median picture, at most
 
 
@@ -144,7 +146,7 @@ def _check_free(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    if not folder.is_dir() or not {f.name for f in folder.iterdir()} <= BEGUN:
+    if not folder.is_dir() or not {f.name for f in folder.iterdir()} <= _BEGUN:
         raise FileExistsError(
             f"{folder} is there and holds files: choose a new folder, or resume the "
             "run in it (resume=True)"

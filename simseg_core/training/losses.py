@@ -39,8 +39,8 @@ class SegmentationLoss(nn.Module):
         class_weights: ``(K,)``, for cross-entropy and focal loss: a pixel counts as
             much as its label's weight, in the sum and in what it is divided by.
         ignore_index: label of the pixels that do not count.
-        void_loss: what a batch is given in which no pixel counts: NaN, as torch has it,
-            or 0, with a gradient of 0.
+        skip_void: whether a batch in which no pixel counts gives 0, with a gradient of
+            0, and not NaN, as torch has it.
         over_processes: sums a tensor over all processes that share a batch, in a way
             that gradients follow; None where one process has all of it. Sums are added
             before they are divided, so that pixels count alike wherever they are.
@@ -62,7 +62,7 @@ class SegmentationLoss(nn.Module):
         *names: str,
         class_weights: Tensor | None = None,
         ignore_index: int = IGNORE_INDEX,
-        void_loss: float = math.nan,
+        skip_void: bool = False,
         over_processes: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class SegmentationLoss(nn.Module):
             raise ValueError(f"no loss {unknown[0]!r}: there is {', '.join(LOSSES)}")
         self.register_buffer("class_weights", class_weights)
         self.ignore_index = ignore_index
-        self.void_loss = void_loss
+        self.skip_void = skip_void
         self.over_processes = over_processes
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class SegmentationLoss(nn.Module):
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         # To look at the labels costs nothing on a CPU, and a wait on a GPU.
-        is_safe = math.isnan(self.void_loss) or (
+        is_safe = not self.skip_void or (
             labels.is_cpu and bool((labels != self.ignore_index).any())
         )
         if self.over_processes is None and is_safe:
@@ -131,7 +131,7 @@ class SegmentationLoss(nn.Module):
         return self._unless_void((losses * held).sum() / number.clamp(min=1), number)
 
     def _unless_void(self, loss: Tensor, weight: Tensor) -> Tensor:
-        return loss if self.void_loss == 0 else loss.where(weight > 0, self.void_loss)
+        return loss if self.skip_void else loss.where(weight > 0, math.nan)
 
     def _summed(self, sums: Tensor) -> Tensor:
         return sums if self.over_processes is None else self.over_processes(sums)

@@ -16,6 +16,7 @@ are one mask per image, summed over images. Void has no contour.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +33,7 @@ __all__ = [
     "boundary",
     "check_class_count",
     "check_labels",
+    "without_nan",
 ]
 
 
@@ -59,6 +61,16 @@ class Scores:
     def boundary_miou(self) -> float:
         """Mean boundary IoU over the classes that occur in prediction or label."""
         return _mean(self.boundary_iou)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it with JSON's types; None where a score is not defined."""
+        return {
+            "miou": without_nan(self.miou),
+            "boundary_miou": without_nan(self.boundary_miou),
+            "pixel_accuracy": without_nan(self.pixel_accuracy),
+            "iou": without_nan(self.iou),
+            "boundary_iou": without_nan(self.boundary_iou),
+        }
 
     def __str__(self) -> str:
         outlines = f"boundary mIoU {self.boundary_miou:.3f}, "
@@ -354,3 +366,14 @@ def _check_pair(prediction: Tensor, label: Tensor) -> None:
 def _mean(values: dict[str, float]) -> float:
     present = [value for value in values.values() if not math.isnan(value)]
     return sum(present) / len(present) if present else math.nan
+
+
+def without_nan(values: Any) -> Any:
+    """Put None in the place of NaN, which JSON does not know, also in a dict.
+
+    >>> without_nan({"sky": 0.5, "pole": math.nan})
+    {'sky': 0.5, 'pole': None}
+    """
+    if isinstance(values, dict):
+        return {name: without_nan(value) for name, value in values.items()}
+    return None if math.isnan(values) else values

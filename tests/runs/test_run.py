@@ -14,12 +14,13 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
 from simseg_core import create_model
 from simseg_core.data import normalize, open_source
 from simseg_core.runs import load_trained, train
-from simseg_core.runs.checkpoint import alone_in
+from simseg_core.runs.folder import alone_in
 from simseg_core.runs.report import read_lines
 from simseg_core.training import fit
 from simseg_core.training.randomness import seeded
@@ -241,6 +242,17 @@ def test_a_run_on_a_gpu_is_the_same_run(cells: Path, tmp_path: Path) -> None:
     trained = load_trained(out)
     assert next(trained.model.parameters()).device.type == "cpu"
     train(out=out, resume=True, device="cuda", progress=False)
+
+
+def test_tensorboard_gets_the_same_lines(cells: Path, tmp_path: Path) -> None:
+    """Also where a class is in no picture, and has no score."""
+    out = tmp_path / "run"
+    run(cells, out, classes=("background", "cell", "dog"), steps=2, tensorboard=True)
+    [board] = (out / "tensorboard").iterdir()
+    events = EventAccumulator(str(board)).Reload()
+    losses = [line["loss"] for line in read_lines(out) if "loss" in line]
+    assert [e.value for e in events.Scalars("loss")] == pytest.approx(losses)
+    assert "iou/cell" in events.Tags()["scalars"]
 
 
 # --- what must lose nothing -----------------------------------------------------------

@@ -22,7 +22,7 @@ from simseg_core.runs import (
     train,
 )
 from simseg_core.runs.checkpoint import BEST, save_trained
-from simseg_core.runs.score import open_for
+from simseg_core.runs.scored_pictures import open_for
 from simseg_core.training import ScoreMeter
 from tests.models.tiny import shown
 
@@ -125,8 +125,12 @@ def test_json_has_no_nan() -> None:
 
 def test_figures_and_numbers_are_written(tmp_path: Path) -> None:
     out = tmp_path / "deep/out"
-    for _ in range(2):  # and replaced
-        found = evaluate_run(predictor(), Source(), out=out)
+    found = evaluate_run(predictor(), Source(), out=out)
+    (out / "scores.json").write_text("dear")
+    with pytest.raises(FileExistsError, match=r"scores\.json and 2 more would be"):
+        evaluate_run(predictor(), Source(), out=out)
+    assert (out / "scores.json").read_text() == "dear"
+    evaluate_run(predictor(), Source(), out=out, force=True)
     files = sorted(path.name for path in out.iterdir())
     assert files == ["confusion.png", "scores.json", "worst.png"]
     assert json.loads((out / "scores.json").read_text()) == found.to_dict()

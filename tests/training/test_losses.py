@@ -86,7 +86,7 @@ def test_parts_of_a_batch_give_the_loss_of_the_whole(name: str, weights: Any) ->
 def test_a_batch_without_a_pixel_that_counts(name: str) -> None:
     void, logits = torch.full((1, 1, 4), 255), LOGITS.clone().requires_grad_()
     assert SegmentationLoss(name)(logits, void).isnan()
-    loss = SegmentationLoss(name, void_loss=0.0)(logits, void)
+    loss = SegmentationLoss(name, skip_void=True)(logits, void)
     loss.backward()
     assert loss == 0
     assert torch.equal(logits.grad, torch.zeros_like(LOGITS))
@@ -95,7 +95,7 @@ def test_a_batch_without_a_pixel_that_counts(name: str) -> None:
 @pytest.mark.parametrize("name", ["cross-entropy", "focal", "dice"])
 def test_what_void_is_given_changes_nothing_else(name: str) -> None:
     logits, label = random_batch()
-    assert SegmentationLoss(name, void_loss=0.0)(logits, label) == SegmentationLoss(
+    assert SegmentationLoss(name, skip_void=True)(logits, label) == SegmentationLoss(
         name
     )(logits, label)
 

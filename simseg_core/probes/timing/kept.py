@@ -2,11 +2,12 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin, get_type_hints
+
+from simseg_core.atomic import replacing
 
 __all__ = ["Kept", "read_json", "write_json"]
 
@@ -121,12 +122,5 @@ def write_json(values: Any, path: str | os.PathLike[str]) -> None:
     """Write JSON beside its place, then move it there: never half a file."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=2)
-            file.write("\n")
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with replacing(target) as beside:
+        beside.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
