@@ -1,7 +1,7 @@
 """Load weights that torchvision publishes into the networks of the book.
 
 The networks hold the same tensors under other names, so a conversion is a list of
-renamings. `RESNET` is the one for ResNets:
+renamings. `RESNET` is the one for ResNets::
 
     conv1, bn1                      ->  encoder.stem.0, .1
     layer1 ... layer4               ->  encoder.stages.0 ... .3
@@ -9,7 +9,7 @@ renamings. `RESNET` is the one for ResNets:
     downsample                      ->  shortcut
     fc                              ->  classify
 
-and `DEEPLABV3` the one for DeepLabV3, whose backbone is such a ResNet:
+and `DEEPLABV3` the one for DeepLabV3, whose backbone is such a ResNet::
 
     classifier.0.convs              ->  aspp.branches (the last one's .1, .2 -> project)
     classifier.0.project            ->  aspp.project

@@ -23,7 +23,10 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 GLOSSARY = "book/glossary"
 WITHOUT_LINKS = (GLOSSARY, "book/bibliography")  # the latter is made of titles
 # Words that are terms elsewhere, in their everyday sense.
-EVERYDAY = ("learning rate", "claims nothing", "paper’s claim", "share a stem")
+EVERYDAY = (
+    *("learning rate", "rate of 0.1", "may skip", "it skips", "key layers"),
+    *("claims nothing", "paper’s claim", "share a stem"),
+)
 # What holds sentences, as headings and signatures do not, and what in it is not words.
 PROSE = (nodes.paragraph, nodes.caption)
 NOT_PROSE = (

@@ -65,7 +65,9 @@ def read_sentence(root: Path, room: str) -> str:
     path = root / PACKAGE / room
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-    return text.partition("\n\n")[0].replace("\n", " ")
+    sentence = text.partition("\n\n")[0].replace("\n", " ")
+    sentence = sentence.removeprefix(f"{room.capitalize()}: ")  # the page has named it
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _width(floor: Sequence[str]) -> float:

@@ -128,7 +128,7 @@ def growth_alt_text(steps: Sequence[tuple[str, int, Any]], image: int) -> str:
     """
     changes, before = [], None
     for name, size, stride in steps:
-        if stride != before:
+        if stride not in (before, None):  # a global step has none
             changes.append(f"{size} pixels at stride {stride} ({name})")
             before = stride
     beyond = [name for name, size, _ in steps if size > image]

@@ -255,7 +255,7 @@ def _predictions_alt_text(
 ) -> str:
     """Say of each prediction how much is wrong, in each image and of each class."""
     sentences = [
-        f"{len(labels)} images: each with its label, the predictions of "
+        f"{len(labels)} image{'s' * (len(labels) != 1)}: each with its label, the predictions of "
         f"{', '.join(predictions)}, and a map of the errors of each."
     ]
     for name, predicted in predictions.items():
@@ -268,7 +268,7 @@ def _predictions_alt_text(
             if (labels == index).any()
         ]
         sentences.append(
-            f"Wrong in {name}: {', '.join(percent(s.item()) for s in shares)} of the "
+            f"Wrong, {name}: {', '.join(percent(s.item()) for s in shares)} of the "
             f"pixels; {', '.join(of_classes)}."
         )
     return " ".join(sentences)

@@ -112,8 +112,8 @@ def test_errors_are_black_and_counted_where_labels_count():
     assert black[0, 0]
     assert figure.alt_text == (
         "2 images: each with its label, the predictions of all left, nearly, and a map "
-        "of the errors of each. Wrong in all left: 50 %, 50 % of the pixels; 0.0 % of "
-        "left, 100 % of right. Wrong in nearly: 0.0 %, 0.1 % of the pixels; 0.1 % of "
+        "of the errors of each. Wrong, all left: 50 %, 50 % of the pixels; 0.0 % of "
+        "left, 100 % of right. Wrong, nearly: 0.0 %, 0.1 % of the pixels; 0.1 % of "
         "left, 0.0 % of right."
     )
     assert legend(figure) == ["left", "right", "ignored"]
