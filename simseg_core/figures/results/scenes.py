@@ -255,8 +255,8 @@ def _predictions_alt_text(
 ) -> str:
     """Say of each prediction how much is wrong, in each image and of each class."""
     sentences = [
-        f"{len(labels)} image{'s' * (len(labels) != 1)}: each with its label, the predictions of "
-        f"{', '.join(predictions)}, and a map of the errors of each."
+        f"{len(labels)} image{'s' * (len(labels) != 1)}: each with its label, "
+        f"the predictions of {', '.join(predictions)}, and a map of the errors of each."
     ]
     for name, predicted in predictions.items():
         counted = labels != ignore_index
