@@ -24,3 +24,11 @@ document.addEventListener("DOMContentLoaded", () => {
   sidebar.setAttribute("role", "complementary");
   sidebar.setAttribute("aria-label", "Book");
 });
+
+// And the arrow beside a page with subpages has no name.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const arrow of document.querySelectorAll("summary:has(.toctree-toggle)")) {
+    const page = arrow.closest("li").querySelector("a").textContent.trim();
+    arrow.setAttribute("aria-label", `Subpages of ${page}`);
+  }
+});
