@@ -341,9 +341,14 @@ def test_address_leaves_no_placeholder(
     tool = load("tools/set_address.py")
     monkeypatch.setattr(tool, "ROOT", tmp_path)
     shutil.copy(ROOT / "_config.yml", tmp_path)
+    shutil.copy(ROOT / "CITATION.cff", tmp_path)
     shutil.copytree(ROOT / "chapters", tmp_path / "chapters")
     shutil.copytree(ROOT / "book", tmp_path / "book")
+    assert tool.main(["https://github.com/old/name"]) == 0
     assert tool.main(["https://github.com/Ann/Book.git"]) == 0
+    cited = yaml.safe_load((tmp_path / "CITATION.cff").read_text())
+    assert cited["repository-code"] == "https://github.com/Ann/Book"
+    assert cited["url"] == "https://ann.github.io/Book/"
     written = [tmp_path / "_config.yml", *(tmp_path / "book").glob("*.md")]
     words = "".join(file.read_text() for file in written)
     assert "OWNER/NAME" not in words

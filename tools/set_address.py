@@ -3,8 +3,8 @@
 Until then the book has no launch buttons, a chapter opened on Colab asks for
 ``SIMSEG_SOURCE``, and no page tells where it stands. The address goes into
 ``_config.yml`` (launch buttons, and the site's own address: canonical links, sitemap,
-previews of shared links), into the set-up cell of every chapter and into the pages that
-say what pip installs.
+previews of shared links), into the set-up cell of every chapter, into the pages that
+say what pip installs, and into ``CITATION.cff``.
 
 Usage: set_address.py https://github.com/OWNER/NAME [https://the.site/]
 """
@@ -19,6 +19,7 @@ ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
 SITE = re.compile(r"https://[\w.-]+(/[\w.-]+)*")
 SETTING = re.compile(r'os\.environ\.get\("SIMSEG_SOURCE", "[^"]*"\)')
 INSTALLED = re.compile(rf"(?<=git\+){ADDRESS.pattern}")
+CITED = re.compile(r"^(repository-code|url): .*\n", re.MULTILINE)
 BASE = re.compile(r'^  baseurl: "[^"]*"', re.MULTILINE)
 BLOCK = """\
 # --- address: written by `make address` ---
@@ -57,6 +58,11 @@ def with_source(notebook: str, url: str) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def with_citation(citation: str, url: str, site: str) -> str:
+    """Return how to cite the book, with where it is read and where its sources are."""
+    return f"{CITED.sub('', citation)}repository-code: {url}\nurl: {site}\n"
+
+
 def main(arguments: list[str]) -> int:
     """Check the addresses, then write every file."""
     url, site = (one.removesuffix("/") for one in (*arguments, "", "")[:2])
@@ -76,8 +82,11 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     site = f"{site}/" if site else pages_of(url)
-    config = ROOT / "_config.yml"
-    changed = {config: with_address(config.read_text(encoding="utf-8"), url, site)}
+    config, citation = ROOT / "_config.yml", ROOT / "CITATION.cff"
+    changed = {
+        config: with_address(config.read_text(encoding="utf-8"), url, site),
+        citation: with_citation(citation.read_text(encoding="utf-8"), url, site),
+    }
     for path in sorted((ROOT / "book").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         if INSTALLED.search(text):
