@@ -3,7 +3,7 @@
 "use strict";
 
 const SCROLLERS = ".cell_output .output, div.highlight pre, .table-wrapper, " +
-  ".pst-scrollable-table-container, .cell_output div.output.text_html > div";
+  "div.math, .pst-scrollable-table-container, .cell_output div.output.text_html > div";
 
 function markScrollers() {
   for (const box of document.querySelectorAll(SCROLLERS)) {
@@ -23,4 +23,12 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!sidebar) return;
   sidebar.setAttribute("role", "complementary");
   sidebar.setAttribute("aria-label", "Book");
+});
+
+// The theme's two buttons, whose attributes the page's policy would refuse.
+document.addEventListener("DOMContentLoaded", () => {
+  const on = (button, act) =>
+    document.querySelector(button)?.addEventListener("click", act);
+  on(".btn-download-pdf-button", () => window.print());
+  on(".btn-fullscreen-button", () => window.toggleFullScreen());
 });

@@ -12,17 +12,8 @@ from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 KB = 1000
-WITHOUT = 250
-WITH_FORMULAS = 600  # MathJax and its fonts take 330
-# Their first figure holds scenes as PNGs of 2.6 times their pixels a side: up to 270.
-EXCEPTIONS = {
-    "chapters/01_self_attention.html": 660,
-    "chapters/02_cbam.html": 670,
-    "chapters/03_unet.html": 800,
-    "chapters/04_atrous_aspp.html": 800,
-    "chapters/05_deeplabv3plus.html": 710,
-    "chapters/06_fchardnet.html": 800,
-}
+TEXT = 250
+CHAPTER = 600
 
 # Every character that a rule of the style draws in the font of the icons.
 ICONS = """() => {
@@ -63,9 +54,7 @@ def loaded(browser: Browser, address: str, site: Path) -> dict[str, dict[str, in
         tab.on("request", lambda request, to=requests: to.append(request.url))
         page = file.relative_to(site).as_posix()
         tab.goto(f"{address}/{page}", wait_until="networkidle")
-        if tab.locator(".math").count():
-            tab.wait_for_selector("mjx-container", timeout=20_000)
-            tab.evaluate("document.fonts.ready.then(() => true)")
+        tab.evaluate("document.fonts.ready.then(() => true)")
         tab.close()
         names = {
             unquote(urlsplit(url).path).lstrip("/")
@@ -85,8 +74,7 @@ def sent(file: Path) -> int:
 def test_no_page_is_heavy(loaded: dict[str, dict[str, int]], site: Path) -> None:
     heavy = []
     for page, files in loaded.items():
-        formulas = 'class="math ' in (site / page).read_text("utf-8")
-        most = EXCEPTIONS.get(page, WITH_FORMULAS if formulas else WITHOUT)
+        most = CHAPTER if page.startswith("chapters/") else TEXT
         size = sum(files.values()) / KB
         if size > most:
             greatest = sorted(files, key=lambda name: -files[name])[:5]
@@ -98,11 +86,11 @@ def test_no_page_is_heavy(loaded: dict[str, dict[str, int]], site: Path) -> None
 def test_a_page_loads_only_what_it_uses(
     loaded: dict[str, dict[str, int]], site: Path
 ) -> None:
-    """The search's index to search, MathJax for formulas, the small font of icons."""
+    """The search's index to search, a font for formulas, the small font of icons."""
     for page, files in loaded.items():
         names = " ".join(files)
-        formulas = 'class="math ' in (site / page).read_text("utf-8")
-        assert ("tex-mml-chtml.js" in names) == formulas, page
+        formulas = "<math" in (site / page).read_text("utf-8")
+        assert ("math.woff2" in names) == formulas, page
         assert ("searchindex.js" in names) == (page == "search.html"), page
         assert "fontawesome.js" not in names, page
         assert "fa-solid-900" not in names, (

@@ -62,8 +62,6 @@ def test_page_is_sound(
     tab.on("request", watch)
     tab.on("requestfailed", lambda request: failed.append(request.url))
     tab.goto(f"{address}/{page}.html", wait_until="networkidle")
-    if tab.locator(".math").count():
-        tab.wait_for_selector("mjx-container", timeout=20_000)
     sideways = tab.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
