@@ -117,7 +117,7 @@ claims: $(READY_BOOK)  ## run the chapters' claims again on seeds they do not sh
 pretrain: $(READY_BOOK)  ## train the small encoder that the package brings again (a few minutes)
 	@$(BIN)/python benchmarks/pretrain_encoder.py
 
-networks: $(READY_BOOK)  ## train and time all networks alike for the closing chapter (about an hour)
+networks: $(READY_BOOK)  ## train and time all networks alike for chapter 09 (about an hour)
 	@$(BIN)/python benchmarks/compare_networks.py
 
 clean:  ## remove what was generated (the environment stays)

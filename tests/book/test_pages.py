@@ -24,6 +24,11 @@ ONE_OF_EACH_COLOUR = """() => {
 }"""
 
 
+# The bottom of a chapter's question and of its picture.
+FIRST_SCREEN = """() => ["h1 + p", "h1 + p + figure img"].map(
+  one => document.querySelector(".bd-article " + one).getBoundingClientRect().bottom)"""
+
+
 def pages() -> list[str]:
     """Every page of the table of contents, the root first."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
@@ -62,6 +67,9 @@ def test_page_is_sound(
     tab.on("request", watch)
     tab.on("requestfailed", lambda request: failed.append(request.url))
     tab.goto(f"{address}/{page}.html", wait_until="networkidle")
+    if page.startswith("chapters/"):
+        fold = 844 if width == 390 else 900
+        assert max(tab.evaluate(FIRST_SCREEN)) <= fold, "question or picture below"
     sideways = tab.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
