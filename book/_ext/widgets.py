@@ -25,7 +25,12 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = Path("book/_static/widgets")  # in the built book: _static/widgets
-SCRIPTS: dict[str, tuple[str, ...]] = {}
+FIELD = ("parts.js", "field.js", "field_explorer.js")
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    "receptive-field": FIELD,
+    "gridding": FIELD,
+    "unet-sizes": ("parts.js", "unet_sizes.js", "unet_sizes_explorer.js"),
+}
 
 
 class widget(nodes.General, nodes.Element):
