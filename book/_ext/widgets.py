@@ -25,7 +25,16 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = Path("book/_static/widgets")  # in the built book: _static/widgets
-SCRIPTS: dict[str, tuple[str, ...]] = {}
+ENGINE = ("lab/network.js", "lab/forward.js", "lab/controls.js")
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    "skips": (
+        *ENGINE,
+        "lab/gradient.js",
+        "lab/painter.js",
+        "lab/street.js",
+        "lab/skips.js",
+    ),
+}
 
 
 class widget(nodes.General, nodes.Element):
