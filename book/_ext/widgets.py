@@ -34,6 +34,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
         "lab/street.js",
         "lab/skips.js",
     ),
+    "attention": (*ENGINE, "lab/signal.js", "lab/attention.js"),
 }
 
 

@@ -20,7 +20,7 @@ from simseg_core.models.attention import SelfAttention2d
 from simseg_core.models.layers import conv_bn_relu
 from simseg_core.training import fit, inverse_sqrt_frequency
 
-__all__ = ["SIDE", "attention_network", "street_networks"]
+__all__ = ["SIDE", "attending", "attention_network", "street_networks"]
 
 SIDE, STEPS, SEED = 64, 1000, 0
 
@@ -38,10 +38,10 @@ def street_networks(kept: Path) -> dict[str, nn.Module]:
 
 
 def attention_network(kept: Path) -> nn.Module:
-    """Train chapter 01's network: stride 8, attention, a head, and back to the size."""
+    """Train chapter 01's network."""
     scenes = Signal("train", size=SIDE)
     weights = torch.tensor([0.5, 1.25, 1.25])  # as in the chapter
-    return _trained(kept / "signal.pt", _attending, scenes, weights)
+    return _trained(kept / "signal.pt", attending, scenes, weights)
 
 
 def _unet(skips: bool) -> nn.Module:
@@ -49,7 +49,8 @@ def _unet(skips: bool) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # faster on CPU
 
 
-def _attending() -> nn.Module:
+def attending() -> nn.Module:
+    """Build chapter 01's network: (B, 3, H, W) -> logits (B, 3, H, W)."""
     return nn.Sequential(
         conv_bn_relu(3, 16, stride=2),
         conv_bn_relu(16, 32, stride=2),

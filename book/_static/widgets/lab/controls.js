@@ -31,15 +31,15 @@
   // A slider; `say` words its value, for the eye beside it and for a screen reader.
   function slider(words, range, say, change) {
     const input = make("input", { type: "range", ...range });
-    const output = make("output");
+    const seen = make("span", { class: "lab-value", "aria-hidden": "true" });
     const tell = () => {
-      output.value = say(Number(input.value));
-      input.setAttribute("aria-valuetext", output.value);
+      seen.textContent = say(Number(input.value));
+      input.setAttribute("aria-valuetext", seen.textContent);
     };
     input.addEventListener("input", () => { change(Number(input.value)); tell(); });
     const set = (value) => { input.value = value; tell(); };
     set(range.value);
-    return { element: make("label", { class: "lab-slider" }, words, input, output), set };
+    return { element: make("label", { class: "lab-slider" }, words, input, seen), set };
   }
 
   function button(words, press) {
@@ -60,6 +60,7 @@
     function setMark(place, size = 1) {
       mark.hidden = place === null;
       if (place === null) return;
+      mark.classList.toggle("lab-wide", size > 1);
       mark.style.top = `${(place[0] / side) * 100}%`;
       mark.style.left = `${(place[1] / side) * 100}%`;
       mark.style.width = mark.style.height = `${(size / side) * 100}%`;
@@ -107,17 +108,15 @@
     draw(canvas, (n) => palette[labels[n]]);
   }
 
-  // A photograph, or how bright it stays where `weights` from 0 to 1 light it up.
-  function drawPhotograph(canvas, photograph, weights = null) {
+  // A photograph; or a darker one, lit up where `weights` from 0 to 1 are high.
+  function drawPhotograph(canvas, photograph, weights = null, { dim = 0.35, glow = 1 } = {}) {
     const { data } = photograph;
     const sheet = photograph.height * photograph.width;
     draw(canvas, (n) => {
       const color = [data[n], data[sheet + n], data[2 * sheet + n]];
       if (!weights) return color;
-      return color.map((one, c) => {
-        const dimmed = 0.35 * one;
-        return dimmed + (GLOW[c] - dimmed) * Math.sqrt(weights[n]); // faint parts show too
-      });
+      const light = glow * Math.sqrt(weights[n]); // the root: faint parts show too
+      return color.map((one, c) => dim * one * (1 - light) + GLOW[c] * light);
     });
   }
 

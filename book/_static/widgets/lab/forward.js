@@ -40,10 +40,11 @@
           for (let down = 0; down < 2; down++) {
             for (let right = 0; right < 2; right++) {
               const weight = kernels[k++];
-              for (let n = 0; n < sheet.length; n++) {
-                const row = 2 * Math.floor(n / x.width) + down;
-                const column = 2 * (n % x.width) + right;
-                out[row * y.width + column] += weight * sheet[n];
+              let n = 0;
+              for (let row = down; row < y.height; row += 2) {
+                for (let column = right; column < y.width; column += 2) {
+                  out[row * y.width + column] += weight * sheet[n++];
+                }
               }
             }
           }
@@ -60,8 +61,9 @@
         const row = 2 * Math.floor(n / y.width); // counted through all sheets
         const corner = row * x.width + 2 * (n % y.width);
         let winner = corner;
-        for (const rival of [corner + 1, corner + x.width, corner + x.width + 1]) {
-          if (x.data[rival] > x.data[winner]) winner = rival;
+        for (let rival = 1; rival < 4; rival++) {
+          const at = corner + (rival % 2) + (rival > 1 ? x.width : 0);
+          if (x.data[at] > x.data[winner]) winner = at;
         }
         y.winners[n] = winner;
         y.data[n] = x.data[winner];
@@ -140,7 +142,9 @@
     for (let o = 0; o < channels; o++) {
       const out = sheetOf(y, o).fill(biases[o]);
       for (let i = 0; i < x.channels; i++) {
-        const [a, b, c, d, e, f, g, h, j] = kernels.subarray(k, (k += 9));
+        const [a, b, c] = [kernels[k++], kernels[k++], kernels[k++]];
+        const [d, e, f] = [kernels[k++], kernels[k++], kernels[k++]];
+        const [g, h, j] = [kernels[k++], kernels[k++], kernels[k++]];
         let n = 0;
         for (let row = 0; row < y.height; row++) {
           let top = i * framedSheet + row * stride * width;

@@ -64,10 +64,11 @@
           for (let down = 0; down < 2; down++) {
             for (let right = 0; right < 2; right++) {
               const weight = weights[k++];
-              for (let n = 0; n < sheet.length; n++) {
-                const row = 2 * Math.floor(n / x.width) + down;
-                const column = 2 * (n % x.width) + right;
-                sheet[n] += weight * from[row * made.width + column];
+              let n = 0;
+              for (let row = down; row < made.height; row += 2) {
+                for (let column = right; column < made.width; column += 2) {
+                  sheet[n++] += weight * from[row * made.width + column];
+                }
               }
             }
           }

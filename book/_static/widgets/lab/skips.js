@@ -114,12 +114,12 @@
     });
 
     function wordsOfScene(a, b) {
-      const [truth, finds, blurs] = [scene.label, a, b].map((one) => count(one, poleClass));
-      const band = blurs > 1.25 * truth ? ": a band where thin lines are" : "";
-      return (
-        `Poles and wires cover ${truth} pixels. With skips the network paints ${finds} of ` +
-        `them black, without skips ${blurs}${band}.`
-      ).replace(" of them", "");
+      const [truth, sharp, blunt] = [scene.label, a, b].map((one) => count(one, poleClass));
+      const found =
+        blunt > 1.25 * truth ? ": a band where thin lines are" :
+        blunt < 0.25 * truth ? ": next to nothing" : "";
+      return `Poles and wires cover ${truth} pixels. With skips the network paints ` +
+        `${sharp} black, without skips ${blunt}${found}.`;
     }
 
     function wordsOfPixel() {
