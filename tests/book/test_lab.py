@@ -1,4 +1,4 @@
-"""The lab's networks, its engine and its controls, against PyTorch and the data sets."""
+"""The lab's networks, engine and controls, against PyTorch and the data sets."""
 
 import base64
 import copy
@@ -81,7 +81,7 @@ def moved(scene: dict[str, Any]) -> dict[str, Any]:
     return scene
 
 
-# --- the tape ----------------------------------------------------------------------------
+# --- the tape --------------------------------------------------------------------
 
 
 def networks() -> dict[str, nn.Module]:
@@ -115,7 +115,7 @@ def test_a_module_without_a_rule_is_named() -> None:
         record(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.GELU()))
 
 
-# --- the engine --------------------------------------------------------------------------
+# --- the engine ------------------------------------------------------------------
 
 
 @pytest.mark.browser
@@ -168,8 +168,9 @@ def test_a_row_of_attention_is_the_softmax_of_its_scores(engine: Page) -> None:
           const network = networkOf("signal");
           const maps = simsegLab.forward(network, mapOf(image, side));
           const made = network.operations.findIndex(({ op }) => op === "attend");
-          const [, query, key] = network.operations[made].from.map((n) => [...maps[n].data]);
-          return [query, key, [...maps[made + 1].attention]];
+          const [, query, key] = network.operations[made].from;
+          return [maps[query].data, maps[key].data, maps[made + 1].attention]
+            .map((numbers) => [...numbers]);
         }""",
         [image, SIDE],
     )
@@ -178,7 +179,7 @@ def test_a_row_of_attention_is_the_softmax_of_its_scores(engine: Page) -> None:
     torch.testing.assert_close(torch.tensor(rows).view(64, 64), expected)
 
 
-# --- the painter -------------------------------------------------------------------------
+# --- the painter -----------------------------------------------------------------
 
 
 @pytest.mark.browser
@@ -218,7 +219,7 @@ def pixels_of(text: str) -> list[int]:
     return list(base64.b64decode(text))
 
 
-# --- the controls ------------------------------------------------------------------------
+# --- the controls ----------------------------------------------------------------
 
 
 class Lab:
@@ -279,7 +280,8 @@ class Lab:
         return self.canvas(number).evaluate(
             """canvas => {
               const { width, height } = canvas;
-              const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+              const context = canvas.getContext("2d");
+              const { data } = context.getImageData(0, 0, width, height);
               return Array.from({ length: width * height },
                 (_, n) => [data[4 * n], data[4 * n + 1], data[4 * n + 2]]);
             }"""
@@ -433,7 +435,7 @@ def test_a_lamp_is_turned_and_attention_switched_off_by_keyboard(
     lab.said("Row 1, column 1 of 8")
 
 
-# --- the page ----------------------------------------------------------------------------
+# --- the page --------------------------------------------------------------------
 
 
 def test_the_pages_words_say_what_was_measured(
@@ -510,6 +512,8 @@ def test_without_scripts_a_still_picture_stands_there(
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto((site / "book" / "lab.html").as_uri())
-    stills = [one.get_attribute("aria-label") for one in tab.locator(".lab-still").all()]
+    stills = [
+        one.get_attribute("aria-label") for one in tab.locator(".lab-still").all()
+    ]
     context.close()
     assert [len(words.split()) > 20 for words in stills if words] == [True, True]

@@ -1,14 +1,15 @@
 """The lab's scenes: what stays (a background) and what the reader moves.
 
-A street is painted by the functions that paint the data set's, up to the houses; poles,
-wires, vehicles and the photograph's light and noise are left to the reader's page, which
-has them as numbers and small pictures. `compose` paints the same scene here. The page's
-own painter, ``book/_static/widgets/lab/painter.js``, is held against it.
+A street is painted by the functions that paint the data set's, up to the houses.
+Poles, wires, vehicles and the photograph's light and noise are left to the reader's
+page, which has them as numbers and small pictures. `compose` paints the same scene
+here. The page's painter, ``book/_static/widgets/lab/painter.js``, is held against it.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,13 @@ class Told(Dice):
         """Return the next throw."""
         return next(self._throws)
 
-    pick = color = lambda self, *choices: next(self._throws)  # noqa: E731
+    def pick(self, items: Sequence[Any]) -> Any:
+        """Return the next throw."""
+        return next(self._throws)
+
+    def color(self, low: Sequence[float], high: Sequence[float]) -> np.ndarray:
+        """Return the next throw."""
+        return next(self._throws)
 
     def noise(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return the noise that was told."""

@@ -119,9 +119,18 @@ def _(module: nn.ConvTranspose2d, tape: Tape, x: int) -> int:
 def _(module: nn.BatchNorm2d, tape: Tape, x: int) -> int:
     """Fold it into the convolution whose map it reads."""
     weight, bias = tape.parts[x]
-    numbers = (module.running_mean, module.running_var, module.eps)
-    folded = fuse_conv_bn_weights(weight, bias, *numbers, module.weight, module.bias)
-    tape.parts[x] = folded[0].detach(), folded[1].detach()
+    assert module.running_mean is not None  # its statistics are kept
+    assert module.running_var is not None
+    weight, bias = fuse_conv_bn_weights(
+        weight,
+        bias,
+        module.running_mean,
+        module.running_var,
+        module.eps,
+        module.weight,
+        module.bias,
+    )
+    tape.parts[x] = weight.detach(), bias.detach()
     return x
 
 
@@ -143,6 +152,7 @@ def _(module: nn.MaxPool2d, tape: Tape, x: int) -> int:
 
 @play_into.register
 def _(module: nn.Upsample, tape: Tape, x: int) -> int:
+    assert isinstance(module.scale_factor, float)
     return tape.add("resize", x, factor=int(module.scale_factor))
 
 
@@ -181,6 +191,8 @@ class Player(nn.Module):
     Args:
         script: what `Tape.script` returned.
     """
+
+    weights: Tensor
 
     def __init__(self, script: dict[str, Any]) -> None:
         super().__init__()

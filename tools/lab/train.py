@@ -1,13 +1,14 @@
 """Train the lab's networks: the chapters' own, with more steps.
 
 Chapter 03 stops after 200 steps, where the network without skips has hardly learned
-some of the large classes. After 1,000 it is a trained network, and what still goes wrong
-is what it cannot draw.
+some of the large classes. After 1,000 it is a trained network, and what still goes
+wrong is what it cannot draw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ def street_networks(kept: Path) -> dict[str, nn.Module]:
     weights = inverse_sqrt_frequency(scenes)
     return {
         name: _trained(
-            kept / f"street-{name}.pt", lambda skips=skips: _unet(skips), scenes, weights
+            kept / f"street-{name}.pt", partial(_unet, skips), scenes, weights
         )
         for name, skips in {"with": True, "without": False}.items()
     }

@@ -1,4 +1,4 @@
-"""Write what the lab's pages load: networks, scenes and their scores, and still pictures.
+"""Write what the lab's page loads: networks, scenes, scores, and still pictures.
 
 A file of data is a script that sets one variable, since a page opened from a folder may
 load scripts and may fetch nothing.
@@ -106,9 +106,9 @@ def write_street(folder: Path, networks: dict[str, nn.Module]) -> None:
         shown[f"{name} skips"] = colorize(answer, Street.palette)
     shown["the truth"] = colorize(label, Street.palette)
     alt = (
-        "Four pictures of one street of 64 by 64 pixels: the photograph, with poles and "
-        "wires a pixel wide; the answer of a U-Net with skips, thin lines in place; the "
-        "answer without skips, a blurred black band where the wires hang; the truth."
+        "Four pictures of one street of 64 by 64 pixels: the photograph, with poles "
+        "and wires a pixel wide; the answer of a U-Net with skips, thin lines in "
+        "place; the answer without skips, a black band where the wires hang; the truth."
     )
     (folder / "skips.svg").write_text(still(shown, alt), "utf-8")
 
@@ -117,7 +117,10 @@ def write_signal(folder: Path, network: nn.Module) -> None:
     """Write ``lab/signal.js`` and ``attention.svg`` below `folder`."""
     tape = record(network).script()
     player = Player(tape).eval()
-    right = {"trained": right_of_stop_and_go(player), "0": right_of_stop_and_go(without_gamma(tape))}
+    right = {
+        "trained": right_of_stop_and_go(player),
+        "0": right_of_stop_and_go(without_gamma(tape)),
+    }
     data = {
         "side": SIDE,
         "classes": Signal.classes,
@@ -137,9 +140,9 @@ def write_signal(folder: Path, network: nn.Module) -> None:
         shown[f"lamp at {state}"] = photograph
         shown[f"answer: {state}"] = colorize(answer, Signal.palette)
     alt = (
-        "One road scene with its lamp at stop and at go, each beside the answer of the "
-        "network with attention: all vehicles orange under the one lamp, blue under the "
-        "other."
+        "One road scene with its lamp at stop and at go, each beside the answer of "
+        "the network with attention: all vehicles orange under the one lamp, blue "
+        "under the other."
     )
     (folder / "attention.svg").write_text(still(shown, alt), "utf-8")
 
