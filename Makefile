@@ -33,7 +33,7 @@ LINT_IMPORTS := $(BIN)/python -c 'import importlinter.cli as c; c.lint_imports_c
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
-.PHONY: help book chapters chapter serve test check lint format types bench networks claims pretrain gpu-kit lab stills address clean
+.PHONY: help book chapters chapter serve test check lint format types bench networks claims pretrain gpu-kit jupyter lab stills address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -71,7 +71,7 @@ serve:  ## read the built book at http://localhost:8000 (PORT=...)
 	@echo "== http://localhost:$(PORT)/  (Ctrl-C stops)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-lab: $(READY_BOOK)  ## open the chapters in JupyterLab
+jupyter: $(READY_BOOK)  ## open the chapters in JupyterLab
 	@$(BIN)/python -m jupyter lab chapters
 
 stills: $(READY_TEST)  ## draw the still pictures of the explorers again, in Chromium
@@ -119,6 +119,9 @@ claims: $(READY_BOOK)  ## run the chapters' claims again on seeds they do not sh
 
 pretrain: $(READY_BOOK)  ## train the small encoder that the package brings again (a few minutes)
 	@$(BIN)/python benchmarks/pretrain_encoder.py
+
+lab: $(READY_BOOK)  ## train the lab's networks and write what its page loads (a few minutes)
+	@OMP_NUM_THREADS=1 PYTHONPATH=tools $(BIN)/python -m lab
 
 networks: $(READY_BOOK)  ## train and time all networks alike for chapter 09 (about an hour)
 	@$(BIN)/python benchmarks/compare_networks.py
