@@ -9,6 +9,7 @@ tells each cell what stands above its column, for a phone, which shows a row as 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
@@ -17,7 +18,6 @@ from sphinx.application import Sphinx
 
 LONGEST = 40  # characters of code beside each other on a phone
 CARD = 80  # characters of a row of three cells that a phone shows side by side
-LONG_NAME = 14  # a name of code that may be broken in a table
 
 LISTING = re.compile(
     r'(highlight-)([\w-]+)( notranslate"[^>]*><div class="highlight"><pre)>'
@@ -29,6 +29,8 @@ TAGS = re.compile(r"<[^>]*>")
 TEXT = ("myst-ansi", "text", "none", "console")  # what programs print
 LONG_WORD = re.compile(r"\S{24}")  # that may not fit beside its line's indentation
 BRACKET = re.compile(r"[(\[{]</span>(?=<)")
+LONG_NAME = re.compile(r"\S{15}")  # that makes a column of a table too wide
+JOINT = re.compile(r"(?<=[/_(=])(?=[^/_(=])|(?<=::)")
 GAP = re.compile(r"(?<=\S)  +(?=\S)")
 
 
@@ -62,18 +64,21 @@ def fit_listing(found: re.Match[str]) -> str:
     """Mend one block of code or of printed text."""
     before, language, between, content = found.groups()
     lines = content.split("\n")
-    if language in TEXT and has_columns([plain(line) for line in lines]):
-        return f'{before}{language}{between} class="columns">{content}'
-    fitted = "".join(map(hang, lines)).removesuffix("\n")
-    return f"{before}{language}{between}>{fitted}"
+    columns = language in TEXT and has_columns([plain(line) for line in lines])
+    fitted = "".join(
+        line + "\n" if columns and GAP.search(plain(line)) else hang(line)
+        for line in lines
+    ).removesuffix("\n")
+    kind = ' class="columns"' if columns else ""
+    return f"{before}{language}{between}{kind}>{fitted}"
 
 
 def fit_table(found: re.Match[str]) -> str:
     """Mend one table: its long names may break, its cells know their headings."""
     soup = BeautifulSoup(found[0], "html.parser")
-    for name in soup.select("code .pre, code:not(:has(.pre))"):
-        if len(name.get_text()) > LONG_NAME:
-            breakable(soup, name)
+    for name in soup.find_all(string=LONG_NAME):
+        if not name.find_parent(class_="math"):
+            name.replace_with(*joined(soup, str(name)))
     table = soup.table
     assert table is not None  # TABLE finds nothing else
     headings = [each.get_text(" ", strip=True) for each in table.select("thead th")]
@@ -92,14 +97,13 @@ def is_wide(headings: list[str], rows: list[list[str]]) -> bool:
     return len(headings) > 3 or (len(headings) == 3 and sum(longest) > CARD)
 
 
-def breakable(soup: BeautifulSoup, name: Tag) -> None:
-    """Let a long name of code break after its slashes, colons and underscores."""
-    parts = re.split(r"(?<=[/_])(?=[^/_])|(?<=::)", name.get_text())
-    name.clear()
-    for place, part in enumerate(parts):
-        if place:
-            name.append(soup.new_tag("wbr"))
-        name.append(part)
+def joined(soup: BeautifulSoup, name: str) -> Iterator[Tag | str]:
+    """Let a long name break after its slashes, colons and underscores."""
+    first, *others = JOINT.split(name)
+    yield first
+    for part in others:
+        yield soup.new_tag("wbr")
+        yield part
 
 
 def fit(
