@@ -32,3 +32,37 @@ document.addEventListener("DOMContentLoaded", () => {
   on(".btn-download-pdf-button", () => window.print());
   on(".btn-fullscreen-button", () => window.toggleFullScreen());
 });
+
+// Alt+C copies the block of code in use, or the first that begins in sight, and leaves
+// the focus on its button, which the tab key alone does not meet.
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || event.ctrlKey || event.metaKey || event.code !== "KeyC") return;
+  const inSight = (button) => {
+    const { top } = button.closest(".highlight").getBoundingClientRect();
+    return top >= 0 && top < window.innerHeight;
+  };
+  const here = document.activeElement.closest(".highlight");
+  const button =
+    here?.querySelector(".copybtn") ??
+    [...document.querySelectorAll(".copybtn")].find(inSight);
+  if (!button) return;
+  event.preventDefault();
+  button.style.visibility = "visible"; // what is hidden takes no focus
+  button.focus();
+  button.style.visibility = "";
+  button.click();
+});
+
+// The button's own word, "Copied!", is drawn by the style: say it too.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest(".copybtn")) return;
+  let said = document.getElementById("said");
+  if (!said) {
+    said = document.createElement("div");
+    said.id = "said";
+    said.setAttribute("role", "status");
+    document.querySelector("main").append(said);
+  }
+  said.textContent = "";
+  requestAnimationFrame(() => (said.textContent = "Copied"));
+});

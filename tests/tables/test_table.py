@@ -53,6 +53,12 @@ def test_a_number_carries_its_value_and_nothing_stands_for_none() -> None:
     assert by_value == [False, True]
 
 
+def test_names_may_break_and_numbers_may_not() -> None:
+    html = html_table("t", (NAME, SIZE), [("a.b_c.", 1.5)])
+    assert ">a.<wbr>b_<wbr>c.</th>" in html
+    assert Cells(html).of("td")[0][1] == "2 k"
+
+
 def test_a_total_is_no_row_to_sort() -> None:
     html = html_table("t", (NAME, SIZE), ROWS, total=("all", 19.0))
     body, foot = html.split("</tbody>")

@@ -16,7 +16,7 @@ from simseg_core.figures.style import (
     new_figure,
     style,
 )
-from simseg_core.training.seeds import SeedRuns
+from simseg_core.training.seeds import SeedRuns, measure_name
 
 __all__ = ["draw_losses", "draw_run", "draw_seed_spread"]
 
@@ -177,7 +177,7 @@ def draw_seed_spread(
             axes.set_ylim(rows - 0.4, -0.6)
             axes.set_xlim(0, 1)
             axes.grid(True, axis="x")
-            axes.set_title(_name(measure))
+            axes.set_title(measure_name(measure))
         seeds = len(next(iter(variants.values())).scores)
         panels[-1, 0].set_xlabel(f"a dot a seed ({seeds}); bar and number: median")
     figure.alt_text = _spread_alt_text(variants, measures)
@@ -194,12 +194,8 @@ def _spread_alt_text(variants: Mapping[str, SeedRuns], measures: Sequence[str]) 
             for name, runs in variants.items()
             for low, high in [runs.spread(measure)]
         )
-        sentences.append(f"{_name(measure)}, median and range: {scores}.")
+        sentences.append(f"{measure_name(measure)}, median and range: {scores}.")
     return " ".join(sentences)
-
-
-def _name(measure: str) -> str:
-    return _TITLES.get(measure, f"IoU of {measure}")
 
 
 def _lines() -> Iterator[tuple[str, str]]:
@@ -210,13 +206,6 @@ def _lines() -> Iterator[tuple[str, str]]:
             dark[number % len(dark)],
             LINES[(number % len(dark) + number // len(dark)) % 4],
         )
-
-
-_TITLES = {
-    "miou": "mIoU",
-    "boundary_miou": "boundary mIoU",
-    "pixel_accuracy": "pixel accuracy",
-}
 
 
 def _smoothed(
