@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 NAME ?=
 URL ?=
+SITE ?=
 PORT ?= 8000
 # A home that is missing or cannot be written to (a container, a service) is replaced.
 ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
@@ -78,7 +79,7 @@ stills: $(READY_TEST)  ## draw the still pictures of the explorers again, in Chr
 	@$(BIN)/python tools/draw_stills.py
 
 address: $(READY_BOOK)  ## say once where the repository lives: make address URL=https://github.com/OWNER/NAME
-	@$(BIN)/python tools/set_address.py "$(URL)"
+	@$(BIN)/python tools/set_address.py "$(URL)" "$(SITE)"
 
 # --- checks ----------------------------------------------------------------------
 test: $(READY_TEST) lint types book check  ## install what is missing, then every check and test

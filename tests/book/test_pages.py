@@ -34,7 +34,9 @@ def pages() -> list[str]:
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     files = [toc["root"]]
     for part in toc["parts"]:
-        files += [chapter["file"] for chapter in part["chapters"]]
+        for chapter in part["chapters"]:
+            sections = chapter.get("sections", [])
+            files += [page["file"] for page in (chapter, *sections)]
     return files
 
 
