@@ -2,10 +2,10 @@
 
 A page that says ``{chapter-figure} 03_unet unet-predictions`` gets the figure of that
 name, with its alt text, as the run that was checked drew it. The directive's text is
-the caption; the picture links to its chapter. With the options ``:columns: image, with
-skips`` and ``:row: 3`` it gets those pictures of the figure alone, side by side, each
-over its name (``figure_strip.py``). A chapter without a run draws the warning of
-``chapter_outputs.py``, and here one that names the missing figure.
+the caption. With the options ``:columns: image, with skips`` and ``:row: 3`` it gets
+those pictures of the figure alone, side by side, each over its name
+(``figure_strip.py``), as a link to their chapter. A chapter without a run draws the
+warning of ``chapter_outputs.py``, and here one that names the missing figure.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from chapter_outputs import alt_text
 from docutils import nodes
 from docutils.parsers.rst import directives
 from figure_strip import cut_strip
+from page_figure import for_page
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -73,6 +74,9 @@ class ChapterFigure(SphinxDirective):
             name = f"{name}-strip"
             svg = cut_strip(svg, columns, row)
             alt = f"From left to right: {', '.join(columns)}. Out of the figure: {alt}"
+        else:
+            page = nodes.raw("", for_page(svg, name, alt), format="html")
+            return self.finish(nodes.figure("", page), "chapter-figure")
         picture = FOLDER / f"{name}.svg"
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
         (root / picture).write_text(svg, encoding="utf-8")
@@ -80,12 +84,15 @@ class ChapterFigure(SphinxDirective):
         builder = self.env.app.builder
         link = builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")
         figure = nodes.figure("", nodes.reference("", "", image, refuri=link))
-        if any(columns):
-            names = [nodes.paragraph("", one) for one in columns]
-            figure += nodes.container("", *names, classes=["strip-names"])
+        names = [nodes.paragraph("", one) for one in columns]
+        figure += nodes.container("", *names, classes=["strip-names"])
+        return self.finish(figure, "chapter-strip")
+
+    def finish(self, figure: nodes.figure, kind: str) -> list[nodes.Node]:
+        """Give a figure its caption and its class."""
         words, messages = self.parse_inline("\n".join(self.content))
         figure += nodes.caption("", "", *words)
-        figure["classes"].append("chapter-strip" if any(columns) else "chapter-figure")
+        figure["classes"].append(kind)
         return [figure, *messages]
 
 
