@@ -113,7 +113,8 @@ class ChapterList(SphinxDirective):
         )
         item = nodes.list_item()
         if shown is not None:
-            shown["refuri"] = page
+            if columns:
+                shown["refuri"] = page
             item += nodes.container(
                 "", shown, classes=["strip" if columns else "whole"]
             )
