@@ -33,7 +33,7 @@ LINT_IMPORTS := $(BIN)/python -c 'import importlinter.cli as c; c.lint_imports_c
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
-.PHONY: help book chapters chapter serve test check lint format types bench networks claims pretrain gpu-kit jupyter lab address clean
+.PHONY: help book chapters chapter serve test check lint format types bench networks claims pretrain gpu-kit jupyter lab stills address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -73,6 +73,9 @@ serve:  ## read the built book at http://localhost:8000 (PORT=...)
 
 jupyter: $(READY_BOOK)  ## open the chapters in JupyterLab
 	@$(BIN)/python -m jupyter lab chapters
+
+stills: $(READY_TEST)  ## draw the still pictures of the explorers again, in Chromium
+	@$(BIN)/python tools/draw_stills.py
 
 address: $(READY_BOOK)  ## say once where the repository lives: make address URL=https://github.com/OWNER/NAME
 	@$(BIN)/python tools/set_address.py "$(URL)"

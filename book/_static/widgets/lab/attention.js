@@ -3,8 +3,9 @@
 "use strict";
 
 {
+  const { html: make, button, result, clamp } = Parts;
   const {
-    make, choice, slider, button, picture, bar, bytes, newMap, placeOf, drawClasses,
+    choice, slider, picture, bar, bytes, newMap, placeOf, drawClasses,
     drawPhotograph, legend, eachFrame, atRest, readNetwork, normalize, forward, classes,
     sheetOf,
   } = simsegLab;
@@ -159,7 +160,7 @@
       gamma.set(share);
       changed();
     }
-    const status = make("p", { role: "status", class: "lab-status" });
+    const status = result();
 
     box.append(
       make("div", { class: "lab" },
@@ -196,7 +197,7 @@
       if (!KEYS[event.key]) return;
       event.preventDefault(); // the page shall not scroll
       const step = KEYS[event.key];
-      asker = asker.map((one, n) => Math.min(Math.max(one + step[n], 0), across - 1));
+      asker = asker.map((one, n) => clamp(one + step[n], 0, across - 1));
       show();
     });
 
