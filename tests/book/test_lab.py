@@ -230,10 +230,11 @@ class Lab:
         self.complaints: list[str] = []
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.on("console", self._listen)
+        box = f'<div class="widget" data-widget="{name}" data-scripts="{{}}"></div>'
         html = (
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>Lab</title>'
             '<link rel="stylesheet" href="widgets.css">'
-            f'<div class="widget" data-widget="{name}" data-scripts="{" ".join(files)}"></div>'
+            f"{box.format(' '.join(files))}"
             '<script src="loader.js"></script></html>'
         )
 
@@ -337,7 +338,7 @@ def test_a_street_is_changed_and_asked_by_keyboard(
     lab.canvas(0).focus()
     for key in ["ArrowRight"] * 3 + ["ArrowUp"] * 2:
         lab.tab.keyboard.press(key)
-    lab.tab.get_by_role("slider", name="wires, sag").focus()
+    lab.tab.get_by_role("slider", name="sag").focus()
     lab.tab.keyboard.press("ArrowRight")
     scene = copy.deepcopy(scene)
     poles = scene["poles"]

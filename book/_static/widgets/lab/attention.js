@@ -53,7 +53,7 @@
       return { photographs, vehicles, seesLamp, far: farthest(vehicles) };
     }
 
-    // The position farthest to the right that is mostly vehicle: a good one to begin with.
+    // A position far from the lamp that is mostly vehicle: a good one to begin with.
     function farthest(vehicles) {
       const held = new Float32Array(across * across);
       vehicles.forEach((one, n) => {
@@ -62,7 +62,8 @@
       });
       let best = 0;
       held.forEach((share, n) => {
-        if (share > 0.6 && n % across >= best % across) best = n;
+        const column = n % across;
+        if (share > 0.6 && column < across - 1 && column >= best % across) best = n;
       });
       return [Math.floor(best / across), best % across];
     }
