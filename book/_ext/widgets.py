@@ -25,20 +25,20 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = Path("book/_static/widgets")  # in the built book: _static/widgets
-ENGINE = ("lab/network.js", "lab/forward.js", "lab/controls.js")
 FIELD = ("parts.js", "field.js", "field_explorer.js")
+LAB = ("parts.js", "lab/network.js", "lab/forward.js", "lab/controls.js")
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "receptive-field": FIELD,
     "gridding": FIELD,
     "unet-sizes": ("parts.js", "unet_sizes.js", "unet_sizes_explorer.js"),
     "skips": (
-        *ENGINE,
+        *LAB,
         "lab/gradient.js",
         "lab/painter.js",
         "lab/street.js",
         "lab/skips.js",
     ),
-    "attention": (*ENGINE, "lab/signal.js", "lab/attention.js"),
+    "attention": (*LAB, "lab/signal.js", "lab/attention.js"),
 }
 
 

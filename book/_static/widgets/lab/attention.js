@@ -3,8 +3,9 @@
 "use strict";
 
 {
+  const { html: make, button, result, clamp } = Parts;
   const {
-    make, choice, slider, button, picture, bar, bytes, newMap, placeOf, drawClasses,
+    choice, slider, picture, bar, bytes, newMap, placeOf, drawClasses,
     drawPhotograph, legend, eachFrame, atRest, readNetwork, normalize, forward, classes,
     sheetOf,
   } = simsegLab;
@@ -52,7 +53,7 @@
       return { photographs, vehicles, seesLamp, far: farthest(vehicles) };
     }
 
-    // The position farthest to the right that is mostly vehicle: a good one to begin with.
+    // A position far from the lamp that is mostly vehicle: a good one to begin with.
     function farthest(vehicles) {
       const held = new Float32Array(across * across);
       vehicles.forEach((one, n) => {
@@ -61,7 +62,8 @@
       });
       let best = 0;
       held.forEach((share, n) => {
-        if (share > 0.6 && n % across >= best % across) best = n;
+        const column = n % across;
+        if (share > 0.6 && column < across - 1 && column >= best % across) best = n;
       });
       return [Math.floor(best / across), best % across];
     }
@@ -159,7 +161,7 @@
       gamma.set(share);
       changed();
     }
-    const status = make("p", { role: "status", class: "lab-status" });
+    const status = result();
 
     box.append(
       make("div", { class: "lab" },
@@ -196,7 +198,7 @@
       if (!KEYS[event.key]) return;
       event.preventDefault(); // the page shall not scroll
       const step = KEYS[event.key];
-      asker = asker.map((one, n) => Math.min(Math.max(one + step[n], 0), across - 1));
+      asker = asker.map((one, n) => clamp(one + step[n], 0, across - 1));
       show();
     });
 

@@ -4,15 +4,7 @@
 "use strict";
 
 {
-  // make("button", { type: "button" }, "Start over"): an element, its words and children.
-  function make(tag, attributes = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (value !== false) element.setAttribute(name, value === true ? "" : value);
-    }
-    element.append(...children);
-    return element;
-  }
+  const { html: make, clamp } = Parts;
 
   let named = 0; // two labs on one page need two names
 
@@ -28,24 +20,15 @@
     return group;
   }
 
-  // A slider; `say` words its value, for the eye beside it and for a screen reader.
-  function slider(words, range, say, change) {
-    const input = make("input", { type: "range", ...range });
-    const seen = make("span", { class: "lab-value", "aria-hidden": "true" });
-    const tell = () => {
-      seen.textContent = say(Number(input.value));
-      input.setAttribute("aria-valuetext", seen.textContent);
-    };
-    input.addEventListener("input", () => { change(Number(input.value)); tell(); });
-    const set = (value) => { input.value = value; tell(); };
+  // A slider whose value `say` puts into words.
+  function slider(label, range, say, change) {
+    const set = (value) => parts.set(value, { ...range, words: say(value) });
+    const parts = Parts.slider(label, (value) => {
+      set(value);
+      change(value);
+    });
     set(range.value);
-    return { element: make("label", { class: "lab-slider" }, words, input, seen), set };
-  }
-
-  function button(words, press) {
-    const element = make("button", { type: "button", class: "lab-button" }, words);
-    element.addEventListener("click", press);
-    return element;
+    return { element: parts.element, set };
   }
 
   // A picture of side x side pixels, the words under it, and a mark to set on a pixel.
@@ -86,7 +69,7 @@
   function placeOf(event, canvas) {
     const box = canvas.getBoundingClientRect();
     const along = (place, start, length, count) =>
-      Math.min(Math.max(Math.floor(((place - start) / length) * count), 0), count - 1);
+      clamp(Math.floor(((place - start) / length) * count), 0, count - 1);
     return [
       along(event.clientY, box.top, box.height, canvas.height),
       along(event.clientX, box.left, box.width, canvas.width),
@@ -164,7 +147,7 @@
   }
 
   Object.assign(simsegLab, {
-    make, choice, slider, button, picture, bar, placeOf, drawClasses, drawPhotograph,
+    choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
     iou, count, legend, eachFrame, atRest,
   });
 }

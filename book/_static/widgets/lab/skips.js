@@ -3,8 +3,9 @@
 "use strict";
 
 {
+  const { html: make, button, select, result, clamp } = Parts;
   const {
-    make, choice, slider, button, picture, bar, placeOf, drawClasses, drawPhotograph,
+    choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
     iou, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet,
     normalize, forward, classes, effectiveField, fieldSize,
   } = simsegLab;
@@ -29,12 +30,13 @@
     );
 
     // --- what the reader changes ---------------------------------------------------
-    let street, painted;
+    let number, street, painted;
     let tool = "move";
     let shown = "with";
     let place = [Math.floor(side / 4), Math.floor(side / 2)]; // the asked pixel, or the pen
 
-    function begin(number) {
+    function begin(chosen) {
+      number = chosen;
       street = structuredClone(streets[number]);
       painted = new Set();
       for (const [name, one] of Object.entries(sliders)) one.set(street.poles[name]);
@@ -44,7 +46,7 @@
     function movePoles(across, down) {
       const { poles } = street;
       poles.first = (((poles.first + across) % poles.gap) + poles.gap) % poles.gap;
-      poles.height = Math.min(Math.max(poles.height - down, 6), poles.foot - 1);
+      poles.height = clamp(poles.height - down, 6, poles.foot - 1);
       sliders.first.set(poles.first);
       sliders.height.set(poles.height);
       changed();
@@ -154,10 +156,9 @@
       });
       return sliders[name].element;
     };
-    const status = make("p", { role: "status", class: "lab-status" });
-    const names = streets.map((one, n) => make("option", { value: n }, one.name));
-    const which = make("select", {}, ...names);
-    which.addEventListener("change", () => begin(Number(which.value)));
+    const status = result();
+    const names = streets.map(({ name }, n) => [n, name]);
+    const which = select("street", names, 0, begin);
 
     function take(chosen) {
       tool = chosen;
@@ -181,13 +182,14 @@
           make("p", { class: "lab-title" }, "Poles and wires, IoU"),
           bars.with.element, bars.without.element),
         status,
-        make("div", { class: "lab-sliders" },
-          polesSlider("first", "poles, across", 46),
-          polesSlider("height", "poles, height", 42),
-          polesSlider("sag", "wires, sag", 10)),
+        make("fieldset", { class: "lab-sliders" },
+          make("legend", {}, "Poles and wires"),
+          polesSlider("first", "place", 46),
+          polesSlider("height", "height", 42),
+          polesSlider("sag", "sag", 10)),
         make("div", { class: "lab-last" },
-          make("label", {}, "street ", which),
-          button("start over", () => begin(Number(which.value)))),
+          which.element,
+          button("start over", () => begin(number))),
         legend(data.classes, palette)),
     );
 
@@ -242,7 +244,7 @@
       if (paints) return paintLine(place, place);
       const [down, across] = KEYS[event.key];
       if (tool === "move") return movePoles(across, down);
-      place = [down, across].map((step, n) => Math.min(Math.max(place[n] + step, 0), side - 1));
+      place = [down, across].map((step, n) => clamp(place[n] + step, 0, side - 1));
       show();
     });
 
