@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from widgets import SCRIPTS  # noqa: E402 (Sphinx extensions lie in no package)
 
-STILLS = ("gridding", "receptive-field", "unet-sizes")
+STILLS = ("gridding", "overlap", "receptive-field", "unet-sizes", "wiring")
 
 # In the place of loader.js: only remembers how to start.
 REMEMBER = """

@@ -29,6 +29,8 @@ FIELD = ("parts.js", "field.js", "field_explorer.js")
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "receptive-field": FIELD,
     "gridding": FIELD,
+    "wiring": ("parts.js", "wiring.js", "wiring_explorer.js"),
+    "overlap": ("parts.js", "overlap.js", "overlap_explorer.js"),
     "unet-sizes": ("parts.js", "unet_sizes.js", "unet_sizes_explorer.js"),
 }
 
