@@ -50,6 +50,7 @@ def draw(browser: Browser, name: str) -> str:
 def main() -> None:
     """Draw all of them."""
     with sync_playwright() as playwright:
+        # None is the browser that Playwright itself has installed, if it has.
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox"]

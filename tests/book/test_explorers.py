@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import axe_playwright_python
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from simseg_core.training import ScoreMeter
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 pytestmark = pytest.mark.browser
 
@@ -387,6 +389,17 @@ def test_everything_can_be_set_by_keyboard_and_is_told(explorers: Page) -> None:
     whole, _, rim, _ = box.locator("progress").evaluate_all(VALUES)
     assert whole > 0.75
     assert rim < 0.25
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_that_has_started_is_accessible(explorers: Page, theme: str) -> None:
+    explorers.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    explorers.evaluate(AXE.read_text())
+    found = explorers.evaluate(
+        """async () => (await axe.run({include: [[".widget"]]}, {preload: false}))
+        .violations.map(one => one.id + ': ' + one.nodes.map(n => n.html).join(' '))"""
+    )
+    assert found == []
 
 
 def test_a_finger_drags_and_the_page_still_scrolls(explorers: Page) -> None:

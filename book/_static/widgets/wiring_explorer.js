@@ -20,9 +20,8 @@ simsegWidget("wiring", (box) => {
   ];
   const state = { ...TRIES[0][1] };
 
-  const picture = svg("svg", {
-    class: "widget-picture", role: "img", onpointerdown: point, onpointermove: point,
-  });
+  const picture = svg("svg", { class: "widget-picture", role: "img" });
+  Parts.follow(picture, point);
   const key = Parts.key([
     ["work", "link; the layer that reads"],
     ["read", "map held now"],
@@ -61,13 +60,8 @@ simsegWidget("wiring", (box) => {
     return (LAST - FIRST) / (state.layers + 1);
   }
 
-  function point(event) {
-    if (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons) {
-      return;
-    }
-    const { left, width } = picture.getBoundingClientRect();
-    const x = ((event.clientX - left) / width) * WIDTH;
-    show({ layer: Math.round((x - FIRST) / step()) });
+  function point(share) {
+    show({ layer: Math.round((share * WIDTH - FIRST) / step()) });
   }
 
   function show(change) {
@@ -91,7 +85,7 @@ simsegWidget("wiring", (box) => {
     const x = (place) => round(FIRST + step() * place);
     const y = (map) => TOP + PITCH * map;
     const thick = (map) => round(Math.max(1.5, THICK * widths[map] / Math.max(...widths)));
-    const held_now = held[layer - 1];
+    const heldNow = held[layer - 1];
     const foot = y(layers) + THICK + 4;
     const bar = (map, from, to, kind) => svg("rect", {
       class: kind, x: x(from), y: round(y(map) + (THICK - thick(map)) / 2),
@@ -118,7 +112,7 @@ simsegWidget("wiring", (box) => {
       }, name));
     }
     widths.forEach((channels, map) => {
-      const kind = held_now.includes(map) ? "read" : "held";
+      const kind = heldNow.includes(map) ? "read" : "held";
       const lastRead = Math.max(map, ...reads.map((maps, n) => maps.includes(map) ? n : 0));
       parts.push(svg("text", { class: "label", x: 0, y: y(map) + THICK / 2 + 4 },
         `${map ? `map ${map}` : "input"}: ${channels}`));
