@@ -22,8 +22,8 @@ simsegWidget("unet-sizes", (box) => {
   const formula = html("p", { class: "widget-formula" });
   const size = Parts.slider("Input side", (value) => show({ size: value }));
   const step = (words, way) => Parts.button(words, () => show({ size: fitting(way) }));
-  const smaller = step("Next smaller that fits", -1);
-  const larger = step("Next larger that fits", 1);
+  const smaller = step("Next smaller fit", -1);
+  const larger = step("Next larger fit", 1);
   const depth = Parts.select("Poolings",
     [1, 2, 3, 4, 5].map((value) => [value, String(value)]), state.depth,
     (value) => show({ depth: value }));
