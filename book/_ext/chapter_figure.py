@@ -101,7 +101,8 @@ class ChapterFigure(SphinxDirective):
         listed = self.options.get("columns", "").split(";")
         columns = [one.strip() for one in listed if one.strip()]
         row = self.options.get("row", 1)
-        picture = figure_of_run(self.env, *self.arguments, columns, row)
+        chapter, name = self.arguments
+        picture = figure_of_run(self.env, chapter, name, columns, row)
         if picture is None:
             return []
         figure = BorrowedFigure("", picture)
