@@ -323,6 +323,7 @@ def test_address_is_written_once_however_often_it_is_set() -> None:
     assert once.count("github.com/a/b") == 1
     assert "github.com/a/b" not in twice
     assert twice.count("github.com/c/d") == 1
+    assert "use_repository_button: true" in once
     chapter = (ROOT / "chapters" / "03_unet.ipynb").read_text()
     changed = tool.with_source(chapter, "https://github.com/a/b")
     setup = "".join(

@@ -1,7 +1,7 @@
 """Write the repository's public address where it is needed: once, in one step.
 
-Until then the book has no launch buttons, and a chapter opened on Colab asks for
-``SIMSEG_SOURCE``. The address goes into ``_config.yml`` (launch buttons) and into the
+Until then the book has no launch buttons and no link to its repository, and a chapter
+opened on Colab asks for ``SIMSEG_SOURCE``. The address goes into ``_config.yml`` and the
 set-up cell of every chapter (where Colab installs from).
 
 Usage: set_address.py https://github.com/OWNER/NAME
@@ -31,6 +31,7 @@ def with_address(config: str, url: str) -> str:
     rest = re.sub(
         r"# --- address:.*?# --- end of address ---\n", "", config, flags=re.DOTALL
     )
+    rest = rest.replace("use_repository_button: false", "use_repository_button: true")
     return rest.rstrip("\n") + "\n\n" + BLOCK.format(url=url)
 
 
