@@ -327,6 +327,7 @@ def test_address_is_written_once_however_often_it_is_set() -> None:
     assert "a.github.io" not in twice
     assert twice.count("github.com/c/d") == 1
     assert yaml.safe_load(twice)["html"]["baseurl"] == "https://d.org/"
+    assert "use_repository_button: true" in once
     chapter = (ROOT / "chapters" / "03_unet.ipynb").read_text()
     changed = tool.with_source(chapter, "https://github.com/a/b")
     setup = "".join(

@@ -52,8 +52,11 @@ def cut_strip(svg: str, columns: Sequence[str], row: int) -> str:
     strip = [in_row[places[name]] for name in columns]
     width, height = strip[0].width, strip[0].height
     step = width * (1 + GAP)
-    whole = f"0 0 {step * len(strip) - GAP * width:.6g} {height:.6g}"
-    drawing = ET.Element("svg", {"xmlns": SVG[""], "viewBox": whole})
+    wide, high = f"{step * len(strip) - GAP * width:.6g}", f"{height:.6g}"
+    size = {"width": f"{wide}pt", "height": f"{high}pt"}
+    drawing = ET.Element(
+        "svg", {"xmlns": SVG[""], "viewBox": f"0 0 {wide} {high}", **size}
+    )
     for place, one in enumerate(strip):
         box = {
             "x": f"{place * step:.6g}",

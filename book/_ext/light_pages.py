@@ -64,12 +64,10 @@ def load_when_near(body: str, pictures: dict[str, Path]) -> str:
 
     def mend(image: re.Match[str]) -> str:
         size = size_of(pictures[image[1]])
-        if next(order) == 0 or size is None:
+        wait = "" if next(order) == 0 else 'loading="lazy" '
+        if size is None:
             return image[0]
-        return (
-            f'<img loading="lazy" width="{size[0]}" height="{size[1]}" '
-            'style="height: auto" '
-        )
+        return f'<img {wait}width="{size[0]}" height="{size[1]}" style="height: auto" '
 
     return PICTURE.sub(mend, body)
 
