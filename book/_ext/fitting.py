@@ -28,7 +28,7 @@ TABLE = re.compile(r'<table class="[^"]*\btable\b[^"]*".*?</table>', re.DOTALL)
 TAGS = re.compile(r"<[^>]*>")
 TEXT = ("myst-ansi", "text", "none", "console")  # what programs print
 LONG_WORD = re.compile(r"\S{24}")  # that may not fit beside its line's indentation
-BRACKET = re.compile(r"[(\[{]</span>(?=<)")
+BRACKET = re.compile(r"[(\[{]</span>")
 LONG_NAME = re.compile(r"\S{15}")  # that makes a column of a table too wide
 JOINT = re.compile(r"(?<=[/_(=])(?=[^/_(=])|(?<=::)")
 GAP = re.compile(r"(?<=\S)  +(?=\S)")
