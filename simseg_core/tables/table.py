@@ -164,7 +164,7 @@ def _breakable(name: re.Match[str]) -> str:
     return re.sub(r"(?<=[._])(?=\w)", "<wbr>", name[0])
 
 
-_LONG_NAME = re.compile(r"[\w.]{16,}")
+_LONG_NAME = re.compile(r"[\w.]{20,}")
 
 
 def _data_value(number: float | None) -> str:

@@ -64,6 +64,13 @@ def test_a_call_too_long_for_a_phone_breaks_after_its_bracket(fitting: Any) -> N
     assert "<wbr>" not in listing(fitting, words)
 
 
+def test_a_commands_option_stays_whole(fitting: Any) -> None:
+    command = f"{'word ' * 9}--batch-size 4"
+    assert '<span class="whole">--batch-size</span> 4' in listing(
+        fitting, command, "sh"
+    )
+
+
 def test_what_a_program_prints_in_columns_keeps_them(fitting: Any) -> None:
     rows = "\n".join(f"{name}   1.25   {'9' * 40}" for name in ("unet", "aspp", "cbam"))
     sentence = "word " * 10
