@@ -28,7 +28,8 @@ TABLE = re.compile(r'<table class="[^"]*\btable\b[^"]*".*?</table>', re.DOTALL)
 TAGS = re.compile(r"<[^>]*>")
 TEXT = ("myst-ansi", "text", "none", "console")  # what programs print
 LONG_WORD = re.compile(r"\S{24}")  # that may not fit beside its line's indentation
-BRACKET = re.compile(r"[(\[{]</span>(?=<)")
+BRACKET = re.compile(r"[(\[{]</span>")
+OPTION = re.compile(r"(?<=\s)--\w[\w-]*")  # of a command, not broken after its hyphens
 LONG_NAME = re.compile(r"\S{15}")  # that makes a column of a table too wide
 JOINT = re.compile(r"(?<=[/_(=])(?=[^/_(=])|(?<=::)")
 GAP = re.compile(r"(?<=\S)  +(?=\S)")
@@ -55,6 +56,7 @@ def hang(line: str) -> str:
         return line + "\n"
     if LONG_WORD.search(text):
         line = BRACKET.sub(r"\g<0><wbr>", line)
+    line = OPTION.sub(r'<span class="whole">\g<0></span>', line)
     depth = len(text) - len(text.lstrip())
     style = f' style="--depth: {depth}"' if depth else ""
     return f'<span class="long"{style}>{line}\n</span>'

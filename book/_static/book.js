@@ -33,6 +33,17 @@ document.addEventListener("DOMContentLoaded", () => {
   on(".btn-fullscreen-button", () => window.toggleFullScreen());
 });
 
+// What is named otherwise than by the words on it is named by them: who speaks to the
+// browser says what she sees.
+document.addEventListener("DOMContentLoaded", () => {
+  const named = "summary[aria-label], .search-button-field[aria-label]";
+  for (const part of document.querySelectorAll(named)) part.removeAttribute("aria-label");
+  for (const icon of document.querySelectorAll(".theme-switch")) {
+    icon.removeAttribute("title");
+    icon.setAttribute("aria-hidden", "true");
+  }
+});
+
 // Alt+C copies the block of code in use, or the first that begins in sight, and leaves
 // the focus on its button, which the tab key alone does not meet.
 document.addEventListener("keydown", (event) => {
@@ -47,10 +58,10 @@ document.addEventListener("keydown", (event) => {
     [...document.querySelectorAll(".copybtn")].find(inSight);
   if (!button) return;
   event.preventDefault();
+  button.click();
   button.style.visibility = "visible"; // what is hidden takes no focus
   button.focus();
   button.style.visibility = "";
-  button.click();
 });
 
 // The button's own word, "Copied!", is drawn by the style: say it too.

@@ -134,7 +134,7 @@ def html_table(
         value = "" if column.value is None else _data_value(column.value(row))
         text = escape(column.cell(row))
         if not column.is_number:
-            text = re.sub(r"(?<=[._])(?=\w)", "<wbr>", text)  # names may break there
+            text = _LONG_NAME.sub(_breakable, text)
         return f"<{tag}{scope}{_side(column)}{value}>{text}</{tag}>"
 
     def line(row: Any) -> str:
@@ -157,6 +157,14 @@ def html_table(
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n{foot}</table>\n"
         f"</div>\n{sentences}\n<script>{_SCRIPT}</script>"
     )
+
+
+def _breakable(name: re.Match[str]) -> str:
+    """Let a long name break after its dots and underscores."""
+    return re.sub(r"(?<=[._])(?=\w)", "<wbr>", name[0])
+
+
+_LONG_NAME = re.compile(r"[\w.]{20,}")
 
 
 def _data_value(number: float | None) -> str:

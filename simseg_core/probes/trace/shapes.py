@@ -157,7 +157,7 @@ class _Line(NamedTuple):
 
 
 def _all(shapes: tuple[Shape, ...]) -> str:
-    return " + ".join(map(times, shapes))
+    return "\N{NO-BREAK SPACE}+ ".join(map(times, shapes))
 
 
 def _first(shapes: tuple[Shape, ...]) -> str:
