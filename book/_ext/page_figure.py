@@ -37,6 +37,7 @@ THEME = {
 INKS = {colour.lower(): page for colour, page in THEME.items()}
 WIDEST = 32  # rem, of a figure as wide as the book's: on a desk, letters of 16 px
 PHOTO = 160  # pixels a side: a larger picture of many colours is a photograph
+STEP = 8  # of 256 levels, between two colours of a scene
 
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 REFERENCE = re.compile(r"(?<=url\(#)[^)]+")
@@ -167,12 +168,23 @@ def _width(line: ET.Element) -> float:
 
 
 def _packed(address: str) -> str:
-    """Give a picture in fewer bytes, pixel by pixel the same unless a photograph."""
+    """Give a picture in fewer bytes.
+
+    A label map or a map of numbers keeps every pixel's colour. A scene, whose colours
+    are mostly noise, keeps every pixel, in steps of `STEP`: that halves it, and no eye
+    sees it. A photograph is compressed as photographs are.
+    """
     png = base64.b64decode(address.partition(",")[2])
     opened = Image.open(io.BytesIO(png)).convert("RGBA")
     opaque = opened.getchannel("A").getextrema() == (255, 255)
     picture = opened.convert("RGB") if opaque else opened
-    is_photo = min(picture.size) > PHOTO and not picture.getcolors(256)
+    has_many = picture.getcolors(256) is None
+    is_photo = has_many and min(picture.size) > PHOTO
+    if has_many and not is_photo:
+        picture = picture.point(
+            [min(round(value / STEP) * STEP, 255) for value in range(256)]
+            * len(picture.getbands())
+        )
     packed = io.BytesIO()
     picture.save(packed, "WEBP", lossless=not is_photo, quality=85, method=6)
     smaller = min(

@@ -12,7 +12,7 @@ from simseg_core.figures.style import GREY, INK, PAPER, SMALLEST
 __all__ = ["number_points"]
 
 _APART = 17.0  # points between the middles of two numbers
-_TURNS = 400  # of moving apart, many more than ten crowded numbers need
+_TURNS = 2000  # of moving apart, many more than twenty crowded numbers need
 _GOLDEN = 2.4  # radians: points on one spot leave it in directions far apart
 
 

@@ -129,21 +129,24 @@ def test_images_say_what_they_show(browser: Browser, address: str, page: str) ->
 
 @pytest.mark.parametrize("page", pages())
 def test_drawings_say_what_they_show(browser: Browser, address: str, page: str) -> None:
-    """Each drawing of a cell has description and caption, and is legible on a phone."""
-    tab = browser.new_page(viewport={"width": 390, "height": 900})
+    """Each drawing has description and caption; a phone's screen holds it, legible."""
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
     tab.goto(f"{address}/{page}.html")
     drawings = tab.evaluate(
-        """() => [...document.querySelectorAll(".text_html svg")].map(drawing => {
+        """() => [...document.querySelectorAll(
+          ".text_html svg, .chapter-figure svg")].map(drawing => {
           const texts = [...drawing.querySelectorAll("text")];
           const scale = drawing.clientWidth / drawing.viewBox.baseVal.width;
           return [
             drawing.getAttribute("role"), drawing.getAttribute("aria-label") || "",
             drawing.closest("figure")?.querySelector("figcaption")?.innerText || "",
-            scale * Math.min(...texts.map(text => text.getAttribute("font-size")))];
+            scale * Math.min(...texts.map(text => text.getAttribute("font-size"))),
+            drawing.clientHeight];
         })"""
     )
     tab.close()
-    for role, alt, caption, smallest in drawings:
+    for role, alt, caption, smallest, height in drawings:
+        assert height <= 844, f"the drawing over {caption!r} is {height} px tall"
         assert smallest >= 11, f"text of {smallest:.1f} px over {caption!r}"
         assert role == "img", alt or caption
         assert len(alt.split()) >= 8, f"the drawing over {caption!r} says {alt!r}"

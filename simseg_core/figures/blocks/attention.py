@@ -31,7 +31,7 @@ __all__ = ["draw_attention"]
 
 Array = NDArray[Any]
 Position = Sequence[int]
-_TEXT = 0.56  # inches of title above a panel
+_TEXT = 0.46  # inches of title above a panel
 _ROOM = 0.93 * WIDTH / 2  # inches for a line of it
 
 
@@ -64,7 +64,7 @@ def draw_attention(
     >>> fields = np.full((1, 2, 3), 1 / 6)
     >>> figure = draw_attention(np.zeros((16, 24)), fields, [(0, 1)])
     >>> figure.axes[1].get_title(loc="left")
-    'From 1: amounts to 6.0 of 6'
+    '1: amounts to 6.0 of 6'
     """
     shown, maps, aims = _read(image, fields, positions, target)
     rows = len(maps) // 2 + 1  # two columns: on a phone, three would be too small
@@ -83,7 +83,7 @@ def draw_attention(
             if aims is not None:
                 _outline(panel, aims)
             _frame(panel, positions[number - 1], OKABE_ITO["vermillion"])
-            told = [f"From {number}: amounts to {_count(field)}"]
+            told = [f"{number}: amounts to {_count(field)}"]
             if aims is not None:
                 told.append(f"{percent(float(field[aims].sum()))} on the {target_name}")
             lines = [line for one in told for line in wrap(one, _ROOM, SMALLEST)]

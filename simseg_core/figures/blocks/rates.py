@@ -16,7 +16,6 @@ from torch import nn
 
 from simseg_core.figures.style import (
     COLOURS,
-    GRID,
     INK,
     MARKERS,
     OKABE_ITO,
@@ -38,10 +37,11 @@ from simseg_core.tables.units import percent
 __all__ = ["draw_rate_sweep", "middle_of"]
 
 Window = tuple[tuple[float, float], tuple[float, float]]
-_AREAS = (  # from the bottom: label, colour, hatch
+_MEAN = OKABE_ITO["blue"]
+_AREAS = (  # light, on any page; from the bottom: label, colour, hatch
     ("all weights", OKABE_ITO["sky blue"], ""),
     ("some", OKABE_ITO["yellow"], "//"),
-    ("one alone", GRID, ".."),
+    ("one alone", "#E3E3E3", ".."),
 )
 
 
@@ -109,15 +109,15 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
         some,
         sweep.centre,
         colors=[colour for _, colour, _ in _AREAS],
-        edgecolor=INK,
+        edgecolor="black",
         linewidth=0.5,
     )
     for area, (_, _, hatch) in zip(drawn, _AREAS):
         area.set_hatch(hatch)
-    axes.plot(sweep.rates, sweep.mean, "-", color=INK, linewidth=2)
+    axes.plot(sweep.rates, sweep.mean, "-", color=_MEAN, linewidth=2.4)
     for branch, look in zip(sweep.branches, _looks()):
         rate = max(branch.rate)
-        axes.plot([rate] * 2, [0, branch.share], ":", color=INK, lw=1.4, zorder=3)
+        axes.plot([rate] * 2, [0, branch.share], ":", color="black", lw=1.4, zorder=3)
         axes.plot(rate, branch.share, mec=INK, zorder=4, clip_on=False, **look)
     ends = sweep.rates[0], sweep.rates[-1]
     axes.set(xlim=ends, ylim=(0, 1), xlabel="rate", ylabel="output pixels")
@@ -126,10 +126,10 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
     height, width = sweep.size
     axes.set_title(f"Weights that meet a map of {height} × {width}")
     handles: list[Any] = [
-        Patch(facecolor=colour, hatch=hatch, edgecolor=INK, label=name)
+        Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=name)
         for name, colour, hatch in _AREAS
     ]
-    (mean,) = axes.plot([], [], color=INK, ls="-", lw=2, label="mean share")
+    (mean,) = axes.plot([], [], color=_MEAN, ls="-", lw=2.4, label="mean share")
     axes.legend(
         handles=[*handles, mean],
         loc="upper center",

@@ -21,7 +21,6 @@ from simseg_core.figures.fields.facts import (
     picture,
 )
 from simseg_core.figures.style import (
-    GRID,
     HATCHES,
     OKABE_ITO,
     PAPER,
@@ -49,6 +48,7 @@ Interval = tuple[int, int]
 _TALLEST = 6.5  # inches of a picture: a phone's screen
 _TITLE = 10.5  # points
 _BAR = "gradient, square root of its share of the peak"
+_GROUND = "#E3E3E3"  # of pixels that are not read: light, on any page
 _COUNTS = OKABE_ITO["sky blue"]  # apart from the maps' blue and yellow, and the frame
 
 
@@ -115,14 +115,14 @@ def draw_gridding(*stacks: Sequence[int]) -> DescribedFigure:
     """
     masks = [gridding(rates) for rates in stacks]
     rows = -(-len(stacks) // 2)
-    half, whole = WIDTH / 2 - 0.1, 0.8 * WIDTH  # of a map beside another, of one alone
+    half, whole = WIDTH / 2, 0.8 * WIDTH  # of a map beside another, of one alone
     sides = [half] * (len(stacks) // 2) + [whole] * (len(stacks) % 2)
     titles = [
-        _gridding_title(rates, mask, sides[number // 2])
+        _gridding_title(rates, mask, sides[number // 2] - 0.15)
         for number, (rates, mask) in enumerate(zip(stacks, masks))
     ]
     lines = [max(map(len, titles[i : i + 2])) for i in range(0, len(titles), 2)]
-    heights = [side + 0.17 * count for side, count in zip(sides, lines)]
+    heights = [side + 0.1 + 0.17 * count for side, count in zip(sides, lines)]
     with style():
         figure, _ = new_figure(height=sum(heights) + 0.1 * rows)
         figure.clear()
@@ -141,7 +141,7 @@ def draw_gridding(*stacks: Sequence[int]) -> DescribedFigure:
 def _show_read(panel: Axes, mask: Array) -> None:
     """Draw a map of pixels: those that are read as squares on a ground."""
     side = mask.shape[0]
-    panel.add_patch(Rectangle((0, 0), side, side, facecolor=GRID, lw=0))
+    panel.add_patch(Rectangle((0, 0), side, side, facecolor=_GROUND, lw=0))
     gap = 0.1 if side < 40 else 0.0  # the squares of a large map would vanish
     read = _squares(mask, gap)
     panel.add_patch(PathPatch(read, facecolor=OKABE_ITO["blue"], lw=0))
@@ -160,8 +160,8 @@ def _gridding_title(rates: Sequence[int], mask: Array, room: float) -> list[str]
     side = mask.shape[0]
     told = (
         f"Rates {', '.join(map(str, rates))}",
-        f"{int(mask.sum())} of {mask.size} pixels, {percent(mask.mean())}",
-        f"of a field of {side} × {side}",
+        f"{int(mask.sum())} of {mask.size} pixels",
+        f"{percent(mask.mean())} of {side} × {side}",
     )
     return [line for one in told for line in wrap(one, room, SMALLEST)]
 
@@ -249,7 +249,7 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> DescribedFi
             _as_square(panel, field)
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
-            title = f"{when}: {field.size:.0f} pixels a side count"
+            title = f"{when}: {field.size:.0f} pixels a side"
             told = "\n".join(wrap(title, 0.95 * room, SMALLEST))
             panel.set_title(told, fontsize=SMALLEST)
         bar = figure.colorbar(

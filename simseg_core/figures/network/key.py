@@ -51,9 +51,10 @@ def draw_legend(axes: Axes, graph: Graph, layout: Layout, right: float) -> None:
         x = 0.0
         for kind in line:
             face, hatch = KINDS[kind]
+            edge = INK if face == PAPER else "black"
             axes.add_patch(
                 Rectangle(
-                    (x, y), 0.13, 0.13, facecolor=face, hatch=hatch, ec=INK, lw=0.7
+                    (x, y), 0.13, 0.13, facecolor=face, hatch=hatch, ec=edge, lw=0.7
                 )
             )
             axes.text(x + 0.18, y + 0.065, kind, size=SMALLEST, va="center")

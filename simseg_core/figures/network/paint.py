@@ -76,13 +76,14 @@ def draw_box(axes: Axes, graph: Graph, layout: Layout, index: int) -> None:
     """Draw a box with its letter and channels; an SVG names it `box-a`."""
     spot, box = layout.spots[index], graph.boxes[index]
     face, hatch = KINDS[box.kind]
+    edge = INK if face == PAPER else "black"  # and the hatch
     patch = Rectangle(
         (spot.x, spot.y - spot.height / 2),
         spot.width,
         spot.height,
         facecolor=face,
         hatch=hatch,
-        edgecolor=INK,
+        edgecolor=edge,
         linewidth=0.7,
         zorder=4,  # over what lies behind its label
     )

@@ -72,8 +72,8 @@ def draw_confusion(confusion: Tensor, classes: Sequence[str]) -> DescribedFigure
         if cell >= _CELL:
             for row, column in np.argwhere(~np.isnan(shares)):
                 number = f"{100 * shares[row, column]:.0f}"
-                # On the colours of the lower half white is read, black on the others.
-                colour = "white" if shares[row, column] < 0.5 else "black"
+                # White is read on the darker colours, black on the lighter ones.
+                colour = "white" if shares[row, column] < 0.45 else "black"
                 axes.text(column, row, number, color=colour, ha="center", va="center")
     figure.alt_text = _alt_text(shares, classes)
     return figure

@@ -22,7 +22,7 @@ from simseg_core.tables.units import duration
 
 __all__ = ["draw_device_times"]
 
-_NAME = 1.75  # inches of a block's name
+_NAME = 1.9  # inches of a block's name
 _OTHERS = ("D", "v", "P", "X")  # markers of stored results, hollow
 
 

@@ -80,14 +80,15 @@ def draw_samples(dataset: Any, count: int = 6, *, columns: int = 3) -> Described
     columns = min(columns, count)
     groups = -(-count // columns)
     shape = pairs[0][1].shape
-    cell = WIDTH / columns * shape[0] / shape[1]
     labels = [label for _, label in pairs]
     legend = _legend_entries(
         samples.classes, samples.palette, labels, samples.ignore_index
     )
+    words = _LEGEND_ROW * _rows(legend)
+    cell = _cell(shape, columns, 2 * groups, words)
     with style():
         figure, axes = new_figure(
-            height=2 * groups * min(cell, _HIGHEST) + _LEGEND_ROW * _rows(legend),
+            height=2 * groups * cell + words,
             nrows=2 * groups,
             ncols=columns,
             squeeze=False,
@@ -156,9 +157,8 @@ def draw_predictions(
     highest = max(len(title) for each in wrong.values() for title in each)
     lines = max(map(len, names.values())) + count * highest + 1
     legend = _legend_entries(classes, palette, list(labels), ignore_index)
-    words = lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend)
-    screen = (TALLEST - words) / (2 * count)  # a picture of so many fits on one
-    cell = min(WIDTH / columns * high / wide, _HIGHEST, max(screen, _LOWEST))
+    words = lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend) + 0.1
+    cell = _cell((high, wide), columns, 2 * count, words)
     with style():
         figure, axes = new_figure(
             height=2 * count * cell + words,
@@ -242,6 +242,13 @@ def draw_predicted(
     return figure
 
 
+def _cell(shape: Sequence[int], columns: int, rows: int, words: float) -> float:
+    """Choose a picture's height, in inches, so that a screen holds all rows of them."""
+    high, wide = shape
+    screen = (TALLEST - words) / rows
+    return min(WIDTH / columns * high / wide, _HIGHEST, max(screen, _LOWEST))
+
+
 def _samples_alt_text(
     labels: Sequence[Tensor], classes: Sequence[str], columns: int
 ) -> str:
@@ -318,6 +325,7 @@ def _pixels(image: Tensor, normalized: bool) -> np.ndarray:
 
 def _show(axis: Axes, pixels: np.ndarray, title: list[str]) -> None:
     axis.imshow(pixels)
+    axis.set_anchor("S")  # room that is left goes to the titles
     axis.set_axis_off()
     axis.set_title("\n".join(title), pad=2, fontsize=SMALLEST, loc="center")
 

@@ -107,7 +107,7 @@ def draw_roofline(roofline: Roofline) -> DescribedFigure:
     corner = [ends[0], top.ridge, ends[1]]
     device = f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}"
     titles = [
-        f"{number}  {block.name}: {roofline.standing(block)}"
+        f"{number} {block.name}: {roofline.standing(block)}"
         for number, block in enumerate(blocks, start=1)
     ]
     labels, below = (
