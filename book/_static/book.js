@@ -77,3 +77,11 @@ document.addEventListener("click", (event) => {
   said.textContent = "";
   requestAnimationFrame(() => (said.textContent = "Copied"));
 });
+
+// And the arrow beside a page with subpages has no name.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const arrow of document.querySelectorAll("summary:has(.toctree-toggle)")) {
+    const page = arrow.closest("li").querySelector("a").textContent.trim();
+    arrow.setAttribute("aria-label", `Subpages of ${page}`);
+  }
+});
