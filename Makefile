@@ -12,6 +12,8 @@ NAME ?=
 URL ?=
 SITE ?=
 PORT ?= 8000
+PAGES ?=
+RUNS ?= 5
 # A home that is missing or cannot be written to (a container, a service) is replaced.
 ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.ran/home
@@ -34,7 +36,7 @@ LINT_IMPORTS := $(BIN)/python -c 'import importlinter.cli as c; c.lint_imports_c
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
-.PHONY: help book chapters chapter serve test check lint format types bench networks claims pretrain gpu-kit jupyter lab stills address clean
+.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter lab stills address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -87,6 +89,9 @@ test: $(READY_TEST) lint types book check  ## install what is missing, then ever
 check: $(READY_TEST)  ## the tests alone, on what is built
 	@echo "== tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+
+site-check: $(READY_BOOK)  ## let Lighthouse judge the built pages: make site-check PAGES="index chapters/03_unet" RUNS=5
+	@$(BIN)/python tools/site_check.py --runs $(RUNS) $(PAGES)
 
 lint: $(READY_TEST)  ## formatting, lint, import contracts, notebooks without outputs
 	@echo "== lint"

@@ -3,8 +3,8 @@
 Until then the book has no launch buttons and no link to its repository, a chapter
 opened on Colab asks for ``SIMSEG_SOURCE``, and no page tells where it stands. The
 address goes into ``_config.yml`` (the buttons, and the site's own address: canonical
-links, sitemap, previews of shared links), into the set-up cell of every chapter and into
-the pages that say what pip installs.
+links, sitemap, previews of shared links), into the set-up cell of every chapter and
+into the pages that say what pip installs.
 
 Usage: set_address.py https://github.com/OWNER/NAME [https://the.site/]
 """

@@ -133,10 +133,15 @@ def load(address: str, browser: str) -> Verdict:
     return read_report(json.loads(done.stdout))
 
 
-def find_browser() -> str:
-    """Return the path of Chromium; end with the remedy if that or Node is missing."""
+def find_chromium() -> str | None:
+    """Return the path of a Chromium, the one named by CHROMIUM first."""
     named = os.environ.get("CHROMIUM")
-    browser = named or next(filter(None, map(shutil.which, BROWSERS)), None)
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def needed_browser() -> str:
+    """Return the path of Chromium; end with the remedy if that or Node is missing."""
+    browser = find_chromium()
     if not shutil.which("npx"):
         raise SystemExit(
             "Lighthouse needs Node, which is not on this machine. Remedy: install it "
@@ -156,13 +161,14 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", help="as chapters/03_unet; default: all")
     parser.add_argument("--runs", type=int, default=5, help="loads of each page")
     arguments = parser.parse_args()
-    browser = find_browser()
-    pages = arguments.pages or [
+    browser = needed_browser()
+    every = [
         file.relative_to(SITE).with_suffix("").as_posix()
         for file in sorted(SITE.rglob("*.html"))
         if "_static" not in file.parts
     ]
-    missing = [page for page in pages if not (SITE / f"{page}.html").exists()]
+    pages = arguments.pages or every
+    missing = [page for page in pages if page not in every]
     if missing or not pages:
         raise SystemExit(f"Not in the built book: {missing or SITE}. Remedy: make book")
     heads = ("speed", "access", "practice", "seo", "KB", "paint s")
@@ -170,10 +176,8 @@ def main() -> int:
     short: list[str] = []
     with serve(SITE) as address:
         for page in pages:
-            loads = [
-                load(f"{address}/{page}.html", browser) for _ in range(arguments.runs)
-            ]
-            verdict = middle(loads)
+            url = f"{address}/{page}.html"
+            verdict = middle([load(url, browser) for _ in range(arguments.runs)])
             short += too_low(page, verdict)
             print(row(page, verdict), flush=True)
     print("\n".join(short) or "Every page is as good as it has to be.")
