@@ -327,6 +327,7 @@ def test_address_is_written_once_however_often_it_is_set() -> None:
     assert "a.github.io" not in twice
     assert twice.count("github.com/c/d") == 1
     assert yaml.safe_load(twice)["html"]["baseurl"] == "https://d.org/"
+    assert "use_repository_button: true" in once
     chapter = (ROOT / "chapters" / "03_unet.ipynb").read_text()
     changed = tool.with_source(chapter, "https://github.com/a/b")
     setup = "".join(
@@ -566,5 +567,6 @@ def test_find_python_names_the_remedy(tmp_path: Path) -> None:
 
 def test_every_target_is_explained_by_make_help() -> None:
     shown = subprocess.check_output(["make", "-C", str(ROOT), "help"], text=True)
-    for target in ["book", "serve", "test", "lint", "chapter", "bench", "lab", "clean"]:
+    targets = "book serve test lint chapter bench jupyter lab clean"
+    for target in targets.split():
         assert f"\n  {target} " in shown

@@ -1,10 +1,10 @@
 """Write the repository's public address where it is needed: once, in one step.
 
-Until then the book has no launch buttons, a chapter opened on Colab asks for
-``SIMSEG_SOURCE``, and no page tells where it stands. The address goes into
-``_config.yml`` (launch buttons, and the site's own address: canonical links, sitemap,
-previews of shared links), into the set-up cell of every chapter, into the pages that
-say what pip installs, and into ``CITATION.cff``.
+Until then the book has no launch buttons and no link to its repository, a chapter
+opened on Colab asks for ``SIMSEG_SOURCE``, and no page tells where it stands. The
+address goes into ``_config.yml`` (the buttons, and the site's own address: canonical
+links, sitemap, previews of shared links), into the set-up cell of every chapter,
+into the pages that say what pip installs, and into ``CITATION.cff``.
 
 Usage: set_address.py https://github.com/OWNER/NAME [https://the.site/]
 """
@@ -46,6 +46,7 @@ def with_address(config: str, url: str, site: str) -> str:
     rest = re.sub(
         r"# --- address:.*?# --- end of address ---\n", "", config, flags=re.DOTALL
     )
+    rest = rest.replace("use_repository_button: false", "use_repository_button: true")
     return rest.rstrip("\n") + "\n\n" + BLOCK.format(url=url)
 
 

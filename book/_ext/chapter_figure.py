@@ -1,16 +1,18 @@
-"""Show a figure of a chapter's run on another page.
+"""Show a figure of a chapter's run: on another page, or on the chapter's first screen.
 
 A page that says ``{chapter-figure} 03_unet unet-predictions`` gets the figure of that
 name, with its alt text, as the run that was checked drew it. The directive's text is
-the caption; the picture links to its chapter. With the options ``:columns: image, with
-skips`` and ``:row: 3`` it gets those pictures of the figure alone, side by side, each
-over its name (``figure_strip.py``). A chapter without a run draws the warning of
-``chapter_outputs.py``, and here one that names the missing figure.
+the caption. With the options ``:columns: image; with skips`` and ``:row: 3`` it gets
+those pictures of the figure alone, side by side, each over its name
+(``figure_strip.py``), as a link to their place in the chapter. A chapter without a run
+draws the warning of ``chapter_outputs.py``, and here one that names the missing figure.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +20,9 @@ from chapter_outputs import alt_text
 from docutils import nodes
 from docutils.parsers.rst import directives
 from figure_strip import cut_strip
+from page_figure import for_page
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -39,6 +43,51 @@ def find_figure(ran: dict[str, Any], name: str) -> tuple[str, str] | None:
     return None
 
 
+def figure_of_run(
+    env: BuildEnvironment,
+    chapter: str,
+    name: str,
+    columns: Sequence[str] = (),
+    row: int = 1,
+) -> nodes.Element | None:
+    """Return a figure, or a strip of it as an image that links to its chapter.
+
+    None, and a warning, where the chapter's run has no figure of this name.
+    """
+    root = Path(env.srcdir)
+    path = root / ".ran" / f"{chapter}.ipynb"
+    env.note_dependency(str(path))
+    ran = (
+        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"cells": []}
+    )
+    found = find_figure(ran, name)
+    if found is None:
+        logger.warning(
+            "%s has no figure %s to show: run `make chapters` first", chapter, name
+        )
+        return None
+    svg, alt = found
+    if not columns:
+        drawn = for_page(svg, f"borrowed-{name}", alt)
+        return nodes.raw("", drawn, format="html")
+    svg = cut_strip(svg, columns, row)
+    alt = f"From left to right: {', '.join(columns)}. Out of the figure: {alt}"
+    file = re.sub(r"\W+", "-", " ".join([name, "strip", str(row), *columns]))
+    picture = FOLDER / f"{file}.svg"
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    (root / picture).write_text(svg, encoding="utf-8")
+    page = env.app.builder.get_relative_uri(env.docname, f"chapters/{chapter}")
+    image = nodes.image(uri=f"/{picture.as_posix()}", alt=alt)
+    return nodes.reference("", "", image, refuri=f"{page}#{name}", internal=True)
+
+
+class BorrowedFigure(nodes.figure):
+    """A figure without a number, which it has where its chapter draws it.
+
+    Sphinx counts figures by their class, and writes this one as it writes its base.
+    """
+
+
 class ChapterFigure(SphinxDirective):
     """A figure out of a chapter's last run, or a strip of it."""
 
@@ -50,42 +99,21 @@ class ChapterFigure(SphinxDirective):
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        """Write the picture beside the runs, and refer to it."""
-        chapter, name = self.arguments
-        root = Path(self.env.srcdir)
-        path = root / ".ran" / f"{chapter}.ipynb"
-        self.env.note_dependency(str(path))
-        ran = (
-            json.loads(path.read_text(encoding="utf-8"))
-            if path.exists()
-            else {"cells": []}
-        )
-        found = find_figure(ran, name)
-        if found is None:
-            logger.warning(
-                "%s has no figure %s to show: run `make chapters` first", chapter, name
-            )
-            return []
-        svg, alt = found
-        columns = [one.strip() for one in self.options.get("columns", "").split(",")]
+        """Return the picture with its names and its caption."""
+        listed = self.options.get("columns", "").split(";")
+        columns = [one.strip() for one in listed if one.strip()]
         row = self.options.get("row", 1)
-        if any(columns):
-            name = f"{name}-strip"
-            svg = cut_strip(svg, columns, row)
-            alt = f"From left to right: {', '.join(columns)}. Out of the figure: {alt}"
-        picture = FOLDER / f"{name}.svg"
-        (root / FOLDER).mkdir(parents=True, exist_ok=True)
-        (root / picture).write_text(svg, encoding="utf-8")
-        image = nodes.image(uri=f"/{picture.as_posix()}", alt=alt)
-        builder = self.env.app.builder
-        link = builder.get_relative_uri(self.env.docname, f"chapters/{chapter}")
-        figure = nodes.figure("", nodes.reference("", "", image, refuri=link))
-        if any(columns):
+        chapter, name = self.arguments
+        picture = figure_of_run(self.env, chapter, name, columns, row)
+        if picture is None:
+            return []
+        figure = BorrowedFigure("", picture)
+        if columns:
             names = [nodes.paragraph("", one) for one in columns]
             figure += nodes.container("", *names, classes=["strip-names"])
         words, messages = self.parse_inline("\n".join(self.content))
         figure += nodes.caption("", "", *words)
-        figure["classes"].append("chapter-strip" if any(columns) else "chapter-figure")
+        figure["classes"].append("chapter-strip" if columns else "chapter-figure")
         return [figure, *messages]
 
 

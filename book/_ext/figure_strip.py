@@ -52,8 +52,11 @@ def cut_strip(svg: str, columns: Sequence[str], row: int) -> str:
     strip = [in_row[places[name]] for name in columns]
     width, height = strip[0].width, strip[0].height
     step = width * (1 + GAP)
-    whole = f"0 0 {step * len(strip) - GAP * width:.6g} {height:.6g}"
-    drawing = ET.Element("svg", {"xmlns": SVG[""], "viewBox": whole})
+    wide, high = f"{step * len(strip) - GAP * width:.6g}", f"{height:.6g}"
+    size = {"width": f"{wide}pt", "height": f"{high}pt"}
+    drawing = ET.Element(
+        "svg", {"xmlns": SVG[""], "viewBox": f"0 0 {wide} {high}", **size}
+    )
     for place, one in enumerate(strip):
         box = {
             "x": f"{place * step:.6g}",
@@ -69,10 +72,9 @@ def cut_strip(svg: str, columns: Sequence[str], row: int) -> str:
 def pictures(svg: str) -> Iterator[Picture]:
     """Find the axes that show pixels, each clipped to its box.
 
-    matplotlib draws a text as outlines, under a comment that says what it is.
+    A title is the text of such axes; one of several lines is several texts.
     """
-    parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
-    figure = ET.fromstring(svg, parser)
+    figure = ET.fromstring(svg)
     clips = {
         f"url(#{clip.get('id')})": clip.find("rect", SVG)
         for clip in figure.iterfind(".//clipPath", SVG)
@@ -83,7 +85,7 @@ def pictures(svg: str) -> Iterator[Picture]:
         box = None if clipped is None else clips[clipped.attrib["clip-path"]]
         if image is None or box is None:
             continue
-        comments = (one for one in axes.iter() if one.tag is ET.Comment)
-        title = next((str(one.text).strip() for one in comments), "")
+        lines = (one.text or "" for one in axes.iterfind(".//text", SVG))
+        title = " ".join(lines)
         x, y, width, height = (float(box.attrib[side]) for side in BOX)
         yield Picture(title, x, y, width, height, image)

@@ -16,6 +16,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
+from simseg_core.figures.style import new_figure, style
+
 ROOT = Path(__file__).resolve().parents[2]
 PIXELS = re.compile(r"data:image/png;base64,\s*([^\"]+)\"")
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
@@ -30,15 +32,15 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture(scope="module")
 def figure() -> str:
     """Two rows of three pictures: the first red, green and blue, the second grey."""
-    drawn, axes = plt.subplots(2, 3)
-    for axis, colour in zip(axes.flat, (RED, GREEN, BLUE, GREY, RED, GREEN)):
-        axis.imshow(np.full((4, 4, 3), colour, np.uint8))
-        axis.set_axis_off()
-    for axis, name in zip(axes[0], ("image", "with", "without")):
-        axis.set_title(name)
+    with style():
+        drawn, axes = new_figure(height=3, nrows=2, ncols=3)
+        for axis, colour in zip(axes.flat, (RED, GREEN, BLUE, GREY, RED, GREEN)):
+            axis.imshow(np.full((4, 4, 3), colour, np.uint8))
+            axis.set_axis_off()
+        for axis, name in zip(axes[0], ("image", "with", "without")):
+            axis.set_title(name)
     file = io.StringIO()
     drawn.savefig(file, format="svg")
-    plt.close(drawn)
     return file.getvalue()
 
 

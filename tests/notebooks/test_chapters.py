@@ -12,8 +12,7 @@ from simseg_core import figures
 from simseg_core.exercises import list_exercises
 
 SECTIONS = (
-    "The question",
-    "What you will be able to do",
+    "The data",
     "Predict first",
     "Build it",
     "The same class as the package's",
@@ -30,17 +29,17 @@ SECTIONS = (
 OTHER_SECTIONS = {
     # Before the first paper there is no block to trace or to time: there is a score.
     "00_pixels_to_score": (
-        *SECTIONS[:4],
+        *SECTIONS[:3],
         "Score it",
         "The same numbers as the package's",
-        *SECTIONS[8:],
+        *SECTIONS[7:],
     ),
     # The longest way from sizes to fields, which few would walk before they have seen
     # what the skips are for.
-    "03_unet": (*SECTIONS[:5], "Train it", *SECTIONS[5:8], *SECTIONS[9:]),
+    "03_unet": (*SECTIONS[:4], "Train it", *SECTIONS[4:7], *SECTIONS[8:]),
     # No block is built: what stands around a network is the subject.
     "08_your_own_pictures": (
-        *SECTIONS[:3],
+        *SECTIONS[:2],
         "Look at the data",
         "Split it",
         "A baseline",
@@ -55,7 +54,6 @@ OTHER_SECTIONS = {
     ),
     # The closing ones compare and measure: they build no block and set no exercise.
     "choosing": (
-        "The question",
         "Predict first",
         "What is the same for all",
         "Quality",
@@ -74,6 +72,7 @@ OTHER_SECTIONS = {
         "Give your result to the book",
     ),
 }
+CLOSING = {"choosing": "09", "gpu_timing": "10"}  # numbers that no file's name says
 TRAINING = re.compile(r"\brun_seeds\(|\bfit\(")
 RAW_IN_COLAB = re.compile(
     r"^:::|^```\{|\{(numref|cite|term|ref|doc|eq|math)[^}]*\}`|^!\[[^\]]*\]\((?!https?:)|"
@@ -105,12 +104,43 @@ def test_the_chapter_trains_within_its_first_half(
     assert first < len(code) / 2, f"cell {code[first].id} is number {first + 1}"
 
 
-def test_first_lines_say_what_is_needed_and_how_long(notebook: Any) -> None:
-    first = notebook.words[0].text
-    assert first.startswith("# ")
-    assert "**Before you start**" in first
-    assert "**Time:**" in first
-    assert "minute" in first
+def test_the_first_screen_asks_and_shows(notebook: Any) -> None:
+    """Number and title, a question of a few lines, and a picture that the run drew."""
+    first, *_ = notebook.raw["cells"]
+    title, question = "".join(first["source"]).split("\n\n")
+    number = CLOSING.get(notebook.name, notebook.name[:2])
+    assert re.match(rf"# {number} \w", title)
+    assert "?" in question
+    assert len(question.split()) <= 60
+    picture = first["metadata"]["simseg"]["opening"]
+    assert len(picture["caption"].split()) >= 8
+    shown = [cell.metadata.get("mystnb", {}).get("figure") for cell in notebook.code]
+    assert picture["figure"] in [figure["name"] for figure in shown if figure]
+
+
+def test_the_second_cell_says_what_is_needed_and_how_long(chapters: Any) -> None:
+    for name, notebook in chapters.items():
+        second = notebook.raw["cells"][1]
+        assert second["metadata"]["simseg"] == {"block": "at-a-glance"}
+        parts = re.findall(r"^\*\*(.+?)\*\*", "".join(second["source"]), re.MULTILINE)
+        goals = () if name in CLOSING else ("You will be able to",)
+        needed = {*goals, "Before you start", "Time:"}
+        assert needed <= set(parts), f"{name}: {parts}"
+        assert "minute" in "".join(second["source"])
+
+
+def test_preparations_are_folded(notebook: Any) -> None:
+    """They run first, as Colab needs it, and a reader of the page passes them by."""
+    asked = re.compile("## |### ")
+    first = next(
+        place
+        for place, cell in enumerate(notebook.raw["cells"][1:])
+        if cell["cell_type"] == "markdown" and asked.match("".join(cell["source"]))
+    )
+    for cell in notebook.raw["cells"][1:][:first]:
+        if cell["cell_type"] == "code":
+            assert {"hide-input", "hide-cell"} & set(cell["metadata"]["tags"]), cell
+            assert cell["metadata"]["mystnb"]["code_prompt_show"]
 
 
 def test_last_lines_name_sources_and_lead_on(chapter: Any) -> None:

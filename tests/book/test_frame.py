@@ -1,0 +1,110 @@
+"""What stands around every page: the way on, the buttons, the picture of a link."""
+
+import importlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+NEXT = re.compile(r'<a class="right-next"\s+href="([^"]+)"')
+
+
+@pytest.fixture
+def social(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    return importlib.import_module("social_picture")
+
+
+def files(entries: list[dict[str, Any]]) -> Iterator[str]:
+    """Each page, and behind it those that stand under it."""
+    for entry in entries:
+        yield entry["file"]
+        yield from files(entry.get("sections", []))
+
+
+def order() -> list[str]:
+    """Every page of the table of contents, the root first."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    return [toc["root"], *(f for part in toc["parts"] for f in files(part["chapters"]))]
+
+
+@pytest.mark.browser
+def test_every_page_leads_on_and_the_last_one_home(site: Path) -> None:
+    pages = order()
+    for page, after in zip(pages, [*pages[1:], pages[0]]):
+        file = site / f"{page}.html"
+        found = NEXT.search(file.read_text("utf-8"))
+        assert found, f"{page} ends without a next thing"
+        assert (file.parent / found[1]).resolve() == site / f"{after}.html"
+
+
+def test_what_is_administration_comes_last() -> None:
+    pages = order()
+    assert all(page.startswith("chapters/") for page in pages[1:12])
+    last_to_read = pages.index("book/bibliography")
+    for page in ("book/data", "book/api", "book/house"):
+        assert pages.index(page) > last_to_read, page
+
+
+@pytest.mark.browser
+def test_a_header_offers_what_is_of_use(site: Path) -> None:
+    """A notebook to keep; no source of a page of words, and no full screen."""
+    chapter, words = (
+        (site / page).read_text("utf-8")
+        for page in ("chapters/03_unet.html", "book/claims.html")
+    )
+    kept = re.search(r'href="([^"]+)" download', chapter)
+    assert kept
+    notebook = json.loads((site / "chapters" / kept[1]).read_text("utf-8"))
+    assert notebook["cells"][0]["id"] == "title"
+    assert not re.search(r"<a [^>]*\bdownload\b", words)
+    for page in (chapter, words):
+        assert "theme-switch" in page
+        assert "toggleFullScreen" not in page
+
+
+@pytest.mark.browser
+def test_chapters_are_numbered_where_they_are_named(site: Path) -> None:
+    """In the sidebar of any page, as their notebooks say it."""
+    page = (site / "book" / "claims.html").read_text("utf-8")
+    shown = re.findall(r'href="\.\./chapters/(\w+)\.html">\s*([^<]+?)\s*</a>', page)
+    named = dict(reversed(shown))
+    for number, chapter in enumerate(order()[1:12]):
+        cells = json.loads((ROOT / f"{chapter}.ipynb").read_text())["cells"]
+        title = cells[0]["source"][0].strip().removeprefix("# ")
+        assert title.startswith(f"{number:02} ")
+        assert named[chapter.partition("/")[2]] == title.replace("'", "’")
+
+
+@pytest.mark.browser
+def test_a_shared_link_has_a_picture(site: Path) -> None:
+    picture = Image.open(site / "_static" / "social.png")
+    assert picture.size == (1200, 630)
+    colours = picture.convert("RGB").getcolors(1200 * 630)
+    assert colours
+    assert len(colours) > 50, "no scene in the picture"
+    assert (site / "_static" / "social.png").stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("interpolation", ["none", "nearest"])  # stored turned over
+def test_its_scenes_stand_upright(social: Any, interpolation: str) -> None:
+    seen = np.random.default_rng(0).integers(0, 255, (3, 3, 3), dtype=np.uint8)
+    drawn, axis = plt.subplots()
+    axis.imshow(seen, interpolation=interpolation)
+    axis.set_axis_off()
+    file = io.StringIO()
+    drawn.savefig(file, format="svg")
+    plt.close(drawn)
+    (found,) = social.pictures(file.getvalue())
+    whole = social.pixels(found.image).convert("RGB")
+    small = whole.resize((3, 3), Image.Resampling.NEAREST)
+    assert (np.asarray(small) == seen).all()
