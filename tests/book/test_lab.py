@@ -542,11 +542,20 @@ def test_the_scores_are_those_of_the_weights(
 def test_what_the_page_suggests_is_so(
     street: dict[str, Any], signal: dict[str, Any]
 ) -> None:
-    """On every street: a band without skips, and low wires are lost by both."""
+    """On every street: a band without skips, wide fields, low wires lost by both."""
     for scene in street["scenes"]:
         truth, sharp, blunt = answers(street, scene)
         assert float(iou(sharp, truth)) > 0.8 > 0.3 > float(iou(blunt, truth))
         assert (blunt == POLE).sum() > 1.2 * (truth == POLE).sum()
+        small, large = (
+            effective_receptive_field(
+                Player(street["networks"][name]),
+                inputs=as_input(compose(scene, side=SIDE)[0]),
+                output_index=(20, 40),
+            ).size
+            for name in NAMES
+        )
+        assert small < 20 < 30 < large
         low = copy.deepcopy(scene)
         low["poles"]["height"] = 16
         truth, sharp, blunt = answers(street, low)
