@@ -28,9 +28,12 @@ from simseg_core.data.compose.scenery import (
     poles,
     sky,
 )
+from simseg_core.data.compose.textures import texture
+from simseg_core.data.palettes import OKABE_ITO
+from simseg_core.data.signs import LARGEST, RIMS, SMALLEST
 from simseg_core.data.street import BUILDING, GROUND, PLANT, POLE, SKY, VEHICLE
 
-__all__ = ["compose", "signal_scene", "street_scene"]
+__all__ = ["compose", "compose_sign", "sign_scene", "signal_scene", "street_scene"]
 
 NOISE_STEPS = 50  # a whole number of steps holds the noise: 2.45 deviations at most
 SHADOW = 0.55  # how dark it is, as the data set's vehicles have it
@@ -131,16 +134,10 @@ def street_scene(
             class_index=PLANT,
             gain=0.85,
         )
-    noise = np.round(dice.noise(canvas.image.shape) * NOISE_STEPS).astype(np.int8)
     return {
+        **_photographed(canvas, dice),
         "name": name,
-        "image": text_of(np.round(canvas.image).clip(0, 255).astype(np.uint8)),
-        "label": text_of(canvas.label),
-        "noise": text_of(noise),
-        "noiseSteps": NOISE_STEPS,
-        "noiseDeviation": 3.5,
         "light": light,
-        "tilt": 0.08,  # of the light, from one side to the other
         "poles": {
             "foot": kerb - 1,
             "height": round(0.5 * side),
@@ -152,6 +149,19 @@ def street_scene(
             "color": [50, 44, 44],
         },
         "vehicles": [_vehicle(side, *vehicle) for vehicle in vehicles],
+    }
+
+
+def _photographed(canvas: Canvas, dice: Dice) -> Scene:
+    """Describe a background, and the noise and tilted light of its photograph."""
+    noise = np.round(dice.noise(canvas.image.shape) * NOISE_STEPS).astype(np.int8)
+    return {
+        "image": text_of(np.round(canvas.image).clip(0, 255).astype(np.uint8)),
+        "label": text_of(canvas.label),
+        "noise": text_of(noise),
+        "noiseSteps": NOISE_STEPS,
+        "noiseDeviation": 3.5,
+        "tilt": 0.08,  # of the light, from one side to the other
     }
 
 
@@ -204,7 +214,11 @@ def compose(
         _stand(canvas, vehicle)
     for row, column in painted:
         canvas.image[:, row, column], canvas.label[row, column] = color, POLE
-    noise = array_of(scene["noise"], np.int8, shape) / scene["noiseSteps"]
+    return _photograph(canvas, scene)
+
+
+def _photograph(canvas: Canvas, scene: Scene) -> tuple[Tensor, Tensor]:
+    noise = array_of(scene["noise"], np.int8, canvas.image.shape) / scene["noiseSteps"]
     dice = Told(1.0, scene["tilt"], scene["noiseDeviation"], noise=noise)
     shot = photograph(canvas, dice, np.array(scene["light"], dtype=np.float32))
     return torch.from_numpy(shot.astype(np.float32)), torch.from_numpy(
@@ -226,6 +240,59 @@ def _stand(canvas: Canvas, vehicle: Scene) -> None:
         class_index=VEHICLE,
         premultiplied=True,
     )
+
+
+def sign_scene(*, side: int, seed: int) -> Scene:
+    """Paint a wall for a sign of any size, with what the sign is painted with.
+
+    Args:
+        side: of the square picture, in pixels.
+        seed: of texture and noise.
+    """
+    canvas, dice = Canvas(side, side), Dice(seed)
+    wall = texture(
+        "brick", side, side, side=round(120 * canvas.unit), contrast=0.14, dice=dice
+    )
+    color = np.array((122, 88, 76), dtype=np.float32)[:, None, None]
+    canvas.cover(wall * color, top=0, left=0, class_index=0)
+    return {
+        **_photographed(canvas, dice),
+        "light": (0.98, 0.95, 0.93),
+        "sign": {"row": side // 2, "column": side // 2, "radius": 40, "kind": 3},
+        "rims": [OKABE_ITO[name] for name in RIMS],
+        "paper": (228, 228, 222),
+        "ink": (40, 40, 44),
+        "symbols": {
+            radius: _symbol(round(0.8 * radius))
+            for radius in range(SMALLEST // 2, LARGEST // 2 + 1)
+        },
+    }
+
+
+def _symbol(height: int) -> Scene:
+    alpha = np.round(pictogram("fire engine", height)[3] * 255).astype(np.uint8)
+    return {"height": height, "width": alpha.shape[1], "alpha": text_of(alpha)}
+
+
+def compose_sign(scene: Scene, *, side: int) -> tuple[Tensor, Tensor]:
+    """Paint a sign on its wall, as the page does; returned as by `compose`."""
+    canvas = Canvas(side, side)
+    canvas.image[:] = array_of(scene["image"], np.uint8, canvas.image.shape)
+    sign = scene["sign"]
+    center, radius, kind = (sign["row"], sign["column"]), sign["radius"], sign["kind"]
+    rim, paper, ink = (
+        np.array(color, dtype=np.float32)
+        for color in (scene["rims"][kind - 1], scene["paper"], scene["ink"])
+    )
+    thick = max(2, 0.09 * radius)  # as the data set's signs have it
+    canvas.disc(rim, center=center, radius=radius, class_index=kind)
+    canvas.disc(paper, center=center, radius=radius - thick, class_index=kind)
+    symbol = scene["symbols"][str(radius)]
+    shape = symbol["height"], symbol["width"]
+    alpha = array_of(symbol["alpha"], np.uint8, shape).astype(np.float32) / 255
+    top, left = (middle - length // 2 for middle, length in zip(center, shape))
+    canvas.paint(alpha, ink, top=top, left=left, class_index=kind)
+    return _photograph(canvas, scene)
 
 
 def signal_scene(index: int, *, side: int) -> Scene:

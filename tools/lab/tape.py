@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from simseg_core.models.aspp import ASPP, ImagePooling
 from simseg_core.models.attention import SelfAttention2d
 from simseg_core.models.residual import ResidualUnit
 from simseg_core.models.unet_padded import UNetPadded
@@ -38,8 +39,8 @@ class Tape:
 
     Attributes:
         operations: each a dictionary: `op`, its name; `from`, the maps it reads; for a
-            convolution also its channels, size and stride, and `at`, where its weights
-            begin in the array (its biases follow them); `relu`, whether one follows.
+            convolution also its channels, size, stride and rate, and `at`, where its
+            weights begin in the array (its biases follow); `relu`, whether one follows.
         parts: weight and bias of each convolution, by the number of its operation.
     """
 
@@ -62,7 +63,7 @@ class Tape:
         made = self.add(
             op, source, channels=conv.out_channels, size=conv.kernel_size[0]
         )
-        self.operations[-1]["stride"] = conv.stride[0]
+        self.operations[-1] |= {"stride": conv.stride[0], "rate": conv.dilation[0]}
         self.parts[made] = weight, bias
         return made
 
@@ -177,6 +178,18 @@ def _(module: UNetPadded, tape: Tape, x: int) -> int:
 
 
 @play_into.register
+def _(module: ImagePooling, tape: Tape, x: int) -> int:
+    mean = play_into(module.project, tape, tape.add("mean", x))
+    return tape.add("repeat", mean, x)  # at every position of map x
+
+
+@play_into.register
+def _(module: ASPP, tape: Tape, x: int) -> int:
+    branches = [play_into(branch, tape, x) for branch in module.branches]
+    return play_into(module.project, tape, tape.add("concat", *branches))
+
+
+@play_into.register
 def _(module: SelfAttention2d, tape: Tape, x: int) -> int:
     asked = [play_into(part, tape, x) for part in (module.query, module.key)]
     value = play_into(module.value, tape, x)
@@ -211,7 +224,9 @@ class Player(nn.Module):
         op, x = operation["op"], read[0]
         if op == "conv":
             kernel, bias = self._numbers(operation, x.shape[1])
-            y = F.conv2d(x, kernel, bias, operation["stride"], operation["size"] // 2)
+            stride, rate = operation["stride"], operation["rate"]
+            padding = rate * (operation["size"] // 2)
+            y = F.conv2d(x, kernel, bias, stride, padding, rate)
         elif op == "up":
             kernel, bias = self._numbers(operation, x.shape[1])
             y = F.conv_transpose2d(x, kernel.transpose(0, 1), bias, stride=2)
@@ -221,6 +236,10 @@ class Player(nn.Module):
             y = F.max_pool2d(x, 2)
         elif op == "concat":
             y = torch.cat(read, dim=1)
+        elif op == "mean":
+            y = x.mean(dim=(2, 3), keepdim=True)
+        elif op == "repeat":
+            y = x.expand(-1, -1, *read[1].shape[2:])
         elif op == "resize":
             factor = operation["factor"]
             y = F.interpolate(x, scale_factor=factor, mode="bilinear")

@@ -17,13 +17,27 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lab.scenes import as_input, compose, signal_scene, street_scene
+from lab.scenes import (
+    as_input,
+    compose,
+    compose_sign,
+    sign_scene,
+    signal_scene,
+    street_scene,
+)
 from lab.tape import Player, record
-from lab.train import SIDE
-from simseg_core.data import Signal, Street, colorize, denormalize
+from lab.train import SIDE, SIGNS_SIDE
+from simseg_core.data import Signal, Signs, Street, colorize, denormalize
+from simseg_core.probes import receptive_field
 from simseg_core.training import evaluate
 
-__all__ = ["read_data", "right_of_stop_and_go", "write_signal", "write_street"]
+__all__ = [
+    "read_data",
+    "right_of_stop_and_go",
+    "write_signal",
+    "write_signs",
+    "write_street",
+]
 
 PREFIX = "(window.simsegLab ??= {{}}).{name} = "
 
@@ -111,6 +125,40 @@ def write_street(folder: Path, networks: dict[str, nn.Module]) -> None:
         "place; the answer without skips, a black band where the wires hang; the truth."
     )
     (folder / "skips.svg").write_text(still(shown, alt), "utf-8")
+
+
+def write_signs(folder: Path, networks: dict[str, nn.Module]) -> None:
+    """Write ``lab/signs.js`` and ``rates.svg`` below `folder`."""
+    tapes = {name: record(network).script() for name, network in networks.items()}
+    # As it is read again: JSON's names are strings.
+    scene = json.loads(json.dumps(sign_scene(side=SIGNS_SIDE, seed=4)))
+    data = {
+        "side": SIGNS_SIDE,
+        "classes": Signs.classes,
+        "palette": Signs.palette,
+        "networks": tapes,
+        "fields": {name: _rows_read(networks[name]) for name in ("1", "2", "4")},
+        "scene": scene,
+    }
+    _write(folder / "lab" / "signs.js", "signs", data)
+    image, _ = compose_sign(scene, side=SIGNS_SIDE)
+    shown = {"the sign": image.byte().permute(1, 2, 0).numpy()}
+    for name, words in {"1": "rate 1", "4": "rate 4", "aspp": "ASPP"}.items():
+        answer = Player(tapes[name])(as_input(image)).argmax(dim=1)[0]
+        shown[words] = colorize(answer, Signs.palette)
+    alt = (
+        "A large round sign with a vermillion rim on a brick wall, and the answers of "
+        "three networks: rate 1 guesses, and wrong, in the middle; rate 4 errs in "
+        "small patches; ASPP fills the disc."
+    )
+    (folder / "rates.svg").write_text(still(shown, alt), "utf-8")
+
+
+def _rows_read(network: nn.Module) -> list[tuple[int, int]]:
+    """List the first and last row of the image that each row of the answer reads."""
+    field = receptive_field(network, (1, 3, SIGNS_SIDE, SIGNS_SIDE))
+    boxes = (field.box((row, 0)) for row in range(SIGNS_SIDE))
+    return [box[0] for box in boxes if box is not None]
 
 
 def write_signal(folder: Path, network: nn.Module) -> None:

@@ -5,12 +5,11 @@
 {
   const { html: make, button, result, clamp } = Parts;
   const {
-    choice, slider, picture, bar, bytes, newMap, placeOf, drawClasses,
+    KEYS, choice, slider, picture, bar, bytes, newMap, placeOf, drawClasses,
     drawPhotograph, legend, eachFrame, atRest, readNetwork, normalize, forward, classes,
     sheetOf,
   } = simsegLab;
 
-  const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   const STRIDE = 8; // pixels from one position that asks to the next
   const SEES = 7; // pixels that a position sees to each side of the first of its own
   const LAMPS = { stop: "stop", go: "go" };
@@ -108,7 +107,7 @@
       });
       const seen = scenes[number].photographs[lamp];
       drawPhotograph(photograph.canvas, seen, weights, { dim: 0.65, glow: 0.6 });
-      photograph.setMark(asker.map((one) => one * STRIDE), STRIDE);
+      photograph.setMark(asker.map((one) => one * STRIDE), [STRIDE, STRIDE]);
       for (const [state, one] of Object.entries(bars)) {
         one.element.classList.toggle("lab-shown", state === lamp);
       }

@@ -8,6 +8,9 @@
 
   let named = 0; // two labs on one page need two names
 
+  // What the arrow keys move: rows, columns.
+  const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
   // One of several: a group of radio buttons that look like one strip.
   function choice(legend, options, chosen, change) {
     const name = `lab-${named++}`;
@@ -39,14 +42,15 @@
     const frame = make("div", { class: "lab-frame" }, canvas, mark);
     const element = make("div", { class: "lab-picture" }, frame, caption);
 
-    // Set the mark round a square of `size` pixels, or take it away.
-    function setMark(place, size = 1) {
+    // Set the mark round so many rows and columns of pixels, or take it away.
+    function setMark(place, [rows, columns] = [1, 1]) {
       mark.hidden = place === null;
       if (place === null) return;
-      mark.classList.toggle("lab-wide", size > 1);
-      mark.style.top = `${(place[0] / side) * 100}%`;
-      mark.style.left = `${(place[1] / side) * 100}%`;
-      mark.style.width = mark.style.height = `${(size / side) * 100}%`;
+      mark.classList.toggle("lab-wide", rows > 1);
+      const sides = { top: place[0], left: place[1], height: rows, width: columns };
+      for (const [name, pixels] of Object.entries(sides)) {
+        mark.style[name] = `${(pixels / side) * 100}%`;
+      }
     }
     return { element, canvas, caption, setMark };
   }
@@ -147,7 +151,7 @@
   }
 
   Object.assign(simsegLab, {
-    choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
+    KEYS, choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
     iou, count, legend, eachFrame, atRest,
   });
 }

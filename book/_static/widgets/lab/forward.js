@@ -19,12 +19,12 @@
   }
 
   const OPERATIONS = {
-    conv({ channels, size, stride, at }, weights, x) {
+    conv({ channels, size, stride, rate, at }, weights, x) {
       const kernels = weights.subarray(at, at + channels * x.channels * size ** 2);
       const biases = weights.subarray(at + kernels.length);
       return size === 1
         ? mixChannels(x, kernels, biases, channels)
-        : convolve(x, kernels, biases, channels, stride);
+        : convolve(x, kernels, biases, channels, { stride, rate });
     },
 
     // A transposed convolution of stride 2: each number writes a square of 2x2.
@@ -77,11 +77,32 @@
       return y;
     },
 
-    // A skip connection: the earlier map's sheets, then those that came from below.
-    concat(operation, weights, skip, below) {
-      const y = newMap(skip.channels + below.channels, skip.height, skip.width);
-      y.data.set(skip.data);
-      y.data.set(below.data, skip.data.length);
+    // All sheets of one map, then all of the next. A skip connection is no more than this.
+    concat(operation, weights, ...maps) {
+      const channels = maps.reduce((sum, map) => sum + map.channels, 0);
+      const y = newMap(channels, maps[0].height, maps[0].width);
+      let at = 0;
+      for (const { data } of maps) {
+        y.data.set(data, at);
+        at += data.length;
+      }
+      return y;
+    },
+
+    // Image pooling: one number a sheet ...
+    mean(operation, weights, x) {
+      const y = newMap(x.channels, 1, 1);
+      for (let c = 0; c < x.channels; c++) {
+        const sheet = sheetOf(x, c);
+        y.data[c] = sheet.reduce((sum, one) => sum + one, 0) / sheet.length;
+      }
+      return y;
+    },
+
+    // ... and the same number at every position again.
+    repeat(operation, weights, x, { height, width }) {
+      const y = newMap(x.channels, height, width);
+      for (let c = 0; c < x.channels; c++) sheetOf(y, c).fill(x.data[c]);
       return y;
     },
 
@@ -133,10 +154,12 @@
   };
 
   // A 3x3 convolution: nine neighbours, nine weights, and the sum over all sheets read.
-  // A frame of zeros around the input spares the question whether a neighbour is there.
-  function convolve(x, kernels, biases, channels, stride = 1) {
+  // The neighbours stand `rate` pixels apart: 1 is the common convolution, more makes it
+  // atrous. A frame of zeros around the input spares the question whether one is there.
+  function convolve(x, kernels, biases, channels, { stride = 1, rate = 1 } = {}) {
     const y = newMap(channels, Math.ceil(x.height / stride), Math.ceil(x.width / stride));
-    const { frame, width } = framed(x);
+    const { frame, width } = framed(x, rate);
+    const right = 2 * rate;
     const framedSheet = frame.length / x.channels;
     let k = 0;
     for (let o = 0; o < channels; o++) {
@@ -149,12 +172,12 @@
         for (let row = 0; row < y.height; row++) {
           let top = i * framedSheet + row * stride * width;
           for (let column = 0; column < y.width; column++, n++, top += stride) {
-            const middle = top + width;
-            const bottom = middle + width;
+            const middle = top + rate * width;
+            const bottom = middle + rate * width;
             out[n] +=
-              a * frame[top] + b * frame[top + 1] + c * frame[top + 2] +
-              d * frame[middle] + e * frame[middle + 1] + f * frame[middle + 2] +
-              g * frame[bottom] + h * frame[bottom + 1] + j * frame[bottom + 2];
+              a * frame[top] + b * frame[top + rate] + c * frame[top + right] +
+              d * frame[middle] + e * frame[middle + rate] + f * frame[middle + right] +
+              g * frame[bottom] + h * frame[bottom + rate] + j * frame[bottom + right];
           }
         }
       }
@@ -162,13 +185,14 @@
     return y;
   }
 
-  function framed(x) {
-    const [height, width] = [x.height + 2, x.width + 2];
+  function framed(x, border) {
+    const [height, width] = [x.height + 2 * border, x.width + 2 * border];
     const frame = new Float32Array(x.channels * height * width);
     for (let row = 0; row < x.channels * x.height; row++) {
-      const inside = row + 1 + 2 * Math.floor(row / x.height); // two rows more a sheet
+      const sheet = Math.floor(row / x.height);
+      const inside = row + border + 2 * border * sheet; // each sheet has two borders more
       const numbers = x.data.subarray(row * x.width, (row + 1) * x.width);
-      frame.set(numbers, inside * width + 1);
+      frame.set(numbers, inside * width + border);
     }
     return { frame, width };
   }

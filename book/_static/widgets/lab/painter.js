@@ -1,26 +1,38 @@
 // The lab, part 4 of 5: the painter. It puts poles, wires and vehicles before a street's
-// background and takes the photograph, as the data set of the book does
-// (simseg_core/data/compose). Picture and label are painted together, so that the page
+// background, or a sign on a wall, and takes the photograph, as the data sets of the book
+// do (simseg_core/data). Picture and label are painted together, so that the page
 // always knows the truth: a pixel belongs to what covers at least half of it.
 "use strict";
 
 {
   const { newMap, bytes } = simsegLab;
 
-  // What the page receives of a street, unpacked once.
+  // What every scene has, unpacked once: a background with its labels, and noise.
+  function readBackground(scene) {
+    const noise = new Int8Array(bytes(scene.noise).buffer);
+    return { ...scene, image: bytes(scene.image), label: bytes(scene.label), noise };
+  }
+
   function readStreet(street) {
-    return {
-      ...street,
-      image: bytes(street.image),
-      label: bytes(street.label),
-      noise: new Int8Array(bytes(street.noise).buffer),
-      vehicles: street.vehicles.map((one) => ({ ...one, pixels: bytes(one.pixels) })),
-    };
+    const vehicles = street.vehicles.map((one) => ({ ...one, pixels: bytes(one.pixels) }));
+    return { ...readBackground(street), vehicles };
+  }
+
+  function readWall(wall) {
+    const symbols = Object.fromEntries(
+      Object.entries(wall.symbols).map(([radius, one]) =>
+        [radius, { ...one, alpha: bytes(one.alpha) }]),
+    );
+    return { ...readBackground(wall), symbols };
+  }
+
+  function canvasOf({ image, label }, side) {
+    return { side, image: Float32Array.from(image), label: label.slice() };
   }
 
   // `painted` holds the pixels that the reader painted, each as row * side + column.
   function paintStreet(street, { side, vehicleClass, poleClass, painted = [] }) {
-    const canvas = { side, image: Float32Array.from(street.image), label: street.label.slice() };
+    const canvas = canvasOf(street, side);
     paintPoles(canvas, street.poles, poleClass);
     for (const vehicle of street.vehicles) paintVehicle(canvas, vehicle, vehicleClass);
     for (const pixel of painted) {
@@ -111,6 +123,34 @@
     }
   }
 
+  // A sign: a disc in the rim's colour, a smaller one of paper on it, and a symbol in ink.
+  // The whole of it has the class that its rim tells.
+  function paintSign(wall, { side }) {
+    const canvas = canvasOf(wall, side);
+    const { row, column, radius, kind } = wall.sign;
+    const thick = Math.max(2, 0.09 * radius);
+    paintDisc(canvas, wall.rims[kind - 1], [row, column], radius, kind);
+    paintDisc(canvas, wall.paper, [row, column], radius - thick, kind);
+    const { alpha, width, height } = wall.symbols[radius];
+    const [top, left] = [row - Math.floor(height / 2), column - Math.floor(width / 2)];
+    alpha.forEach((one, n) => {
+      const [x, y] = [left + (n % width), top + Math.floor(n / width)];
+      cover(canvas, x, y, one / 255, wall.ink, kind);
+    });
+    return { photograph: expose(canvas, wall), label: canvas.label };
+  }
+
+  // Pixels on the border are covered in part, by how far they reach over it.
+  function paintDisc(canvas, color, [row, column], radius, classIndex) {
+    for (let y = Math.floor(row - radius - 1); y <= row + radius + 1; y++) {
+      for (let x = Math.floor(column - radius - 1); x <= column + radius + 1; x++) {
+        const far = Math.hypot(y + 0.5 - row, x + 0.5 - column);
+        const alpha = Math.min(Math.max(radius + 0.5 - far, 0), 1);
+        cover(canvas, x, y, alpha, color, classIndex);
+      }
+    }
+  }
+
   // The photograph: light that changes from side to side, noise, whole numbers to 255.
   function expose({ side, image }, { light, tilt, noise, noiseSteps, noiseDeviation }) {
     const shot = newMap(3, side, side);
@@ -123,5 +163,5 @@
     return shot;
   }
 
-  Object.assign(simsegLab, { readStreet, paintStreet });
+  Object.assign(simsegLab, { readStreet, paintStreet, readWall, paintSign });
 }

@@ -5,12 +5,11 @@
 {
   const { html: make, button, select, result, clamp } = Parts;
   const {
-    choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
+    KEYS, choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
     iou, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet,
     normalize, forward, classes, effectiveField, fieldSize,
   } = simsegLab;
 
-  const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   const TOOLS = { move: "move", paint: "paint a wire", ask: "ask a pixel" };
   const HINTS = {
     move: "Drag a pole or a car.",
