@@ -173,21 +173,36 @@ def test_the_sizes_are_those_of_the_package_s_networks(
         assert found[60]["output"] == 388
 
 
-def test_the_fields_of_a_u_net_are_the_package_s(page: Page) -> None:
-    """By row, and how many of a padded network's rows see pixels alone."""
-    for depth, size in ((1, 40), (2, 71), (4, 272)):
-        padded = UNetPadded(in_channels=1, num_classes=1, widths=[1] * (depth + 1))
-        rows = receptive_field(padded, (1, 1, size, 2**depth)).rows
-        first, last = rows.unclipped_first, rows.unclipped_last
-        found = page.evaluate(
-            """([size, depth]) => ({
-              seen: [...Array(size).keys()].map(row => UNetSizes.seen(row, depth)),
-              sizes: UNetSizes.fieldSizes(depth),
-              free: UNetSizes.withoutPadding(size, depth)})""",
-            [size, depth],
-        )
-        assert found["seen"] == np.stack([first, last], 1).tolist()
-        assert found["sizes"] == sorted(set(rows.sizes.tolist()))
+@pytest.mark.parametrize(
+    ("kind", "depth", "size"),
+    [
+        *((UNetPadded, depth, size) for depth, size in ((1, 40), (2, 71), (4, 272))),
+        *((UNet, depth, size) for depth, size in ((1, 18), (2, 44), (2, 60))),
+        *((UNet, 4, size) for size in (188, 220)),
+    ],
+)
+def test_the_fields_of_a_u_net_are_the_package_s(
+    page: Page, kind: type[nn.Module], depth: int, size: int
+) -> None:
+    """Row by row; of a padded network also how many rows see pixels alone."""
+    padded = kind is UNetPadded
+    net = kind(in_channels=1, num_classes=1, widths=[1] * (depth + 1))
+    width = 2**depth if padded else nearest_valid_size(1, depth=depth)
+    rows = receptive_field(net, (1, 1, size, width)).rows
+    first, last = rows.unclipped_first, rows.unclipped_last
+    found = page.evaluate(
+        """one => {
+          const rows = [...Array(UNetSizes.walk(one).output).keys()];
+          return {
+            seen: rows.map(row => UNetSizes.seen(row, one)),
+            sizes: UNetSizes.fieldSizes(one, rows.length),
+            free: UNetSizes.withoutPadding(one.size, one.depth)};
+        }""",
+        {"depth": depth, "size": size, "padded": padded},
+    )
+    assert found["seen"] == np.stack([first, last], 1).tolist()
+    assert found["sizes"] == sorted(set((last - first + 1).tolist()))
+    if padded:
         assert found["free"] == ((first >= 0) & (last < size)).sum() > 0
 
 
@@ -359,6 +374,7 @@ def test_everything_can_be_set_by_keyboard_and_is_told(explorers: Page) -> None:
     assert "The nearest size that fits is 204" in told.inner_text()
     box.get_by_role("button", name="Next smaller").press("Enter")
     assert told.inner_text().startswith("188 → 4:")
+    assert "sees 188 pixels a side" in told.inner_text()  # 204 would not fit
     box.get_by_label("Convolutions").press("p")
     box.get_by_role("slider").press("End")
     assert told.inner_text().startswith("700 → 700: nothing is cut off.")

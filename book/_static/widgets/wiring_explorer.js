@@ -105,12 +105,17 @@ simsegWidget("wiring", (box) => {
       svg("path", { class: "taps", d: arcs(others).join("") }),
       svg("path", { class: "link", d: arcs([layer]).join("") }),
     ];
-    for (let place = 0; place <= layers + 1; place++) {
-      const name = place === 0 ? "in" : place > layers ? "out" : String(place);
+    const crowded = layers > 10;
+    for (let n = 1; n <= layers; n++) {
+      const room = !crowded || (n % 2 === 0 && Math.abs(n - layer) > 1);
+      if (n !== layer && !room) continue;
       parts.push(svg("text", {
-        class: place === layer ? "middle wrong" : "middle", x: x(place), y: TOP - 14,
-      }, name));
+        class: n === layer ? "middle strong" : "middle", x: x(n), y: TOP - 14,
+      }, String(n)));
     }
+    parts.push(
+      svg("text", { class: "middle", x: FIRST, y: TOP - 14 }, "in"),
+      svg("text", { x: LAST - 5, y: TOP - 14 }, "out"));
     widths.forEach((channels, map) => {
       const kind = heldNow.includes(map) ? "read" : "held";
       const lastRead = Math.max(map, ...reads.map((maps, n) => maps.includes(map) ? n : 0));
