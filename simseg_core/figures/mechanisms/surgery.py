@@ -77,8 +77,8 @@ def draw_surgery(networks: Mapping[int, nn.Module]) -> Drawing:
         told.append(f"Output stride {reached}: {'; '.join(stages)}.")
     key = _TOP + _BAND * len(plans) - 6
     for x, look, words in (
-        (_LEFTS[0], _TAPPED, "under a tap of the kernel"),
-        (_LEFTS[1] + 30, _OTHER, "of the map's row"),
+        (0.0, _TAPPED, "under a tap of the kernel"),
+        (206.0, _OTHER, "a cell of the map"),
     ):
         colour, tint = look
         sheet.box(x, key, _HIGH, _HIGH, colour, tint=tint, round_=0)
