@@ -171,31 +171,6 @@ def test_the_search_still_finds(browser: Browser, address: str) -> None:
     assert any("Receptive field" in result for result in results), results
 
 
-@pytest.mark.browser
-def test_pictures_below_keep_their_place_before_they_load(
-    browser: Browser, address: str
-) -> None:
-    """So that a link into a chapter still leads there; on a phone too."""
-    tab = browser.new_page(viewport={"width": 390, "height": 900})
-    tab.goto(f"{address}/chapters/03_unet.html", wait_until="networkidle")
-    heights = (
-        "[...document.querySelectorAll('.bd-content img[src$=svg]')]"
-        ".map(image => image.getBoundingClientRect().height)"
-    )
-    late = tab.locator(".bd-content img[loading=lazy]").count()
-    before = tab.evaluate(heights)
-    tab.evaluate(
-        """() => Promise.all([...document.images].map(image => {
-          image.loading = "eager";
-          return image.decode();
-        }))"""
-    )
-    after = tab.evaluate(heights)
-    tab.close()
-    assert late == len(after) - 1
-    assert before == pytest.approx(after, abs=1)
-
-
 def test_a_theme_without_the_script_is_told(
     extension: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
