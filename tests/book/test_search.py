@@ -85,6 +85,8 @@ def test_a_term_is_answered_and_its_chapter_comes_first(
         links = [one["link"] for one in found]
         if len(links) != len(set(links)):
             wrong.append(f"{words}: the same place twice among {links}")
+        if "Glossary" in [one["name"] for one in found]:
+            wrong.append(f"{words}: the glossary again, without a term: {links}")
     assert wrong == [], "\n".join(wrong)
 
 
