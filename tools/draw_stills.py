@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from widgets import SCRIPTS  # noqa: E402 (Sphinx extensions lie in no package)
 
-STILLS = ("gridding", "receptive-field", "unet-sizes")
+STILLS = ("gridding", "overlap", "receptive-field", "unet-sizes", "wiring")
 
 # In the place of loader.js: only remembers how to start.
 REMEMBER = """
@@ -50,6 +50,7 @@ def draw(browser: Browser, name: str) -> str:
 def main() -> None:
     """Draw all of them."""
     with sync_playwright() as playwright:
+        # None is the browser that Playwright itself has installed, if it has.
         path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox"]

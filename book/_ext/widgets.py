@@ -30,6 +30,8 @@ LAB = ("parts.js", "lab/network.js", "lab/forward.js", "lab/controls.js")
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "receptive-field": FIELD,
     "gridding": FIELD,
+    "wiring": ("parts.js", "wiring.js", "wiring_explorer.js"),
+    "overlap": ("parts.js", "overlap.js", "overlap_explorer.js"),
     "unet-sizes": ("parts.js", "unet_sizes.js", "unet_sizes_explorer.js"),
     "skips": (
         *LAB,

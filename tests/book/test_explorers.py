@@ -6,18 +6,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import axe_playwright_python
 import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser, Page
 from torch import nn
 
+from simseg_core.models.hardblock import HarDBlock, links
 from simseg_core.models.unet import UNet, nearest_valid_size
 from simseg_core.models.unet_padded import UNetPadded
-from simseg_core.probes import receptive_field
+from simseg_core.probes import cost, receptive_field
+from simseg_core.training import ScoreMeter
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +30,7 @@ pytestmark = pytest.mark.browser
 def page(browser: Browser) -> Iterator[Page]:
     """An empty page that knows the explorers' arithmetic."""
     tab = browser.new_page()
-    for name in ("field.js", "unet_sizes.js"):
+    for name in ("field.js", "unet_sizes.js", "wiring.js", "overlap.js"):
         tab.add_script_tag(path=WIDGETS / name)
     yield tab
     tab.close()
@@ -127,6 +131,12 @@ def test_the_sizes_are_those_of_the_package_s_networks(
             case | {"size": nearest_valid_size(case["size"], depth=case["depth"])}
             for case in cases
         ]
+        least = {depth: nearest_valid_size(1, depth=depth) for depth in (1, 2, 3, 4, 5)}
+        cases += [
+            {"size": size, "depth": depth, "padded": False}
+            for depth, fits in least.items()
+            for size in (fits, fits - 2**depth)
+        ]
     found = page.evaluate(
         """cases => cases.map(one => ({
           ...UNetSizes.walk(one), nearest: UNetSizes.nearest(one.size, one.depth)}))""",
@@ -163,25 +173,164 @@ def test_the_sizes_are_those_of_the_package_s_networks(
         assert found[60]["output"] == 388
 
 
-def test_the_fields_of_a_u_net_are_the_package_s(page: Page) -> None:
-    """By row, and how many of a padded network's rows see pixels alone."""
-    for depth, size in ((1, 40), (2, 71), (4, 272)):
-        padded = UNetPadded(in_channels=1, num_classes=1, widths=[1] * (depth + 1))
-        rows = receptive_field(padded, (1, 1, size, 2**depth)).rows
-        first, last = rows.unclipped_first, rows.unclipped_last
-        found = page.evaluate(
-            """([size, depth]) => ({
-              seen: [...Array(size).keys()].map(row => UNetSizes.seen(row, depth)),
-              sizes: UNetSizes.fieldSizes(depth),
-              free: UNetSizes.withoutPadding(size, depth)})""",
-            [size, depth],
-        )
-        assert found["seen"] == np.stack([first, last], 1).tolist()
-        assert found["sizes"] == sorted(set(rows.sizes.tolist()))
+@pytest.mark.parametrize(
+    ("kind", "depth", "size"),
+    [
+        *((UNetPadded, depth, size) for depth, size in ((1, 40), (2, 71), (4, 272))),
+        *((UNet, depth, size) for depth, size in ((1, 18), (2, 44), (2, 60))),
+        *((UNet, 4, size) for size in (188, 220)),
+    ],
+)
+def test_the_fields_of_a_u_net_are_the_package_s(
+    page: Page, kind: type[nn.Module], depth: int, size: int
+) -> None:
+    """Row by row; of a padded network also how many rows see pixels alone."""
+    padded = kind is UNetPadded
+    net = kind(in_channels=1, num_classes=1, widths=[1] * (depth + 1))
+    width = 2**depth if padded else nearest_valid_size(1, depth=depth)
+    rows = receptive_field(net, (1, 1, size, width)).rows
+    first, last = rows.unclipped_first, rows.unclipped_last
+    found = page.evaluate(
+        """one => {
+          const rows = [...Array(UNetSizes.walk(one).output).keys()];
+          return {
+            seen: rows.map(row => UNetSizes.seen(row, one)),
+            sizes: UNetSizes.fieldSizes(one, rows.length),
+            free: UNetSizes.withoutPadding(one.size, one.depth)};
+        }""",
+        {"depth": depth, "size": size, "padded": padded},
+    )
+    assert found["seen"] == np.stack([first, last], 1).tolist()
+    assert found["sizes"] == sorted(set((last - first + 1).tolist()))
+    if padded:
         assert found["free"] == ((first >= 0) & (last < size)).sum() > 0
 
 
+# --- links and lifetimes
+
+
+def test_a_harmonic_block_is_the_package_s(page: Page) -> None:
+    """In links, widths, channels out, products and traffic."""
+    rng = random.Random(2)
+    cases = [
+        {
+            "rule": "harmonic",
+            "layers": rng.randint(1, 16),
+            "growth": 2 * rng.randint(1, 20),
+            "multiplier": rng.randint(10, 23) / 10,
+            "input": rng.randint(1, 100),
+            "lastOnly": False,
+        }
+        for _ in range(20)
+    ]
+    for case, found in zip(
+        cases, page.evaluate("cases => cases.map(Wiring.block)", cases)
+    ):
+        layers = range(1, case["layers"] + 1)
+        assert found["reads"] == [[], *map(links, layers)]
+        with torch.device("meta"):
+            block = HarDBlock(
+                case["input"],
+                growth=case["growth"],
+                multiplier=case["multiplier"],
+                layers=case["layers"],
+            )
+        convolutions = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+        assert found["widths"][1:] == [conv.out_channels for conv in convolutions]
+        assert found["leave"] == block.kept
+        assert found["out"] == block.out_channels
+        bill = cost(block, (1, case["input"], 1, 1))
+        assert (found["macs"], found["cio"]) == (bill.macs, bill.cio), case
+
+
+def test_other_wirings_and_lifetimes_are_those_of_a_simulation(page: Page) -> None:
+    """Which maps cannot be let go while a layer works: asked of each reader in turn."""
+    rules = {
+        "dense": lambda n: set(range(n)),
+        "log-dense": lambda n: {n - 2**i for i in range(5) if 2**i <= n},
+        "harmonic": lambda n: set(links(n)),
+    }
+    cases = [
+        {"rule": rule, "layers": layers, "growth": 6, "multiplier": 1.7, "input": 10}
+        | {"lastOnly": last_only}
+        for rule in rules
+        for layers in (1, 2, 7, 8, 16)
+        for last_only in (False, True)
+    ]
+    found = page.evaluate("cases => cases.map(Wiring.block)", cases)
+    for case, answer in zip(cases, found):
+        layers = range(1, case["layers"] + 1)
+        reads = [rules[case["rule"]](n) for n in layers]
+        assert [set(maps) for maps in answer["reads"][1:]] == reads
+        assert answer["links"] == sum(map(len, reads))
+        for n, held, room in zip(layers, answer["held"], answer["room"]):
+            needed = set().union(*reads[n - 1 :], answer["leave"], {n})
+            assert set(held) == {one for one in needed if one <= n}, case
+            assert room == sum(answer["widths"][one] for one in held)
+    most = {
+        case["rule"]: max(map(len, answer["held"]))
+        for case, answer in zip(cases, found)
+        if case["layers"] == 16 and case["lastOnly"]
+    }
+    (room,) = [
+        answer["room"]
+        for case, answer in zip(cases, found)
+        if case["rule"] == "harmonic" and case["layers"] == 8 and not case["lastOnly"]
+    ]
+    assert room[4] < room[3]  # the page says that it shrinks, too
+    assert most["harmonic"] < most["log-dense"] < most["dense"] == 17
+
+
+# --- scores of two masks
+
+
+def test_the_scores_are_the_package_s(page: Page) -> None:
+    rng = random.Random(3)
+    side = 36
+    cases = [
+        {
+            "shape": shape,
+            "right": rng.randint(-18, 18),
+            "down": rng.choice([0, rng.randint(-18, 18)]),
+            "grow": rng.randint(0, 4),
+            "distance": distance,
+        }
+        for shape in ("square", "disc", "pole", "frame")
+        for distance in (1, 2, 3, 4)
+        for _ in range(3)
+    ]
+    found = page.evaluate(
+        """([cases, side]) => cases.map(one => {
+          const label = Overlap.mask(one.shape, side);
+          const prediction = Overlap.mask(one.shape, side, one);
+          const scores = Overlap.scores(label, prediction, side, one.distance);
+          return {label, prediction, ...scores};
+        })""",
+        [cases, side],
+    )
+    for case, answer in zip(cases, found):
+        label, prediction = (
+            torch.tensor(answer[name]).view(1, side, side)
+            for name in ("label", "prediction")
+        )
+        ratio = case["distance"] / (side * 2**0.5)
+        meter = ScoreMeter(["background", "object"], dilation_ratio=ratio)
+        meter.update(prediction, label)
+        scores = meter.compute()
+        assert answer["iou"] == pytest.approx(scores.iou["object"])
+        assert answer["boundary"] == pytest.approx(scores.boundary_iou["object"])
+        assert answer["accuracy"] == pytest.approx(scores.pixel_accuracy)
+        a, b = (mask.flatten().bool().numpy() for mask in (label, prediction))
+        assert answer["dice"] == pytest.approx(2 * (a & b).sum() / (a.sum() + b.sum()))
+    ious = [answer["iou"] for answer in found]
+    assert min(ious) < 0.1
+    assert max(ious) > 0.5
+
+
 # --- on the page
+
+
+VALUES = "bars => bars.map(bar => bar.value)"
 
 
 @pytest.fixture
@@ -225,9 +374,48 @@ def test_everything_can_be_set_by_keyboard_and_is_told(explorers: Page) -> None:
     assert "The nearest size that fits is 204" in told.inner_text()
     box.get_by_role("button", name="Next smaller").press("Enter")
     assert told.inner_text().startswith("188 → 4:")
+    assert "sees 188 pixels a side" in told.inner_text()  # 204 would not fit
     box.get_by_label("Convolutions").press("p")
     box.get_by_role("slider").press("End")
     assert told.inner_text().startswith("700 → 700: nothing is cut off.")
+
+    box = explorers.locator("[data-widget=wiring]")
+    told = box.get_by_role("status")
+    assert "8 maps of 338 channels are held, the most" in told.inner_text()
+    box.get_by_label("Layer at work").press("ArrowLeft")
+    assert told.inner_text().startswith("Layer 7 reads 6.")
+    box.get_by_role("button", name="dense, as many").press("Enter")
+    assert "9 maps of 256 channels are held, the most" in told.inner_text()
+    assert not box.get_by_label("Multiplier").is_visible()
+
+    box = explorers.locator("[data-widget=overlap]")
+    told = box.get_by_role("status")
+    assert "90 of 110 pixels" in told.inner_text()
+    assert "18 of 54" in told.inner_text()
+    box.get_by_label("To the right").press("ArrowLeft")
+    assert told.inner_text().startswith("IoU 1.00")
+    box.get_by_role("button", name="half a square").press("Enter")
+    assert told.inner_text().startswith("IoU 0.33: 50 of 150 pixels")
+    box.get_by_role("button", name="a pole").press("Enter")
+    assert told.inner_text().startswith("IoU 0.00")
+    assert (
+        box.locator("progress").evaluate_all(VALUES)[3] > 0.9
+    )  # nine tenths of the image are right
+    box.get_by_role("button", name="a blunt outline").press("Enter")
+    whole, _, rim, _ = box.locator("progress").evaluate_all(VALUES)
+    assert whole > 0.75
+    assert rim < 0.25
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_that_has_started_is_accessible(explorers: Page, theme: str) -> None:
+    explorers.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    explorers.evaluate(AXE.read_text())
+    found = explorers.evaluate(
+        """async () => (await axe.run({include: [[".widget"]]}, {preload: false}))
+        .violations.map(one => one.id + ': ' + one.nodes.map(n => n.html).join(' '))"""
+    )
+    assert found == []
 
 
 def test_a_finger_drags_and_the_page_still_scrolls(explorers: Page) -> None:
@@ -241,6 +429,21 @@ def test_a_finger_drags_and_the_page_still_scrolls(explorers: Page) -> None:
     assert box.get_by_role("slider").input_value() == near  # no finger is down
     picture.dispatch_event("pointermove", at | {"buttons": 1})
     assert int(box.get_by_role("slider").input_value()) > int(near) + 20
+
+    box = explorers.locator("[data-widget=overlap]")
+    picture = box.locator("svg").first
+    picture.scroll_into_view_if_needed()
+    frame = picture.bounding_box()
+    assert frame is not None
+    assert frame["width"] < 300  # beside it the page scrolls
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+    explorers.mouse.move(x, y)
+    explorers.mouse.down()
+    explorers.mouse.move(x + 4 * frame["width"] / 36, y - 7 * frame["width"] / 36)
+    explorers.mouse.up()
+    explorers.mouse.move(x, y)
+    assert box.get_by_label("To the right").input_value() == "5"
+    assert box.get_by_label("Down").input_value() == "-7"
 
 
 def test_the_still_pictures_are_what_the_explorers_draw(

@@ -24,9 +24,8 @@ function exploreField(box, start) {
   ];
   const state = { layers: [], output: 0 };
 
-  const picture = svg("svg", {
-    class: "widget-picture", role: "img", onpointerdown: point, onpointermove: point,
-  });
+  const picture = svg("svg", { class: "widget-picture", role: "img" });
+  Parts.follow(picture, point);
   const plane = svg("svg", {
     class: "widget-picture", role: "img", viewBox: `-1 -1 ${PLANE + 2} ${PLANE + 2}`,
   });
@@ -81,13 +80,9 @@ function exploreField(box, start) {
     ];
   }
 
-  // A mouse points, a finger or a pen drags: the output nearest to it is chosen.
-  function point(event) {
-    if (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons) {
-      return;
-    }
-    const { left, width } = picture.getBoundingClientRect();
-    const pixel = ((event.clientX - left) / width) * INPUT - 0.5;
+  // The output nearest to a place of the picture is chosen.
+  function point(share) {
+    const pixel = share * INPUT - 0.5;
     const { first, step } = Field.positions(state.layers).at(-1);
     show({ output: Math.round((pixel - first) / step) });
   }

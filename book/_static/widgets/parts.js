@@ -62,6 +62,18 @@ const Parts = (() => {
     return html("button", { type: "button", onclick: pressed, ...attributes }, words);
   }
 
+  // A mouse points, a finger or a pen drags: where, as a share of the picture's width.
+  function follow(picture, moved) {
+    const tell = (event) => {
+      const { left, width } = picture.getBoundingClientRect();
+      moved((event.clientX - left) / width);
+    };
+    picture.addEventListener("pointerdown", tell);
+    picture.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse" || event.buttons) tell(event);
+    });
+  }
+
   // Buttons that set a state worth seeing.
   function tries(states, choose) {
     return html("div", { class: "widget-tries", role: "group", "aria-label": "Try this" },
@@ -79,5 +91,8 @@ const Parts = (() => {
   // The line that says in words what is to be seen; a screen reader tells its changes.
   const result = () => html("p", { class: "widget-result", role: "status" });
 
-  return { html, svg, squares, round, clamp, percent, select, slider, button, tries, key, result };
+  return {
+    html, svg, squares, round, clamp, percent,
+    select, slider, button, follow, tries, key, result,
+  };
 })();

@@ -60,28 +60,31 @@ const UNetSizes = (() => {
     return below !== null && size - below < above - size ? below : above;
   }
 
-  // First and last input row that an output row of a padded network sees. Walked back:
-  // a stage reads 2 more on each side, a doubling wrote rows 2j and 2j + 1 from row j,
-  // a pooling read them both. (What a skip sees lies within.)
-  function seen(row, depth) {
+  // First and last input row that an output row sees. Walked back: a stage reads 2 more
+  // on each side (of a valid map, whose own rows begin 2 further in, that is 4 more
+  // behind), a doubling wrote rows 2j and 2j + 1 from row j, a pooling read them both.
+  // What a skip sees lies within.
+  function seen(row, { depth, padded }) {
+    const [before, behind] = padded ? [RIM, RIM] : [0, 2 * RIM];
     let [first, last] = [row, row];
     for (let level = 0; level < depth; level++) {
-      first = Math.floor((first - RIM) / 2);
-      last = Math.floor((last + RIM) / 2);
+      first = Math.floor((first - before) / 2);
+      last = Math.floor((last + behind) / 2);
     }
-    [first, last] = [first - RIM, last + RIM];
+    [first, last] = [first - before, last + behind];
     for (let level = 0; level < depth; level++) {
-      first = 2 * first - RIM;
-      last = 2 * last + 1 + RIM;
+      first = 2 * first - before;
+      last = 2 * last + 1 + behind;
     }
     return [first, last];
   }
 
-  // The sizes of all fields: they repeat with the stride of the lowest stage.
-  function fieldSizes(depth) {
+  // The sizes of the fields of so many output rows. They repeat with the stride of the
+  // lowest stage; where the outputs are fewer, not all sizes may occur.
+  function fieldSizes(network, rows) {
     const sizes = new Set();
-    for (let row = 0; row < 2 ** depth; row++) {
-      const [first, last] = seen(row, depth);
+    for (let row = 0; row < Math.min(rows, 2 ** network.depth); row++) {
+      const [first, last] = seen(row, network);
       sizes.add(last - first + 1);
     }
     return [...sizes].sort((a, b) => a - b);
@@ -91,7 +94,7 @@ const UNetSizes = (() => {
   function withoutPadding(size, depth) {
     let count = 0;
     for (let row = 0; row < size; row++) {
-      const [first, last] = seen(row, depth);
+      const [first, last] = seen(row, { depth, padded: true });
       if (first >= 0 && last < size) count++;
     }
     return count;

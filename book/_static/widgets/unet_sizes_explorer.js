@@ -22,8 +22,8 @@ simsegWidget("unet-sizes", (box) => {
   const formula = html("p", { class: "widget-formula" });
   const size = Parts.slider("Input side", (value) => show({ size: value }));
   const step = (words, way) => Parts.button(words, () => show({ size: fitting(way) }));
-  const smaller = step("Next smaller that fits", -1);
-  const larger = step("Next larger that fits", 1);
+  const smaller = step("Next smaller fit", -1);
+  const larger = step("Next larger fit", 1);
   const depth = Parts.select("Poolings",
     [1, 2, 3, 4, 5].map((value) => [value, String(value)]), state.depth,
     (value) => show({ depth: value }));
@@ -94,7 +94,7 @@ simsegWidget("unet-sizes", (box) => {
       const sides = state.padded ? `${skip}` : `${input} → ${Math.max(skip, 0)}`;
       parts.push(
         text(LEFT, top - 5, stops && problem.kind === "odd" ? `${sides}, odd` : sides,
-          stops ? "middle wrong" : "middle"),
+          stops ? "middle strong" : "middle"),
         ...(input > skip ? [bar(LEFT, top, input, "frame")] : []),
         bar(LEFT, top, Math.max(skip, 0), stops ? "work" : "read"));
       if (level + 1 < levels.length) {
@@ -117,7 +117,7 @@ simsegWidget("unet-sizes", (box) => {
           output < 1 ? "work" : "made"),
         text(RIGHT, top + 3 * THICK + 16,
           state.padded ? `${output}` : `${up} → ${Math.max(output, 0)}`,
-          output < 1 ? "middle wrong" : "middle"));
+          output < 1 ? "middle strong" : "middle"));
       // From the output of the level below, or from the lowest stage around the corner.
       if (level + 2 < levels.length) {
         parts.push(arrow(RIGHT, y(level + 1) - 20, top + 3 * THICK + 22));
@@ -150,7 +150,7 @@ simsegWidget("unet-sizes", (box) => {
         ` The nearest size that fits is ${UNetSizes.nearest(size, depth)}.`;
       return `${size} does not fit: ${why}${near}`;
     }
-    const fields = UNetSizes.fieldSizes(depth).join(" or ");
+    const fields = UNetSizes.fieldSizes(state, output).join(" or ");
     if (padded) {
       const free = UNetSizes.withoutPadding(size, depth);
       const inside = free ? `The fields of ${free} of ${size} rows lie inside the image`
