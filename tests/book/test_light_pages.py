@@ -14,15 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 KB = 1000
 WITHOUT = 250
 WITH_FORMULAS = 600  # MathJax and its fonts take 330
-# Their first figure holds scenes as PNGs of 2.6 times their pixels a side: up to 270.
-EXCEPTIONS = {
-    "chapters/01_self_attention.html": 660,
-    "chapters/02_cbam.html": 670,
-    "chapters/03_unet.html": 800,
-    "chapters/04_atrous_aspp.html": 800,
-    "chapters/05_deeplabv3plus.html": 710,
-    "chapters/06_fchardnet.html": 800,
-}
 
 # Every character that a rule of the style draws in the font of the icons.
 ICONS = """() => {
@@ -86,7 +77,7 @@ def test_no_page_is_heavy(loaded: dict[str, dict[str, int]], site: Path) -> None
     heavy = []
     for page, files in loaded.items():
         formulas = 'class="math ' in (site / page).read_text("utf-8")
-        most = EXCEPTIONS.get(page, WITH_FORMULAS if formulas else WITHOUT)
+        most = WITH_FORMULAS if formulas else WITHOUT
         size = sum(files.values()) / KB
         if size > most:
             greatest = sorted(files, key=lambda name: -files[name])[:5]
