@@ -116,6 +116,7 @@
 
     // The other lamp, and words, once the reader has let go.
     const tell = atRest(() => {
+      if (!now) return; // changed again: the next frame will come back here
       const other = lamp === "stop" ? "go" : "stop";
       bars[other].set(right(answerTo(other), other));
       const row = rowOf(now.gaze);

@@ -71,6 +71,7 @@
 
     // The other networks, and words, once the reader has let go.
     const tell = atRest(() => {
+      if (!scene) return; // changed again: the next frame will come back here
       Object.keys(RATES).forEach(answerOf);
       const across = 2 * sign.radius;
       const field = data.fields[shown]?.[Math.floor(side / 2)];

@@ -110,6 +110,7 @@
 
     // The other network, and words, once the reader has let go.
     const tell = atRest(() => {
+      if (!scene) return; // changed again: the next frame will come back here
       const [a, b] = ["with", "without"].map((name) => answerOf(name).labels);
       status.textContent = tool === "ask" ? wordsOfPixel() : wordsOfScene(a, b);
     });
