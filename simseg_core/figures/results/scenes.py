@@ -145,7 +145,7 @@ def draw_predictions(
     count, high, wide = labels.shape
     columns = 1 + len(predictions)
     room = 0.95 * WIDTH / columns
-    names = {name: wrap(name, room, SMALLEST) for name in ("image", *predictions)}
+    names = {name: _short(name, room) for name in ("image", *predictions)}
     found = {
         name: [_errors(*pair, ignore_index) for pair in zip(labels, predicted)]
         for name, predicted in predictions.items()
@@ -247,6 +247,12 @@ def _cell(shape: Sequence[int], columns: int, rows: int, words: float) -> float:
     high, wide = shape
     screen = (TALLEST - words) / rows
     return min(WIDTH / columns * high / wide, _HIGHEST, max(screen, _LOWEST))
+
+
+def _short(name: str, room: float) -> list[str]:
+    """Break a name into lines, four at most: the alt text has it whole."""
+    lines = wrap(name, room, SMALLEST)
+    return lines if len(lines) <= 4 else [*lines[:3], fit(f"{lines[3]} …", room)]
 
 
 def _samples_alt_text(

@@ -48,7 +48,7 @@ def draw_timings(
     >>> from simseg_core.probes import measure
     >>> relu = measure(torch.relu, torch.ones(9), min_run_time=0.1, max_run_time=0.1)
     >>> figure = draw_timings([relu])
-    >>> figure.axes[0].get_yticklabels()[0].get_text()
+    >>> figure.axes[0].texts[1].get_text()
     'relu'
     """
     if isinstance(measurements, Comparison):
