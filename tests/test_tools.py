@@ -288,7 +288,11 @@ def test_an_unknown_chapter_is_one_line(
 
 
 def publish(root: Path, book: dict[str, Any]) -> dict[str, Any]:
-    extension = load("book/_ext/chapter_outputs.py")
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))  # it imports another extension
+    try:
+        extension = load("book/_ext/chapter_outputs.py")
+    finally:
+        sys.path.pop(0)
     environment = SimpleNamespace(note_dependency=lambda path: None)
     app = SimpleNamespace(srcdir=root, env=environment)
     content = [json.dumps(book)]
