@@ -1,8 +1,8 @@
 """Write the repository's public address where it is needed: once, in one step.
 
 Until then the book has no launch buttons and no link to its repository, and a chapter
-opened on Colab asks for ``SIMSEG_SOURCE``. The address goes into ``_config.yml`` and the
-set-up cell of every chapter (where Colab installs from).
+opened on Colab asks for ``SIMSEG_SOURCE``. The address goes into ``_config.yml``, and
+into the set-up cell of every chapter (where Colab installs from).
 
 Usage: set_address.py https://github.com/OWNER/NAME
 """

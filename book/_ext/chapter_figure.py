@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from chapter_outputs import alt_text
 from docutils import nodes
 from docutils.parsers.rst import directives
-from figure_strip import cut_strip
+from figure_strip import cut_strip, small_strip
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -48,10 +48,13 @@ def figure_of_run(
     name: str,
     columns: Sequence[str] = (),
     row: int = 1,
+    *,
+    small: bool = False,
 ) -> nodes.reference | None:
     """Write a figure, or a strip of it, beside the runs; return it as a linked image.
 
-    None, and a warning, where the chapter's run has no figure of this name.
+    None, and a warning, where the chapter's run has no figure of this name. A small
+    strip is for a list.
     """
     root = Path(env.srcdir)
     path = root / ".ran" / f"{chapter}.ipynb"
@@ -66,14 +69,17 @@ def figure_of_run(
         )
         return None
     svg, alt = found
-    file = name
+    picture = FOLDER / f"{name}.svg"
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
     if columns:
-        svg = cut_strip(svg, columns, row)
         alt = f"From left to right: {', '.join(columns)}. Out of the figure: {alt}"
         file = re.sub(r"\W+", "-", " ".join([name, "strip", str(row), *columns]))
-    picture = FOLDER / f"{file}.svg"
-    (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    (root / picture).write_text(svg, encoding="utf-8")
+        picture = FOLDER / f"{file}.{'webp' if small else 'svg'}"
+    if columns and small:
+        small_strip(svg, columns, row).save(root / picture, quality=60, method=6)
+    else:
+        drawn = cut_strip(svg, columns, row) if columns else svg
+        (root / picture).write_text(drawn, encoding="utf-8")
     page = env.app.builder.get_relative_uri(env.docname, f"chapters/{chapter}")
     image = nodes.image(uri=f"/{picture.as_posix()}", alt=alt)
     return nodes.reference("", "", image, refuri=f"{page}#{name}", internal=True)

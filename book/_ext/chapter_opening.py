@@ -107,7 +107,8 @@ class ChapterList(SphinxDirective):
         """Return one chapter's entry."""
         asked = opening.picture
         columns, row = asked.get("columns", ()), asked.get("row", 1)
-        shown = figure_of_run(self.env, name, asked["figure"], columns, row)
+        figure = asked["figure"]
+        shown = figure_of_run(self.env, name, figure, columns, row, small=True)
         page = self.env.app.builder.get_relative_uri(
             self.env.docname, f"chapters/{name}"
         )
