@@ -10,7 +10,10 @@ BIN := $(VENV)/bin
 PYTHON ?=
 NAME ?=
 URL ?=
+SITE ?=
 PORT ?= 8000
+PAGES ?=
+RUNS ?= 5
 # A home that is missing or cannot be written to (a container, a service) is replaced.
 ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.ran/home
@@ -33,7 +36,7 @@ LINT_IMPORTS := $(BIN)/python -c 'import importlinter.cli as c; c.lint_imports_c
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
 
-.PHONY: help book chapters chapter serve test check lint format types bench networks claims pretrain gpu-kit lab address clean
+.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter lab stills address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -71,11 +74,14 @@ serve:  ## read the built book at http://localhost:8000 (PORT=...)
 	@echo "== http://localhost:$(PORT)/  (Ctrl-C stops)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-lab: $(READY_BOOK)  ## open the chapters in JupyterLab
+jupyter: $(READY_BOOK)  ## open the chapters in JupyterLab
 	@$(BIN)/python -m jupyter lab chapters
 
+stills: $(READY_TEST)  ## draw the still pictures of the explorers again, in Chromium
+	@$(BIN)/python tools/draw_stills.py
+
 address: $(READY_BOOK)  ## say once where the repository lives: make address URL=https://github.com/OWNER/NAME
-	@$(BIN)/python tools/set_address.py "$(URL)"
+	@$(BIN)/python tools/set_address.py "$(URL)" "$(SITE)"
 
 # --- checks ----------------------------------------------------------------------
 test: $(READY_TEST) lint types book check  ## install what is missing, then every check and test
@@ -83,6 +89,9 @@ test: $(READY_TEST) lint types book check  ## install what is missing, then ever
 check: $(READY_TEST)  ## the tests alone, on what is built
 	@echo "== tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+
+site-check: $(READY_BOOK)  ## let Lighthouse judge the built pages: make site-check PAGES="index chapters/03_unet" RUNS=5
+	@$(BIN)/python tools/site_check.py --runs $(RUNS) $(PAGES)
 
 lint: $(READY_TEST)  ## formatting, lint, import contracts, notebooks without outputs
 	@echo "== lint"
@@ -116,6 +125,9 @@ claims: $(READY_BOOK)  ## run the chapters' claims again on seeds they do not sh
 
 pretrain: $(READY_BOOK)  ## train the small encoder that the package brings again (a few minutes)
 	@$(BIN)/python benchmarks/pretrain_encoder.py
+
+lab: $(READY_BOOK)  ## train the lab's networks and write what its page loads (a few minutes)
+	@OMP_NUM_THREADS=1 PYTHONPATH=tools $(BIN)/python -m lab
 
 networks: $(READY_BOOK)  ## train and time all networks alike for chapter 09 (about an hour)
 	@$(BIN)/python benchmarks/compare_networks.py

@@ -15,6 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -318,11 +319,14 @@ def test_a_page_without_its_run_draws_a_warning(
 def test_address_is_written_once_however_often_it_is_set() -> None:
     tool = load("tools/set_address.py")
     config = (ROOT / "_config.yml").read_text()
-    once = tool.with_address(config, "https://github.com/a/b")
-    twice = tool.with_address(once, "https://github.com/c/d")
+    once = tool.with_address(config, "https://github.com/a/b", "https://a.github.io/b/")
+    twice = tool.with_address(once, "https://github.com/c/d", "https://d.org/")
     assert once.count("github.com/a/b") == 1
-    assert "github.com/a/b" not in twice
+    assert yaml.safe_load(once)["html"]["baseurl"] == "https://a.github.io/b/"
+    assert "a/b" not in twice
+    assert "a.github.io" not in twice
     assert twice.count("github.com/c/d") == 1
+    assert yaml.safe_load(twice)["html"]["baseurl"] == "https://d.org/"
     assert "use_repository_button: true" in once
     chapter = (ROOT / "chapters" / "03_unet.ipynb").read_text()
     changed = tool.with_source(chapter, "https://github.com/a/b")
@@ -330,6 +334,32 @@ def test_address_is_written_once_however_often_it_is_set() -> None:
         next(c for c in json.loads(changed)["cells"] if c["id"] == "setup")["source"]
     )
     assert '"SIMSEG_SOURCE", "git+https://github.com/a/b")' in setup
+
+
+def test_address_leaves_no_placeholder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = load("tools/set_address.py")
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    shutil.copy(ROOT / "CITATION.cff", tmp_path)
+    shutil.copytree(ROOT / "chapters", tmp_path / "chapters")
+    shutil.copytree(ROOT / "book", tmp_path / "book")
+    assert tool.main(["https://github.com/old/name"]) == 0
+    assert tool.main(["https://github.com/Ann/Book.git"]) == 0
+    cited = yaml.safe_load((tmp_path / "CITATION.cff").read_text())
+    assert cited["repository-code"] == "https://github.com/Ann/Book"
+    assert cited["url"] == "https://ann.github.io/Book/"
+    written = [tmp_path / "_config.yml", *(tmp_path / "book").glob("*.md")]
+    words = "".join(file.read_text() for file in written)
+    assert "OWNER/NAME" not in words
+    assert "git+https://github.com/Ann/Book\n" in words
+    assert 'baseurl: "https://ann.github.io/Book/"' in words
+    assert "https://ann.github.io/Book/" in capsys.readouterr().out
+    assert tool.pages_of("https://github.com/ann/ann.github.io") == (
+        "https://ann.github.io/"
+    )
+    assert tool.main(["https://github.com/a/b", "example.org"]) == 2
 
 
 @pytest.mark.parametrize("wrong", ["", "github.com/a/b", "https://example.org/a/b"])
@@ -537,5 +567,6 @@ def test_find_python_names_the_remedy(tmp_path: Path) -> None:
 
 def test_every_target_is_explained_by_make_help() -> None:
     shown = subprocess.check_output(["make", "-C", str(ROOT), "help"], text=True)
-    for target in ["book", "serve", "test", "lint", "chapter", "bench", "lab", "clean"]:
+    targets = "book serve test lint chapter bench jupyter lab clean"
+    for target in targets.split():
         assert f"\n  {target} " in shown

@@ -1,10 +1,12 @@
 """Write the repository's public address where it is needed: once, in one step.
 
-Until then the book has no launch buttons and no link to its repository, and a chapter
-opened on Colab asks for ``SIMSEG_SOURCE``. The address goes into ``_config.yml``, and
-into the set-up cell of every chapter (where Colab installs from).
+Until then the book has no launch buttons and no link to its repository, a chapter
+opened on Colab asks for ``SIMSEG_SOURCE``, and no page tells where it stands. The
+address goes into ``_config.yml`` (the buttons, and the site's own address: canonical
+links, sitemap, previews of shared links), into the set-up cell of every chapter,
+into the pages that say what pip installs, and into ``CITATION.cff``.
 
-Usage: set_address.py https://github.com/OWNER/NAME
+Usage: set_address.py https://github.com/OWNER/NAME [https://the.site/]
 """
 
 import json
@@ -14,7 +16,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
+SITE = re.compile(r"https://[\w.-]+(/[\w.-]+)*")
 SETTING = re.compile(r'os\.environ\.get\("SIMSEG_SOURCE", "[^"]*"\)')
+INSTALLED = re.compile(rf"(?<=git\+){ADDRESS.pattern}")
+CITED = re.compile(r"^(repository-code|url): .*\n", re.MULTILINE)
+BASE = re.compile(r'^  baseurl: "[^"]*"', re.MULTILINE)
 BLOCK = """\
 # --- address: written by `make address` ---
 repository:
@@ -26,8 +32,17 @@ launch_buttons:
 """
 
 
-def with_address(config: str, url: str) -> str:
-    """Return the book's settings with the address block put in or replaced."""
+def pages_of(url: str) -> str:
+    """Return where GitHub Pages shows the site of a repository."""
+    owner, name = url.split("/")[-2:]
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
+
+
+def with_address(config: str, url: str, site: str) -> str:
+    """Return the book's settings with both addresses put in or replaced."""
+    config, found = BASE.subn(f'  baseurl: "{site}"', config)
+    assert found == 1, "_config.yml has no line `  baseurl: ...`"
     rest = re.sub(
         r"# --- address:.*?# --- end of address ---\n", "", config, flags=re.DOTALL
     )
@@ -44,9 +59,15 @@ def with_source(notebook: str, url: str) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def with_citation(citation: str, url: str, site: str) -> str:
+    """Return how to cite the book, with where it is read and where its sources are."""
+    return f"{CITED.sub('', citation)}repository-code: {url}\nurl: {site}\n"
+
+
 def main(arguments: list[str]) -> int:
-    """Check the address, then write every file."""
-    url = arguments[0].removesuffix("/").removesuffix(".git") if arguments else ""
+    """Check the addresses, then write every file."""
+    url, site = (one.removesuffix("/") for one in (*arguments, "", "")[:2])
+    url = url.removesuffix(".git")
     if not ADDRESS.fullmatch(url):
         print(
             f"{url!r} is not an address like https://github.com/OWNER/NAME. "
@@ -54,13 +75,29 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    config = ROOT / "_config.yml"
-    changed = {config: with_address(config.read_text(encoding="utf-8"), url)}
+    if site and not SITE.fullmatch(site):
+        print(
+            f"{site!r} is not an address like https://example.org/book. "
+            "Remedy: leave SITE out for that of GitHub Pages",
+            file=sys.stderr,
+        )
+        return 2
+    site = f"{site}/" if site else pages_of(url)
+    config, citation = ROOT / "_config.yml", ROOT / "CITATION.cff"
+    changed = {
+        config: with_address(config.read_text(encoding="utf-8"), url, site),
+        citation: with_citation(citation.read_text(encoding="utf-8"), url, site),
+    }
+    for path in sorted((ROOT / "book").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if INSTALLED.search(text):
+            changed[path] = INSTALLED.sub(url, text)
     for path in sorted((ROOT / "chapters").glob("*.ipynb")):
         changed[path] = with_source(path.read_text(encoding="utf-8"), url)
     for path, text in changed.items():
         path.write_text(text, encoding="utf-8", newline="\n")
         print(f"{path.relative_to(ROOT)}: {url}")
+    print(f"The site will say that it stands at {site}")
     return 0
 
 

@@ -2,9 +2,9 @@
 
 A page that says ``{chapter-figure} 03_unet unet-predictions`` gets the figure of that
 name, with its alt text, as the run that was checked drew it. The directive's text is
-the caption; the picture links to its place in the chapter. With the options
-``:columns: image, with skips`` and ``:row: 3`` it gets those pictures of the figure
-alone, side by side, each over its name (``figure_strip.py``). A chapter without a run
+the caption. With the options ``:columns: image; with skips`` and ``:row: 3`` it gets
+those pictures of the figure alone, side by side, each over its name
+(``figure_strip.py``), as a link to their place in the chapter. A chapter without a run
 draws the warning of ``chapter_outputs.py``, and here one that names the missing figure.
 """
 
@@ -20,6 +20,7 @@ from chapter_outputs import alt_text
 from docutils import nodes
 from docutils.parsers.rst import directives
 from figure_strip import cut_strip, small_strip
+from page_figure import for_page
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -50,11 +51,11 @@ def figure_of_run(
     row: int = 1,
     *,
     small: bool = False,
-) -> nodes.reference | None:
-    """Write a figure, or a strip of it, beside the runs; return it as a linked image.
+) -> nodes.Element | None:
+    """Return a figure, or a strip of it as an image that links to its chapter.
 
-    None, and a warning, where the chapter's run has no figure of this name. A small
-    strip is for a list.
+    None, and a warning, where the chapter's run has no figure of this name. In a list
+    both are small images with a link.
     """
     root = Path(env.srcdir)
     path = root / ".ran" / f"{chapter}.ipynb"
@@ -69,6 +70,9 @@ def figure_of_run(
         )
         return None
     svg, alt = found
+    if not columns and not small:
+        drawn = for_page(svg, f"borrowed-{name}", alt)
+        return nodes.raw("", drawn, format="html")
     picture = FOLDER / f"{name}.svg"
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     if columns:

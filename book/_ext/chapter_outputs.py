@@ -6,10 +6,10 @@ the page ends with a line that says when, on what and for how long it ran. A cha
 whose code has no such run draws a warning, so that a build with ``-W`` fails instead of
 publishing outputs that belong to other code.
 
-A picture's alt text is what its figure said of itself in that run
-(``simseg_core.figures.style.DescribedFigure``); for a figure made by hand, the cell's
-``mystnb.image.alt``. A drawing that stands in the page itself, as an ``<svg>`` of HTML,
-is named by its ``aria-label``. A picture without any draws a warning too.
+A figure goes into the page itself, in the page's ink (``page_figure.py``). Its alt text
+is what it said of itself in that run (``simseg_core.figures.style.DescribedFigure``);
+for a figure made by hand, the cell's ``mystnb.image.alt``. A drawing that is HTML
+already is named by its ``aria-label``. A picture without any draws a warning too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from page_figure import for_page
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -54,6 +55,7 @@ def lay_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
         cell["execution_count"] = done["execution_count"]
         if any(has_picture(output) for output in cell["outputs"]):
             describe(cell, docname)
+            cell["outputs"] = [in_page(output, cell) for output in cell["outputs"]]
     notebook["cells"].append(run_line(ran["metadata"]["simseg_run"]))
     content[0] = json.dumps(notebook)
 
@@ -78,6 +80,17 @@ def describe(cell: dict[str, Any], docname: str) -> None:
             *(docname, cell["id"]),
         )
     cell["metadata"].setdefault("mystnb", {})["image"] = {"alt": words}
+
+
+def in_page(output: dict[str, Any], cell: dict[str, Any]) -> dict[str, Any]:
+    """Return an output with its figure, if it is one, as a part of the page."""
+    svg = "".join(output.get("data", {}).get("image/svg+xml", ""))
+    if not svg:
+        return output
+    shown = cell["metadata"]["mystnb"]
+    name = shown.get("figure", {}).get("name", cell["id"])
+    page = for_page(svg, name, shown["image"]["alt"])
+    return output | {"data": {"text/html": page}, "metadata": {}}
 
 
 def alt_text(cell: dict[str, Any]) -> str:

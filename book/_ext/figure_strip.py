@@ -105,10 +105,9 @@ def pixels(image: ET.Element) -> Image.Image:
 def pictures(svg: str) -> Iterator[Picture]:
     """Find the axes that show pixels, each clipped to its box.
 
-    matplotlib draws a text as outlines, under a comment that says what it is.
+    A title is the text of such axes; one of several lines is several texts.
     """
-    parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))
-    figure = ET.fromstring(svg, parser)
+    figure = ET.fromstring(svg)
     clips = {
         f"url(#{clip.get('id')})": clip.find("rect", SVG)
         for clip in figure.iterfind(".//clipPath", SVG)
@@ -119,7 +118,7 @@ def pictures(svg: str) -> Iterator[Picture]:
         box = None if clipped is None else clips[clipped.attrib["clip-path"]]
         if image is None or box is None:
             continue
-        comments = (one for one in axes.iter() if one.tag is ET.Comment)
-        title = next((str(one.text).strip() for one in comments), "")
+        lines = (one.text or "" for one in axes.iterfind(".//text", SVG))
+        title = " ".join(lines)
         x, y, width, height = (float(box.attrib[side]) for side in BOX)
         yield Picture(title, x, y, width, height, image)

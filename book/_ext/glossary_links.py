@@ -48,13 +48,15 @@ class Entry(NamedTuple):
     sentence: str
 
 
+def listed_items(glossary: nodes.document) -> Iterator[nodes.definition_list_item]:
+    """Yield the items of the page's glossary, in its order."""
+    for listed in glossary.findall(addnodes.glossary):
+        yield from listed.findall(nodes.definition_list_item)
+
+
 def read_entries(glossary: nodes.document) -> list[Entry]:
     """Return the entries of the page's glossary, in its order."""
-    return [
-        read_entry(item)
-        for listed in glossary.findall(addnodes.glossary)
-        for item in listed.findall(nodes.definition_list_item)
-    ]
+    return [read_entry(item) for item in listed_items(glossary)]
 
 
 def read_entry(item: nodes.definition_list_item) -> Entry:

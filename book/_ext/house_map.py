@@ -22,7 +22,12 @@ PACKAGE = "simseg_core"
 Floors = list[list[str]]  # the highest first
 Uses = dict[str, set[str]]  # room -> the rooms it imports
 
-WIDTH, HEIGHT, GAP, STOREY = 360, 40, 14, 88  # units of the drawing: pixels on a phone
+WIDTH, HEIGHT, GAP, STOREY = 360, 34, 26, 100  # units of the drawing: pixels on a phone
+LANE = 4  # between two arrows that pass a floor at one place
+CROWD = 40  # units that an arrow goes out of its way for each that is there already
+Arrow = tuple[str, str]  # from a room to one that it imports
+# Of arrows and frames, by the floor that they come from (Okabe and Ito, 2008).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def read_floors(root: Path) -> Floors:
@@ -100,31 +105,106 @@ def arrange(floors: Floors, uses: Uses) -> Floors:
     return [list(floor) for floor in min(orders, key=lean)]
 
 
-def draw(floors: Floors, uses: Uses) -> str:
-    """Draw rooms and arrows as SVG, in the page's own colours."""
+def _ways(floors: Floors, uses: Uses) -> dict[Arrow, list[tuple[float, float]]]:
+    """Lead each arrow past the floors between its rooms, no two by one place.
+
+    Returns:
+        The points of each: where it leaves its room, the upper and the lower end of
+        each gap that it takes, where it arrives.
+    """
     storey = {room: n for n, floor in enumerate(floors) for room in floor}
     at = {room: x for floor in floors for room, x in _centres(floor).items()}
-    gaps = [_gaps(floor) for floor in floors]
-    arrows, boxes = [], []
+    stops: dict[Arrow, list[float]] = {}  # by floor, from the first to the last
+    shared: dict[tuple[int, float], list[tuple[Arrow, int]]] = {}
     for room, others in sorted(uses.items()):
         for other in sorted(others):
-            x, y = at[room], storey[room] * STOREY + HEIGHT
-            way = [f"M{x:.0f} {y}"]
-            for passed in range(storey[room] + 1, storey[other]):
-                middle = (at[room] + at[other]) / 2
-                gap = min(gaps[passed], key=lambda g: abs(g - middle))
-                top = passed * STOREY
-                way.append(f"L{gap:.0f} {top} L{gap:.0f} {top + HEIGHT}")
-            way.append(f"L{at[other]:.0f} {storey[other] * STOREY - 5}")
-            arrows.append(f'<path d="{" ".join(way)}"/>')
+            arrow, middle = (room, other), (at[room] + at[other]) / 2
+            passed = range(storey[room] + 1, storey[other])
+            gaps = []
+            for place, n in enumerate(passed, start=1):
+                x = min(
+                    _gaps(floors[n]),
+                    key=lambda x: abs(x - middle) + CROWD * len(shared.get((n, x), ())),
+                )
+                gaps.append(x)
+                shared.setdefault((n, x), []).append((arrow, place))
+            stops[arrow] = [at[room], *gaps, at[other]]
+    ends: dict[tuple[str, int], list[tuple[Arrow, int]]] = {}
+    for arrow, places in stops.items():
+        ends.setdefault((arrow[0], 0), []).append((arrow, 0))
+        ends.setdefault((arrow[1], 1), []).append((arrow, len(places) - 1))
+    straight = {arrow: list(places) for arrow, places in stops.items()}
+
+    def beside(one: tuple[Arrow, int]) -> tuple[float, ...]:
+        """Sort arrows at one place by where they come from and go to."""
+        arrow, place = one
+        way = straight[arrow]
+        near = [way[n] for n in (place - 1, place + 1) if 0 <= n < len(way)]
+        return sum(near) / len(near), at[arrow[0]]
+
+    for (room, _), group in ends.items():
+        floor = floors[storey[room]]
+        _spread(stops, sorted(group, key=beside), 0.8 * _width(floor))
+    for group in shared.values():
+        _spread(stops, sorted(group, key=beside), LANE * (len(group) - 1), inner=False)
+    ways = {}
+    for (room, other), places in stops.items():
+        top = storey[room] * STOREY
+        way = [(places[0], top + HEIGHT)]
+        for n, x in enumerate(places[1:-1], start=1):
+            way += [(x, top + n * STOREY), (x, top + n * STOREY + HEIGHT)]
+        ways[room, other] = [*way, (places[-1], storey[other] * STOREY - 1)]
+    return ways
+
+
+def _spread(
+    stops: dict[Arrow, list[float]],
+    group: Sequence[tuple[Arrow, int]],
+    room: float,
+    *,
+    inner: bool = True,
+) -> None:
+    """Set arrows that share a place side by side in `room`, with or without margins."""
+    parts = len(group) + 1 if inner else max(len(group) - 1, 1)
+    for number, (arrow, place) in enumerate(group, start=int(inner)):
+        if len(group) > 1:
+            stops[arrow][place] += room * (number / parts - 0.5)
+
+
+def draw(floors: Floors, uses: Uses) -> str:
+    """Draw rooms and arrows as SVG, each floor's in a colour."""
+    storey = {room: n for n, floor in enumerate(floors) for room in floor}
+    at = {room: x for floor in floors for room, x in _centres(floor).items()}
+    arrows, boxes = [], []
+    for (room, _), points in _ways(floors, uses).items():
+        way = f"M{points[0][0]:.1f} {points[0][1]}"
+        for n in range(1, len(points), 2):  # down to the next floor, then past it
+            (x0, y0), (x, y) = points[n - 1], points[n]
+            bend = (y - y0) / 2
+            way += f"C{x0:.1f} {y0 + bend:g} {x:.1f} {y - bend:g} {x:.1f} {y}"
+            if n + 1 < len(points):
+                way += f"V{points[n + 1][1]}"
+        kind = storey[room] % len(COLOURS)
+        arrows.append(
+            f'<path class="arrow" stroke="{COLOURS[kind]}" d="{way}" '
+            f'marker-end="url(#house-arrow-{kind})"/>'
+        )
     for floor in floors:
         width = _width(floor)
         for room in floor:
             x, y = at[room] - width / 2, storey[room] * STOREY
+            colour = COLOURS[storey[room] % len(COLOURS)] if uses[room] else ""
             boxes.append(
-                f'<rect x="{x:.0f}" y="{y}" width="{width:.0f}" height="{HEIGHT}"/>'
-                f'<text x="{at[room]:.0f}" y="{y + 25}">{room}</text>'
+                f'<rect x="{x:.0f}" y="{y}" width="{width:.0f}" height="{HEIGHT}"'
+                f' stroke="{colour or "currentColor"}"/>'
+                f'<text x="{at[room]:.0f}" y="{y + 22}">{room}</text>'
             )
+    heads = "".join(
+        f'<marker id="house-arrow-{kind}" viewBox="0 0 8 8" refX="7" refY="4" '
+        f'markerWidth="6" markerHeight="6" orient="auto">'
+        f'<path d="M0 0L8 4L0 8z" fill="{colour}"/></marker>'
+        for kind, colour in enumerate(COLOURS)
+    )
     height = (len(floors) - 1) * STOREY + HEIGHT
     told = "; ".join(
         f"{room} uses {', '.join(sorted(uses[room])) or 'no other'}"
@@ -134,9 +214,7 @@ def draw(floors: Floors, uses: Uses) -> str:
     return (
         f'<svg class="house" viewBox="-2 -2 {WIDTH + 4} {height + 4}" role="img" '
         f'aria-label="The rooms of {PACKAGE} on {len(floors)} floors. {told}.">'
-        '<defs><marker id="house-arrow" viewBox="0 0 8 8" refX="7" refY="4" '
-        'markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z"/>'
-        f"</marker></defs><g>{''.join(arrows)}</g>{''.join(boxes)}</svg>"
+        f"<defs>{heads}</defs><g>{''.join(arrows)}</g>{''.join(boxes)}</svg>"
     )
 
 

@@ -2,8 +2,7 @@
 
 The theme loads on every page a script that draws the icons again which its web font
 draws already (the greatest file of all), and the index for a search while one types,
-which is switched off. ``book/_templates/layout.html`` takes both out. Sphinx loads
-MathJax also on a page whose subpages alone have formulas.
+which is switched off. ``book/_templates/layout.html`` takes both out.
 """
 
 from __future__ import annotations
@@ -81,12 +80,6 @@ def lighten(
     """Take from one page what it does not use, and give its template the means."""
     context["without_scripts"] = without_scripts
     body = context.get("body", "")
-    if 'class="math ' not in body:
-        context["script_files"] = [
-            file
-            for file in context["script_files"]
-            if app.config.mathjax_path not in str(getattr(file, "filename", file))
-        ]
     if body:
         images = app.builder.images.items()
         pictures = {name: Path(app.srcdir, source) for source, name in images}

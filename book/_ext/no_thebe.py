@@ -11,19 +11,20 @@ from typing import Any
 from sphinx.application import Sphinx
 
 
-def drop(
+def drop_styles(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Remove Thebe's scripts and styles from one page."""
-    for kind in ("script_files", "css_files"):
-        context[kind] = [
-            file
-            for file in context.get(kind, [])
-            if "thebe" not in f"{file} {getattr(file, 'attributes', '')}".lower()
-        ]
+    """Remove Thebe's styles from one page."""
+    context["css_files"] = [
+        file for file in context.get("css_files", []) if "thebe" not in str(file)
+    ]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register with Sphinx, after everything that adds files."""
-    app.connect("html-page-context", drop, priority=900)
+    """Register with Sphinx, and take back what Thebe has registered before."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [
+            one for one in listeners if one.handler.__module__ != "sphinx_thebe"
+        ]
+    app.connect("html-page-context", drop_styles, priority=900)
     return {"version": "1", "parallel_read_safe": True}

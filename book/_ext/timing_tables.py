@@ -18,7 +18,6 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from simseg_core.probes.timing.comparison import Comparison
-from simseg_core.probes.timing.device_times import DeviceTimes
 from simseg_core.probes.timing.kept import read_json
 from simseg_core.probes.timing.measurement import Measurement
 from simseg_core.tables.units import duration, memory
@@ -31,6 +30,9 @@ def time(one: Measurement) -> str:
 
 def device_tables(files: list[Path]) -> Iterator[str]:
     """Write one heading and table a device, mode by mode."""
+    # Brings torch, two seconds of each build: only the page that needs it waits.
+    from simseg_core.probes.timing.device_times import DeviceTimes
+
     if not files:
         yield "No device has been contributed yet."
     for path in files:

@@ -3,7 +3,7 @@
 "use strict";
 
 const SCROLLERS = ".cell_output .output, div.highlight pre, .table-wrapper, " +
-  ".pst-scrollable-table-container, .cell_output div.output.text_html > div";
+  "div.math, .pst-scrollable-table-container, .cell_output div.output.text_html > div";
 
 function markScrollers() {
   for (const box of document.querySelectorAll(SCROLLERS)) {
@@ -23,4 +23,65 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!sidebar) return;
   sidebar.setAttribute("role", "complementary");
   sidebar.setAttribute("aria-label", "Book");
+});
+
+// The theme's two buttons, whose attributes the page's policy would refuse.
+document.addEventListener("DOMContentLoaded", () => {
+  const on = (button, act) =>
+    document.querySelector(button)?.addEventListener("click", act);
+  on(".btn-download-pdf-button", () => window.print());
+  on(".btn-fullscreen-button", () => window.toggleFullScreen());
+});
+
+// What is named otherwise than by the words on it is named by them: who speaks to the
+// browser says what she sees.
+document.addEventListener("DOMContentLoaded", () => {
+  const named = "summary[aria-label], .search-button-field[aria-label]";
+  for (const part of document.querySelectorAll(named)) part.removeAttribute("aria-label");
+  for (const icon of document.querySelectorAll(".theme-switch")) {
+    icon.removeAttribute("title");
+    icon.setAttribute("aria-hidden", "true");
+  }
+});
+
+// Alt+C copies the block of code in use, or the first that begins in sight, and leaves
+// the focus on its button, which the tab key alone does not meet.
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || event.ctrlKey || event.metaKey || event.code !== "KeyC") return;
+  const inSight = (button) => {
+    const { top } = button.closest(".highlight").getBoundingClientRect();
+    return top >= 0 && top < window.innerHeight;
+  };
+  const here = document.activeElement.closest(".highlight");
+  const button =
+    here?.querySelector(".copybtn") ??
+    [...document.querySelectorAll(".copybtn")].find(inSight);
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+  button.style.visibility = "visible"; // what is hidden takes no focus
+  button.focus();
+  button.style.visibility = "";
+});
+
+// The button's own word, "Copied!", is drawn by the style: say it too.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest(".copybtn")) return;
+  let said = document.getElementById("said");
+  if (!said) {
+    said = document.createElement("div");
+    said.id = "said";
+    said.setAttribute("role", "status");
+    document.querySelector("main").append(said);
+  }
+  said.textContent = "";
+  requestAnimationFrame(() => (said.textContent = "Copied"));
+});
+
+// And the arrow beside a page with subpages has no name.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const arrow of document.querySelectorAll("summary:has(.toctree-toggle)")) {
+    const page = arrow.closest("li").querySelector("a").textContent.trim();
+    arrow.setAttribute("aria-label", `Subpages of ${page}`);
+  }
 });

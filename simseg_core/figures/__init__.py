@@ -10,6 +10,7 @@ The figure's `alt_text` tells the same numbers, to a reader who cannot see it.
 | `mechanisms/` | how a mechanism works: a drawing of few words from a toy's numbers |
 | `results/` | what came of it: scenes, training, times, cost |
 | `style.py`, `text.py` | (shared) colours, fonts, widths; how wide a text will be |
+| `points.py` | (shared) numbers on points that lie close together |
 
 What is public is listed once, in `__init__.pyi`.
 """

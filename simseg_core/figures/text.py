@@ -1,13 +1,21 @@
-"""How wide a text will be, before it is drawn, and how it is made to fit."""
+"""How wide a text will be, before it is drawn, and how it is made to fit.
 
+On a phone a name beside its row would take half the width: it stands above it.
+"""
+
+from collections.abc import Sequence
 from functools import lru_cache
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-from simseg_core.figures.style import SMALLEST
+from simseg_core.figures.style import SMALLEST, WIDTH
 
-__all__ = ["fit", "width", "wrap"]
+__all__ = ["ROOM", "fit", "name_row", "note", "width", "wrap"]
+
+ROOM = WIDTH - 0.12  # inches for a line of text
 
 _MEASURE = TextToPath()
 _HINTED = 1.05  # letters move to whole pixels, which at 100 dpi widens a text
@@ -58,3 +66,23 @@ def wrap(text: str, room: float, size: float) -> list[str]:
                 lines.append("")
             lines[-1] += letter
     return lines
+
+
+def name_row(axes: Axes, y: float, name: str) -> None:
+    """Write a row's name above it, from the left edge of its axes on."""
+    axes.annotate(
+        fit(name, ROOM),
+        (0, y),
+        xytext=(2, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        fontsize=SMALLEST,
+        verticalalignment="bottom",
+    )
+
+
+def note(figure: Figure, lines: Sequence[str]) -> None:
+    """Write lines below everything, from the figure's left edge on."""
+    figure.supxlabel(
+        "\n".join(lines), x=0.01, horizontalalignment="left", fontsize=SMALLEST
+    )

@@ -6,6 +6,7 @@ elsewhere, and a page that forbids scripts still shows every row in call order.
 
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -132,6 +133,8 @@ def html_table(
     def cell(tag: str, column: Column, row: Any, scope: str = "") -> str:
         value = "" if column.value is None else _data_value(column.value(row))
         text = escape(column.cell(row))
+        if not column.is_number:
+            text = _LONG_NAME.sub(_breakable, text)
         return f"<{tag}{scope}{_side(column)}{value}>{text}</{tag}>"
 
     def line(row: Any) -> str:
@@ -156,6 +159,14 @@ def html_table(
     )
 
 
+def _breakable(name: re.Match[str]) -> str:
+    """Let a long name break after its dots and underscores."""
+    return re.sub(r"(?<=[._])(?=\w)", "<wbr>", name[0])
+
+
+_LONG_NAME = re.compile(r"[\w.]{20,}")
+
+
 def _data_value(number: float | None) -> str:
     if number is None or math.isnan(number):
         return ""
@@ -173,15 +184,16 @@ _STYLE = """
 .simseg-table.simseg-table.simseg-table{
 & table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:0}
 & caption{caption-side:top;text-align:left;color:inherit}
-& :is(th,td){text-align:left;padding:.2em .6em;white-space:nowrap;
+& :is(th,td){text-align:left;padding:.2em .5em;white-space:normal;
 border-bottom:1px solid color-mix(in srgb,currentColor 25%,transparent)}
 & .simseg-number{text-align:right}
+& td.simseg-number{white-space:nowrap}
 & button{all:unset;box-sizing:border-box;min-height:24px;cursor:pointer;
 font:inherit;color:inherit}
 & button:hover{text-decoration:underline}
 & button:focus-visible{outline:2px solid;outline-offset:2px}
 & button::after{content:"↕";content:"↕"/"";display:inline-block;width:1em;
-margin-left:.2em;text-align:center}
+margin-left:.1em;font-size:.8em;text-align:center}
 & [aria-sort=ascending] button::after{content:"▲";content:"▲"/""}
 & [aria-sort=descending] button::after{content:"▼";content:"▼"/""}
 & [role=status]{position:absolute;left:0;top:0;width:1px;height:1px;

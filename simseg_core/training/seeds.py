@@ -12,7 +12,7 @@ from torch import nn
 from simseg_core.tables import Column, Table, Tabled
 from simseg_core.training.metrics import Scores
 
-__all__ = ["SeedRuns", "SeedTable"]
+__all__ = ["SeedRuns", "SeedTable", "measure_name"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class SeedTable(Tabled):
     >>> poor, good = (Scores({"pole": v}, {}, pixel_accuracy=0.9) for v in (0.2, 0.4))
     >>> runs = SeedRuns({0: poor, 1: good})
     >>> print(SeedTable({"U-Net": runs}, ["pole"]))
-    network  measure  seed 0  seed 1  median     min to max
-    U-Net    pole      0.200   0.400   0.300  0.200 to 0.400
+    network  measure      median     min to max  seed 0  seed 1
+    U-Net    IoU of pole   0.300  0.200 to 0.400   0.200   0.400
     """
 
     variants: Mapping[str, SeedRuns]
@@ -96,17 +96,17 @@ class SeedTable(Tabled):
         seeds = next(iter(self.variants.values())).scores
         columns = [
             Column("network", lambda line: line.network),
-            Column("measure", lambda line: line.measure),
-            *(
-                _score(f"seed {seed}", methodcaller("value", place))
-                for place, seed in enumerate(seeds)
-            ),
+            Column("measure", lambda line: measure_name(line.measure)),
             _score("median", lambda line: line.runs.median(line.measure)),
             Column(  # a range sorts by where it begins
                 "min to max",
                 lambda line: "{:.3f} to {:.3f}".format(*line.spread),
                 True,
                 value=lambda line: line.spread[0],
+            ),
+            *(  # last, so that a phone shows median and range first
+                _score(f"seed {seed}", methodcaller("value", place))
+                for place, seed in enumerate(seeds)
             ),
         ]
         lines = [
@@ -144,17 +144,32 @@ def _score(heading: str, value: Callable[[Any], float]) -> Column:
     return Column(heading, lambda line: f"{value(line):.3f}", True, value=value)
 
 
+def measure_name(measure: str) -> str:
+    """Write a measure of `SeedRuns.values` as tables and figures call it.
+
+    >>> measure_name("boundary_miou"), measure_name("pole")
+    ('boundary mIoU', 'IoU of pole')
+    """
+    return _NAMES.get(measure, f"IoU of {measure}")
+
+
+_NAMES = {
+    "miou": "mIoU",
+    "boundary_miou": "boundary mIoU",
+    "pixel_accuracy": "pixel accuracy",
+}
+
+
 def _measure(scores: Scores, measure: str) -> float:
-    overall = ("miou", "boundary_miou", "pixel_accuracy")
     if measure == "boundary_miou" and not scores.boundary_iou:
         raise ValueError(
             "boundary IoU was not scored: leave boundary=False out of evaluate"
         )
-    if measure in overall:
+    if measure in _NAMES:
         return float(getattr(scores, measure))
     if measure in scores.iou:
         return scores.iou[measure]
     raise ValueError(
-        f"no measure {measure!r}: choose one of {[*overall, *scores.iou]} "
+        f"no measure {measure!r}: choose one of {[*_NAMES, *scores.iou]} "
         "(a class's name stands for its IoU)"
     )

@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tools.site_check import find_chromium
+
 REMEDY = (
     "BROWSER TESTS SKIPPED: no Chromium on this machine. Remedy: install it (Debian, "
     "Ubuntu: apt-get install chromium), or set CHROMIUM=/path/to/chrome."
 )
-
-
-def find_chromium() -> str | None:
-    """Return the path of a Chromium, the one named by CHROMIUM first."""
-    named = os.environ.get("CHROMIUM")
-    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

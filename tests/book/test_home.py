@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import importlib.util
 import io
 import json
 import re
@@ -12,7 +13,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser
+
+from simseg_core.figures.style import new_figure, style
 
 ROOT = Path(__file__).resolve().parents[2]
 PIXELS = re.compile(r"data:image/png;base64,\s*([^\"]+)\"")
@@ -28,15 +32,15 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture(scope="module")
 def figure() -> str:
     """Two rows of three pictures: the first red, green and blue, the second grey."""
-    drawn, axes = plt.subplots(2, 3)
-    for axis, colour in zip(axes.flat, (RED, GREEN, BLUE, GREY, RED, GREEN)):
-        axis.imshow(np.full((4, 4, 3), colour, np.uint8))
-        axis.set_axis_off()
-    for axis, name in zip(axes[0], ("image", "with", "without")):
-        axis.set_title(name)
+    with style():
+        drawn, axes = new_figure(height=3, nrows=2, ncols=3)
+        for axis, colour in zip(axes.flat, (RED, GREEN, BLUE, GREY, RED, GREEN)):
+            axis.imshow(np.full((4, 4, 3), colour, np.uint8))
+            axis.set_axis_off()
+        for axis, name in zip(axes[0], ("image", "with", "without")):
+            axis.set_title(name)
     file = io.StringIO()
     drawn.savefig(file, format="svg")
-    plt.close(drawn)
     return file.getvalue()
 
 
@@ -150,13 +154,32 @@ def test_next_leads_to_the_first_chapter(browser: Browser, address: str) -> None
 
 
 def test_the_readme_opens_as_the_home_page_does() -> None:
-    home, readme = (
-        (ROOT / name).read_text().split("\n\n")[:2]
-        for name in ("book/intro.md", "README.md")
+    """The same title and sentence, a picture, the same three doors, one command."""
+    page = (ROOT / "book" / "intro.md").read_text().rpartition("---\n\n")[2]
+    text = (ROOT / "README.md").read_text()
+    home, readme = page.split("\n\n"), text.split("\n\n")
+    assert home[:2] == readme[:2]
+    assert re.fullmatch(r"!\[.{80,}\]\(\.github/readme\.png\)", readme[2])
+    assert re.findall(r"^- \*\*(\w+)", text, re.MULTILINE) == ["Read", "Run", "Teach"]
+    assert "make book" in readme[5]
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.browser
+def test_the_readmes_picture_is_the_home_pages(browser: Browser, site: Path) -> None:
+    """As seen from far: a run on another machine differs in a pixel here and there."""
+    path = ROOT / "tools" / "draw_readme_picture.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    small = (60, 20)
+    stored, drawn = (
+        np.asarray(picture.convert("RGBA").resize(small, Image.Resampling.BOX), float)
+        for picture in (Image.open(tool.PICTURE), tool.draw(browser, site))
     )
-    assert home[0] == readme[0]
-    sentence, link = readme[1].rsplit("\n", 1)
-    assert home[1] == sentence
-    target = re.fullmatch(r"\[.+\]\((.+)\)\.", link)
-    assert target is not None
-    assert (ROOT / target[1]).exists()
+    off = np.abs(stored - drawn).mean()
+    assert off < 6, f"README's picture is another: run {path.relative_to(ROOT)}"
+    assert tool.PICTURE.stat().st_size < 100_000

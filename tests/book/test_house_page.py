@@ -61,7 +61,7 @@ def test_arrows_are_the_imports_and_run_downwards(house: ModuleType) -> None:
     for room, others in uses.items():
         assert all(storey[other] > storey[room] for other in others), room
     drawing = house.draw(house.arrange(floors, uses), uses)
-    assert drawing.count("<path") == 1 + sum(map(len, uses.values()))  # 1: the head
+    assert drawing.count('class="arrow"') == sum(map(len, uses.values()))
     for room in storey:
         assert f">{room}</text>" in drawing
 
@@ -74,3 +74,13 @@ def test_the_readme_names_every_folder() -> None:
     assert len(folders) > 8
     for folder in folders:
         assert f"`simseg_core/{folder.name}`" in readme
+
+
+def test_no_two_arrows_leave_pass_or_arrive_at_one_place(house: ModuleType) -> None:
+    floors = house.read_floors(ROOT)
+    uses = house.read_uses(ROOT, floors)
+    ways = house._ways(house.arrange(floors, uses), uses)
+    points = [point for way in ways.values() for point in way]
+    for x, y in points:
+        near = [other for other, level in points if level == y and abs(other - x) < 3]
+        assert len(near) == 1, f"{len(near)} arrows at {x:.0f}, {y}"

@@ -2,28 +2,23 @@
 
 import gzip
 import importlib
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+import pydata_sphinx_theme
 import pytest
 from fontTools.ttLib import TTFont
 from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 KB = 1000
-WITHOUT = 250
-WITH_FORMULAS = 600  # MathJax and its fonts take 330
-# Their first figure holds scenes as PNGs of 2.6 times their pixels a side: up to 270.
-EXCEPTIONS = {
-    "chapters/01_self_attention.html": 660,
-    "chapters/02_cbam.html": 670,
-    "chapters/03_unet.html": 800,
-    "chapters/04_atrous_aspp.html": 800,
-    "chapters/05_deeplabv3plus.html": 710,
-    "chapters/06_fchardnet.html": 800,
-}
+TEXT = 250
+CHAPTER = 600
 
+CLASSES = """() =>
+  [...document.querySelectorAll("*")].flatMap(element => [...element.classList])"""
 # Every character that a rule of the style draws in the font of the icons.
 ICONS = """() => {
   const found = new Set();
@@ -53,9 +48,16 @@ def pages(site: Path) -> list[Path]:
     ]
 
 
+class Loaded(NamedTuple):
+    """Of one page: the bytes of each file it loads, its icons, its classes."""
+
+    files: dict[str, int]
+    icons: set[int]
+    classes: set[str]
+
+
 @pytest.fixture(scope="module")
-def loaded(browser: Browser, address: str, site: Path) -> dict[str, dict[str, int]]:
-    """The bytes of each file that each page loads."""
+def loaded(browser: Browser, address: str, site: Path) -> dict[str, Loaded]:
     found = {}
     for file in pages(site):
         tab = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -63,16 +65,18 @@ def loaded(browser: Browser, address: str, site: Path) -> dict[str, dict[str, in
         tab.on("request", lambda request, to=requests: to.append(request.url))
         page = file.relative_to(site).as_posix()
         tab.goto(f"{address}/{page}", wait_until="networkidle")
-        if tab.locator(".math").count():
-            tab.wait_for_selector("mjx-container", timeout=20_000)
-            tab.evaluate("document.fonts.ready.then(() => true)")
-        tab.close()
+        tab.evaluate("document.fonts.ready.then(() => true)")
         names = {
             unquote(urlsplit(url).path).lstrip("/")
             for url in requests
             if url.startswith(address)
         }
-        found[page] = {name: sent(site / name) for name in names if name}
+        found[page] = Loaded(
+            {name: sent(site / name) for name in names if name},
+            set(tab.evaluate(ICONS)),
+            set(tab.evaluate(CLASSES)),
+        )
+        tab.close()
     return found
 
 
@@ -82,11 +86,10 @@ def sent(file: Path) -> int:
 
 
 @pytest.mark.browser
-def test_no_page_is_heavy(loaded: dict[str, dict[str, int]], site: Path) -> None:
+def test_no_page_is_heavy(loaded: dict[str, Loaded]) -> None:
     heavy = []
-    for page, files in loaded.items():
-        formulas = 'class="math ' in (site / page).read_text("utf-8")
-        most = EXCEPTIONS.get(page, WITH_FORMULAS if formulas else WITHOUT)
+    for page, (files, _, _) in loaded.items():
+        most = CHAPTER if page.startswith("chapters/") else TEXT
         size = sum(files.values()) / KB
         if size > most:
             greatest = sorted(files, key=lambda name: -files[name])[:5]
@@ -95,14 +98,12 @@ def test_no_page_is_heavy(loaded: dict[str, dict[str, int]], site: Path) -> None
 
 
 @pytest.mark.browser
-def test_a_page_loads_only_what_it_uses(
-    loaded: dict[str, dict[str, int]], site: Path
-) -> None:
-    """The search's index to search, MathJax for formulas, the small font of icons."""
-    for page, files in loaded.items():
+def test_a_page_loads_only_what_it_uses(loaded: dict[str, Loaded], site: Path) -> None:
+    """The search's index to search, a font for formulas, the small font of icons."""
+    for page, (files, _, _) in loaded.items():
         names = " ".join(files)
-        formulas = 'class="math ' in (site / page).read_text("utf-8")
-        assert ("tex-mml-chtml.js" in names) == formulas, page
+        formulas = "<math" in (site / page).read_text("utf-8")
+        assert ("math.woff2" in names) == formulas, page
         assert ("searchindex.js" in names) == (page == "search.html"), page
         assert "fontawesome.js" not in names, page
         assert "fa-solid-900" not in names, (
@@ -113,16 +114,11 @@ def test_a_page_loads_only_what_it_uses(
 
 @pytest.mark.browser
 def test_every_icon_is_in_the_small_font_as_the_theme_draws_it(
-    browser: Browser, address: str, site: Path
+    loaded: dict[str, Loaded], site: Path
 ) -> None:
     small = TTFont(site / "_static" / "icons.woff")
     whole = TTFont(next(site.rglob("fa-solid-900.ttf")))
-    shown: set[int] = set()
-    for file in pages(site):
-        tab = browser.new_page()
-        tab.goto(f"{address}/{file.relative_to(site).as_posix()}")
-        shown.update(tab.evaluate(ICONS))
-        tab.close()
+    shown = set().union(*(page.icons for page in loaded.values()))
     assert len(shown) > 10
     for code in shown:
         drawn, original = (
@@ -130,6 +126,34 @@ def test_every_icon_is_in_the_small_font_as_the_theme_draws_it(
             for font in (small, whole)
         )
         assert drawn[0] == original[0], f"U+{code:X}"
+
+
+def selectors(style: str) -> set[str]:
+    """The selectors of a stylesheet without line breaks."""
+    style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
+    found = re.findall(r"([^{}@;]+)\{", style)
+    return {one for listed in found for one in re.split(r",(?![^(]*\))", listed)}
+
+
+@pytest.mark.browser
+def test_no_page_lost_a_style(loaded: dict[str, Loaded], site: Path) -> None:
+    """Scripts have run by then, and set their classes."""
+    name = "styles/pydata-sphinx-theme.css"
+    theme = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme"
+    before, after = (
+        selectors((static / name).read_text())
+        for static in (theme / "static", site / "_static")
+    )
+    used = set().union(*(page.classes for page in loaded.values()))
+    lost = [
+        selector
+        for selector in before - after
+        if used.issuperset(
+            re.findall(r"[.#]([A-Za-z][\w-]*)", re.sub(r"\(.*?\)", "", selector))
+        )
+    ]
+    assert len(after) < len(before) / 3
+    assert lost == []
 
 
 @pytest.mark.browser
@@ -145,31 +169,6 @@ def test_the_search_still_finds(browser: Browser, address: str) -> None:
     results = tab.locator("#search-results li a").all_inner_texts()
     tab.close()
     assert any("Receptive field" in result for result in results), results
-
-
-@pytest.mark.browser
-def test_pictures_below_keep_their_place_before_they_load(
-    browser: Browser, address: str
-) -> None:
-    """So that a link into a chapter still leads there; on a phone too."""
-    tab = browser.new_page(viewport={"width": 390, "height": 900})
-    tab.goto(f"{address}/chapters/03_unet.html", wait_until="networkidle")
-    heights = (
-        "[...document.querySelectorAll('.bd-content img[src$=svg]')]"
-        ".map(image => image.getBoundingClientRect().height)"
-    )
-    late = tab.locator(".bd-content img[loading=lazy]").count()
-    before = tab.evaluate(heights)
-    tab.evaluate(
-        """() => Promise.all([...document.images].map(image => {
-          image.loading = "eager";
-          return image.decode();
-        }))"""
-    )
-    after = tab.evaluate(heights)
-    tab.close()
-    assert late == len(after) - 1
-    assert before == pytest.approx(after, abs=1)
 
 
 def test_a_theme_without_the_script_is_told(

@@ -73,7 +73,8 @@ def test_glossary_is_in_order_and_its_cross_references_resolve() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_chapters_find_their_papers_in_the_bibliography(path: Path) -> None:
     number = r"(\d{4}\.\d{4,5})"
-    listed = re.findall(f"arXiv:{number}", (BOOK / "references.bib").read_text())
+    entries = (BOOK / "references.bib").read_text()
+    listed = re.findall(rf"eprint = {{{number}}}", entries)
     cited = re.findall(rf"arxiv\.org/abs/{number}", path.read_text())
     assert set(cited) <= set(listed)
 

@@ -2,11 +2,13 @@
 
 from itertools import combinations
 
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.text import Text
 
+from simseg_core.figures.style import PAPER
+
 PHONE = 358  # CSS pixels: a screen of 390 less the page's margins
-LEAST = 7.5  # CSS pixels of a font
+LEAST = 11  # CSS pixels of a font
 
 
 def assert_legible(figure, *, background="white"):
@@ -24,13 +26,21 @@ def assert_legible(figure, *, background="white"):
         assert text.get_fontsize() * per_point >= LEAST, told
         within = page.x0 <= box.x0, box.x1 <= page.x1, page.y0 <= box.y0
         assert all((*within, box.y1 <= page.y1)), f"{told!r} leaves the figure"
-        if text.get_path_effects():  # it brings its own background
-            continue
-        assert contrast(text.get_color(), background) >= 4.5, told
+        assert contrast(text.get_color(), _behind(text, background)) >= 4.5, told
     for (a, one), (b, other) in combinations(zip(texts, boxes), 2):
         assert not one.overlaps(other), f"{a.get_text()!r} covers {b.get_text()!r}"
-    # The dark theme shows it as a card: nothing of the page may shine through.
-    assert figure.get_facecolor() == (1, 1, 1, 1)
+    # A notebook, dark perhaps, shows it as a card: nothing may shine through.
+    assert figure.get_facecolor() == to_rgba(PAPER)
+
+
+def _behind(text, background):
+    """The colour that a text stands on: its own, a pixel of an image, the figure's."""
+    if text.get_bbox_patch() is not None:
+        return text.get_bbox_patch().get_facecolor()
+    if text.axes is not None and text in text.axes.texts and text.axes.images:
+        (image,), (x, y) = text.axes.images, text.get_position()
+        return image.to_rgba(image.get_array())[round(y), round(x)]
+    return background
 
 
 def _not_drawn(axes):

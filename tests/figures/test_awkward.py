@@ -20,7 +20,7 @@ from simseg_core.figures import (
     draw_seed_spread,
 )
 from simseg_core.figures.fields.facts import growth
-from simseg_core.figures.style import WIDTH
+from simseg_core.figures.style import TALLEST, WIDTH
 from simseg_core.probes import receptive_field
 from simseg_core.probes.field.effective import EffectiveField
 from simseg_core.training.metrics import Scores
@@ -28,7 +28,6 @@ from simseg_core.training.seeds import SeedRuns
 from tests.figures.legible import assert_legible
 
 LONG = "DeepLabV3+ with Xception-65 and output stride 16"
-SCREEN = 2 * WIDTH  # a phone shows about twice its width at once
 
 
 class Mean(nn.Module):
@@ -70,7 +69,7 @@ def test_field_on_an_image_of_any_shape(net, size, index):
         torch.rand(3, *size), receptive_field(net, (1, *size)), index
     )
     assert_legible(figure)
-    assert figure.get_figheight() <= SCREEN
+    assert figure.get_figheight() <= TALLEST
     told = figure.get_suptitle()
     assert f"Output pixel {index}" in told
     assert ("the whole image" in told) == isinstance(net, Mean)
@@ -128,14 +127,14 @@ def test_effective_fields_of_any_shape(size):
     ]
     figure = draw_effective(*fields)
     assert_legible(figure)
-    assert figure.get_figheight() <= SCREEN
+    assert figure.get_figheight() <= TALLEST
 
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 4), (3, 1), (7, 4)])
 def test_samples_of_any_number(count, columns):
     figure = draw_samples(Street(size=32, length=8), count, columns=columns)
     assert_legible(figure)
-    assert figure.get_figheight() <= 2 * SCREEN
+    assert figure.get_figheight() <= TALLEST
 
 
 CLASSES = {

@@ -53,6 +53,14 @@ def test_a_number_carries_its_value_and_nothing_stands_for_none() -> None:
     assert by_value == [False, True]
 
 
+def test_long_names_may_break_and_numbers_may_not() -> None:
+    rows = [("up.0", 1.5), ("blocks.0.first_unit.", 1234567890123456.0)]
+    html = html_table("t", (NAME, SIZE), rows)
+    assert ">up.0</th>" in html  # short enough for one line
+    assert ">blocks.<wbr>0.<wbr>first_<wbr>unit.</th>" in html
+    assert [text for _, text in Cells(html).of("td")] == ["2 k", "1234567890123456 k"]
+
+
 def test_a_total_is_no_row_to_sort() -> None:
     html = html_table("t", (NAME, SIZE), ROWS, total=("all", 19.0))
     body, foot = html.split("</tbody>")

@@ -1,6 +1,7 @@
 """Scores of several seeds, and their table."""
 
 import math
+import re
 
 import pytest
 
@@ -46,6 +47,15 @@ def test_the_table_holds_every_number_in_text_and_html() -> None:
     assert ' data-value="0.0625"' in table._repr_html_()  # shown as 0.062
     assert len(str(table).splitlines()) == 1 + 2 * 2
     assert "with &lt;skips&gt;" in table._repr_html_()
+
+
+def test_a_phone_shows_names_median_and_range_before_the_seeds() -> None:
+    measures = ["miou", "boundary_miou", "pixel_accuracy", "pole"]
+    lines = str(SeedTable({"net": runs(s3=0.5)}, measures)).splitlines()
+    heads = re.split(" {2,}", lines[0])
+    assert heads == ["network", "measure", "median", "min to max", "seed 3"]
+    names = [re.split(" {2,}", line)[1] for line in lines[1:]]
+    assert names == ["mIoU", "boundary mIoU", "pixel accuracy", "IoU of pole"]
 
 
 def test_other_seeds_are_not_compared() -> None:

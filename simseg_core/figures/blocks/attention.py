@@ -17,11 +17,13 @@ from torch import Tensor
 from simseg_core.figures.fields.facts import picture
 from simseg_core.figures.style import (
     OKABE_ITO,
+    SMALLEST,
     WIDTH,
     DescribedFigure,
     new_figure,
     style,
 )
+from simseg_core.figures.text import wrap
 from simseg_core.probes.attention import effective_positions
 from simseg_core.tables.units import percent
 
@@ -29,7 +31,8 @@ __all__ = ["draw_attention"]
 
 Array = NDArray[Any]
 Position = Sequence[int]
-_TEXT = 0.4  # inches of title above a panel
+_TEXT = 0.46  # inches of title above a panel
+_ROOM = 0.93 * WIDTH / 2  # inches for a line of it
 
 
 def draw_attention(
@@ -61,7 +64,7 @@ def draw_attention(
     >>> fields = np.full((1, 2, 3), 1 / 6)
     >>> figure = draw_attention(np.zeros((16, 24)), fields, [(0, 1)])
     >>> figure.axes[1].get_title(loc="left")
-    'From 1: amounts to 6.0 of 6'
+    '1: amounts to 6.0 of 6'
     """
     shown, maps, aims = _read(image, fields, positions, target)
     rows = len(maps) // 2 + 1  # two columns: on a phone, three would be too small
@@ -80,10 +83,11 @@ def draw_attention(
             if aims is not None:
                 _outline(panel, aims)
             _frame(panel, positions[number - 1], OKABE_ITO["vermillion"])
-            title = f"From {number}: amounts to {_count(field)}"
+            told = [f"{number}: amounts to {_count(field)}"]
             if aims is not None:
-                title += f"\n{percent(float(field[aims].sum()))} on the {target_name}"
-            panel.set_title(title, fontsize=9)
+                told.append(f"{percent(float(field[aims].sum()))} on the {target_name}")
+            lines = [line for one in told for line in wrap(one, _ROOM, SMALLEST)]
+            panel.set_title("\n".join(lines), fontsize=SMALLEST)
     figure.alt_text = _alt_text(maps, positions, aims, target_name)
     return figure
 
@@ -162,7 +166,7 @@ def _show_image(
             horizontalalignment="left" if right else "right",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
         )  # fmt: skip
-    panel.set_title("The image, and the\npositions that look", fontsize=9)
+    panel.set_title("The image, and the\npositions that look", fontsize=SMALLEST)
 
 
 def _frame(panel: Axes, position: Position, colour: str) -> None:

@@ -18,7 +18,9 @@ from simseg_core.figures.blocks.gate_facts import (
 )
 from simseg_core.figures.style import (
     COLOURS,
+    INK,
     MARKERS,
+    SMALLEST,
     WIDTH,
     DescribedFigure,
     new_figure,
@@ -56,7 +58,7 @@ def draw_channel_gates(gates: Gates) -> DescribedFigure:
     groups = list(next(iter(panels.values())))
     with style():
         figure, axes = new_figure(
-            height=0.7 + 2.1 * len(panels),
+            height=0.85 + 2.0 * len(panels),
             nrows=len(panels),
             sharex=True,
             sharey=True,
@@ -76,7 +78,7 @@ def draw_channel_gates(gates: Gates) -> DescribedFigure:
                     marker,
                     color=colour,
                     markersize=4,
-                    markeredgecolor="black",
+                    markeredgecolor=INK,
                     markeredgewidth=0.4,
                     clip_on=False,  # a gate at 0 or 1 is a whole dot too
                     zorder=3,
@@ -85,9 +87,10 @@ def draw_channel_gates(gates: Gates) -> DescribedFigure:
             panel.set_ylim(0, 1)
             panel.set_ylabel("gate")
             panel.grid(True, axis="y")
-            panel.set_title(_headline(name, values))
+            panel.set_title(_headline(name, values), fontsize=SMALLEST)
         axes[-1, 0].set_xlabel(
-            f"{len(order)} channels, sorted by the last panel; line: range of images"
+            f"{len(order)} channels, sorted by the last panel;\n"
+            "a line is the range over the images"
         )
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper right", ncols=len(groups))

@@ -16,8 +16,11 @@ from torch import nn
 
 from simseg_core.figures.style import (
     COLOURS,
+    INK,
     MARKERS,
     OKABE_ITO,
+    PALE,
+    SMALLEST,
     WIDTH,
     DescribedFigure,
     new_figure,
@@ -34,7 +37,8 @@ from simseg_core.tables.units import percent
 __all__ = ["draw_rate_sweep", "middle_of"]
 
 Window = tuple[tuple[float, float], tuple[float, float]]
-_AREAS = (  # from the bottom: label, colour, hatch
+_MEAN = OKABE_ITO["blue"]
+_AREAS = (  # light, on any page; from the bottom: label, colour, hatch
     ("all weights", OKABE_ITO["sky blue"], ""),
     ("some", OKABE_ITO["yellow"], "//"),
     ("one alone", "#E3E3E3", ".."),
@@ -66,7 +70,7 @@ def draw_rate_sweep(module: nn.Module, input_size: Sequence[int]) -> DescribedFi
     tall = min(max(height / width, 0.5), 1.6)
     with style():
         figure, axes = new_figure(
-            height=3.5 + WIDTH / 2 * tall,
+            height=3.3 + WIDTH / 2 * tall,
             nrows=2,
             ncols=2,
             height_ratios=(2.4, WIDTH / 2 * tall),
@@ -86,7 +90,8 @@ def draw_rate_sweep(module: nn.Module, input_size: Sequence[int]) -> DescribedFi
         ):
             handles = _taps(panel, sweep, index, window)
             count = len(sweep.read(index))
-            panel.set_title(f"The {name} pixel reads\n{count} of {height * width}")
+            told = f"The {name} pixel\nreads {count} of {height * width}"
+            panel.set_title(told, fontsize=SMALLEST)
         columns = 2 if len(handles) == 4 else 3
         figure.legend(handles=handles, loc="outside lower center", ncols=columns)
         engine: Any = figure.get_layout_engine()
@@ -109,11 +114,11 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
     )
     for area, (_, _, hatch) in zip(drawn, _AREAS):
         area.set_hatch(hatch)
-    axes.plot(sweep.rates, sweep.mean, "-", color="black", linewidth=2)
+    axes.plot(sweep.rates, sweep.mean, "-", color=_MEAN, linewidth=2.4)
     for branch, look in zip(sweep.branches, _looks()):
         rate = max(branch.rate)
         axes.plot([rate] * 2, [0, branch.share], ":", color="black", lw=1.4, zorder=3)
-        axes.plot(rate, branch.share, mec="black", zorder=4, clip_on=False, **look)
+        axes.plot(rate, branch.share, mec=INK, zorder=4, clip_on=False, **look)
     ends = sweep.rates[0], sweep.rates[-1]
     axes.set(xlim=ends, ylim=(0, 1), xlabel="rate", ylabel="output pixels")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -124,12 +129,12 @@ def _areas(axes: Axes, sweep: RateSweep) -> None:
         Patch(facecolor=colour, hatch=hatch, edgecolor="black", label=name)
         for name, colour, hatch in _AREAS
     ]
-    (mean,) = axes.plot([], [], color="black", ls="-", lw=2, label="mean share")
+    (mean,) = axes.plot([], [], color=_MEAN, ls="-", lw=2.4, label="mean share")
     axes.legend(
         handles=[*handles, mean],
         loc="upper center",
         bbox_to_anchor=(0.5, -0.22),
-        ncols=4,
+        ncols=2,
         columnspacing=1.0,
         handlelength=1.4,
     )
@@ -144,7 +149,7 @@ def _taps(axes: Axes, sweep: RateSweep, index: Pair, window: Window) -> list[Any
     """Mark the pixels read on the map, and hollow those that are padding."""
     height, width = sweep.size
     axes.add_patch(
-        Rectangle((-0.5, -0.5), width, height, facecolor="#F2F2F2", edgecolor="black")
+        Rectangle((-0.5, -0.5), width, height, facecolor=PALE, edgecolor=INK)
     )
     (left, right), (top, low) = window
     handles: list[Any] = []
@@ -159,7 +164,7 @@ def _taps(axes: Axes, sweep: RateSweep, index: Pair, window: Window) -> list[Any
             )
         label = f"rate {_label(branch)}: {percent(branch.share)}"
         handles += axes.plot([], [], label=label, **look)
-    hollow: Any = {**look, "color": "black", "marker": "o", "fillstyle": "none"}
+    hollow: Any = {**look, "color": INK, "marker": "o", "fillstyle": "none"}
     handles += axes.plot([], [], label="padding", **hollow)
     axes.set(xlim=(left, right), ylim=(low, top), aspect="equal", xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

@@ -8,11 +8,14 @@ blocks so.
 from collections.abc import Collection, Mapping, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Arc
 
 from simseg_core.figures.style import (
     COLOURS,
     GREY,
+    INK,
+    PAPER,
     SMALLEST,
     DescribedFigure,
     new_figure,
@@ -56,7 +59,7 @@ def draw_wiring(
     heights = [0.6 + 0.29 * _FLAT * span for span in spans]
     with style():
         figure, panels = new_figure(
-            height=sum(heights) + 0.35 * len(heights),
+            height=sum(heights) + 0.35 * len(heights) + 0.3,
             nrows=len(wirings),
             squeeze=False,
             height_ratios=heights,
@@ -64,6 +67,10 @@ def draw_wiring(
         for axes, (name, reads) in zip(panels[:, 0], wirings.items()):
             _row(axes, reads, (leaving or {}).get(name, ()))
             axes.set_title(f"{name}: {_links(reads)}")
+        handles = _key(bool(leaving))
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=3, columnspacing=1.0
+        )
     figure.alt_text = _alt_text(wirings, leaving or {})
     return figure
 
@@ -119,14 +126,27 @@ def _row(axes: Axes, reads: Wiring, leaving: Collection[int]) -> None:
             zorder=5,
             bbox={
                 "boxstyle": "square,pad=0.25" if is_input else "circle,pad=0.25",
-                "fc": "white",
-                "ec": GREY if is_input else "black",
+                "fc": PAPER,
+                "ec": GREY if is_input else INK,
                 "lw": 2.4 if layer in leaving else 0.8,
             },
         )
     axes.set_xlim(-0.6, count + 0.6)
     axes.set_ylim(-_NODE - 0.15, _NODE + _longest(reads) * _FLAT / 2 + 0.1)
     axes.set_axis_off()
+
+
+def _key(leaves: bool) -> list[Line2D]:
+    """Say what colours and frames mean."""
+    links = [
+        Line2D([], [], color=COLOURS[1], lw=2.0, label="into the last"),
+        Line2D([], [], color=COLOURS[0], lw=1.0, label="other links"),
+    ]
+    frame = Line2D(
+        [], [], ls="none", marker="o", ms=9, mfc=PAPER, mec=INK, mew=2.4,
+        label="leaves the block",
+    )  # fmt: skip
+    return [*links, frame] if leaves else links
 
 
 def _longest(reads: Wiring) -> int:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch, PathPatch, Rectangle
+from matplotlib.path import Path
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -23,6 +23,8 @@ from simseg_core.figures.fields.facts import (
 from simseg_core.figures.style import (
     HATCHES,
     OKABE_ITO,
+    PAPER,
+    SMALLEST,
     WIDTH,
     DescribedFigure,
     new_figure,
@@ -46,6 +48,8 @@ Interval = tuple[int, int]
 _TALLEST = 6.5  # inches of a picture: a phone's screen
 _TITLE = 10.5  # points
 _BAR = "gradient, square root of its share of the peak"
+_GROUND = "#E3E3E3"  # of pixels that are not read: light, on any page
+_COUNTS = OKABE_ITO["sky blue"]  # apart from the maps' blue and yellow, and the frame
 
 
 def draw_field_on_image(
@@ -110,39 +114,56 @@ def draw_gridding(*stacks: Sequence[int]) -> DescribedFigure:
         ValueError: a stack is empty or has a rate below 1.
     """
     masks = [gridding(rates) for rates in stacks]
-    titles = [_gridding_title(*pair) for pair in zip(stacks, masks)]
-    lines = sum(title.count("\n") + 1 for title in titles)
+    rows = -(-len(stacks) // 2)
+    half, whole = WIDTH / 2, 0.8 * WIDTH  # of a map beside another, of one alone
+    sides = [half] * (len(stacks) // 2) + [whole] * (len(stacks) % 2)
+    titles = [
+        _gridding_title(rates, mask, sides[number // 2] - 0.15)
+        for number, (rates, mask) in enumerate(zip(stacks, masks))
+    ]
+    lines = [max(map(len, titles[i : i + 2])) for i in range(0, len(titles), 2)]
+    heights = [side + 0.1 + 0.17 * count for side, count in zip(sides, lines)]
     with style():
-        figure, axes = new_figure(
-            height=0.2 + 2.9 * len(stacks) + 0.2 * lines,
-            nrows=len(stacks),
-            squeeze=False,
-        )
-        for panel, mask, title in zip(axes[:, 0], masks, titles):
-            side = mask.shape[0]
-            panel.pcolormesh(
-                mask,
-                cmap=ListedColormap(["#E3E3E3", OKABE_ITO["blue"]]),
-                vmin=0,
-                vmax=1,
-                edgecolors="white",
-                linewidth=0.6 if side < 40 else 0.0,
-            )
-            panel.set(aspect="equal", xticks=[], yticks=[])
-            panel.invert_yaxis()
-            panel.spines[:].set_visible(False)
-            panel.set_title(title)
+        figure, _ = new_figure(height=sum(heights) + 0.1 * rows)
+        figure.clear()
+        grid = figure.add_gridspec(rows, 2, height_ratios=heights)
+        for number, (mask, title) in enumerate(zip(masks, titles)):
+            row, column = divmod(number, 2)
+            is_alone = number == len(masks) - 1 and not column
+            place = grid[row, :] if is_alone else grid[row, column]
+            panel = figure.add_subplot(place)
+            _show_read(panel, mask)
+            panel.set_title("\n".join(title), fontsize=SMALLEST)
     figure.alt_text = gridding_alt_text(stacks, masks)
     return figure
 
 
-def _gridding_title(rates: Sequence[int], mask: Array) -> str:
-    title = (
-        f"Rates {', '.join(map(str, rates))}: {int(mask.sum())} of {mask.size} pixels"
-    )
+def _show_read(panel: Axes, mask: Array) -> None:
+    """Draw a map of pixels: those that are read as squares on a ground."""
     side = mask.shape[0]
-    lines = wrap(f"{title}, {percent(mask.mean())}", 3.7, _TITLE)
-    return "\n".join([*lines, f"of a field of {side} × {side}"])
+    panel.add_patch(Rectangle((0, 0), side, side, facecolor=_GROUND, lw=0))
+    gap = 0.1 if side < 40 else 0.0  # the squares of a large map would vanish
+    read = _squares(mask, gap)
+    panel.add_patch(PathPatch(read, facecolor=OKABE_ITO["blue"], lw=0))
+    panel.set(aspect="equal", xlim=(0, side), ylim=(side, 0))
+    panel.set_axis_off()
+
+
+def _squares(mask: Array, gap: float = 0.0) -> Path:
+    """Join the squares of a map's pixels to one path: in an SVG, one element."""
+    corners = np.argwhere(mask)[:, None, ::-1]
+    square = np.array([[gap, gap], [1, gap], [1, 1], [gap, 1]])
+    return Path.make_compound_path_from_polys(corners + square)
+
+
+def _gridding_title(rates: Sequence[int], mask: Array, room: float) -> list[str]:
+    side = mask.shape[0]
+    told = (
+        f"Rates {', '.join(map(str, rates))}",
+        f"{int(mask.sum())} of {mask.size} pixels",
+        f"{percent(mask.mean())} of {side} × {side}",
+    )
+    return [line for one in told for line in wrap(one, room, SMALLEST)]
 
 
 def draw_phases(field: ReceptiveField) -> DescribedFigure:
@@ -161,24 +182,20 @@ def draw_phases(field: ReceptiveField) -> DescribedFigure:
     colours = list(OKABE_ITO.values())[: len(kinds)]
     with style():
         ratio = min(max(table.shape[0] / table.shape[1], 0.15), 1.0)
-        figure, axes = new_figure(height=1.4 + 4.2 * ratio)
+        figure, axes = new_figure(height=1.4 + 3.2 * ratio)
         engine: Any = figure.get_layout_engine()
         engine.set(h_pad=0.1)  # inches; a tall map needs them
         height, width = table.shape
-        for y in range(height):
-            for x in range(width):
-                kind = int(table[y, x])
-                axes.add_patch(
-                    Rectangle(
-                        (x, y),
-                        1,
-                        1,
-                        facecolor=colours[kind],
-                        edgecolor="white",
-                        hatch=HATCHES[kind],
-                        linewidth=0.8,
-                    )
+        for kind, colour in enumerate(colours):
+            axes.add_patch(
+                PathPatch(
+                    _squares(table == kind),
+                    facecolor=colour,
+                    edgecolor=PAPER,
+                    hatch=HATCHES[kind],
+                    linewidth=0.8,
                 )
+            )
         axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
         axes.set_xticks(np.arange(0, width, max(width // 4, 1)) + 0.5)
         axes.set_xticklabels(range(0, width, max(width // 4, 1)))
@@ -191,7 +208,7 @@ def draw_phases(field: ReceptiveField) -> DescribedFigure:
             Patch(
                 facecolor=c,
                 hatch=HATCHES[k],
-                edgecolor="white",
+                edgecolor=PAPER,
                 label=f"{rows} × {columns}: {percent(shares[k])}",
             )
             for k, (c, (rows, columns)) in enumerate(zip(colours, kinds))
@@ -210,17 +227,18 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> DescribedFi
 
     Returns:
         A figure: two maps of the gradient at each input pixel, as the square root of
-        its share of the peak, with the theoretical field and what counts outlined.
+        its share of the peak, with the theoretical field outlined, and a square of as
+        many pixels as count.
     """
     height, width = before.map.shape
-    is_tall = height > width  # then side by side
-    room = 4.3 / 2 if is_tall else 4.3
+    is_flat = height < width / 2  # then below each other
+    room = WIDTH if is_flat else WIDTH / 2
     panel_height = min(room * height / width, _TALLEST)
     with style():
         figure, axes = new_figure(
-            height=0.6 + panel_height if is_tall else 0.3 + 2 * (panel_height + 0.25),
-            nrows=1 if is_tall else 2,
-            ncols=2 if is_tall else 1,
+            height=1.4 + (2 if is_flat else 1) * (panel_height + 0.3),
+            nrows=2 if is_flat else 1,
+            ncols=1 if is_flat else 2,
         )
         for panel, field, when in zip(axes, (before, after), ("Before", "After")):
             # Each map's square root of the share of its peak: faint pixels show too.
@@ -228,19 +246,21 @@ def draw_effective(before: EffectiveField, after: EffectiveField) -> DescribedFi
             drawn = panel.imshow(shown, cmap="cividis", vmin=0, vmax=1)
             if field.box is not None:
                 _outline(panel, field.box, "theoretical field")
-            panel.contour(
-                field.inside.numpy(),
-                levels=[0.5],
-                colors="white",
-                linewidths=1.2,
-                linestyles="--",
-            )
+            _as_square(panel, field)
             panel.set(xticks=[], yticks=[])
-            title = f"{when}: {field.size:.0f} pixels a side count"
-            panel.set_title("\n".join(wrap(title, 0.85 * room, _TITLE)))
-        bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
-        is_low = panel_height * (1 if is_tall else 2) < 2.5
-        bar.set_label("gradient, root of share" if is_low else _BAR)
+            panel.spines[:].set_visible(False)
+            title = f"{when}: {field.size:.0f} pixels a side"
+            told = "\n".join(wrap(title, 0.95 * room, SMALLEST))
+            panel.set_title(told, fontsize=SMALLEST)
+        bar = figure.colorbar(
+            drawn, ax=axes, location="bottom", shrink=0.9, aspect=30, ticks=[0, 0.5, 1]
+        )
+        bar.set_label(_BAR, fontsize=SMALLEST)
+        figure.legend(
+            handles=axes[0].get_legend_handles_labels()[0],
+            loc="outside lower center",
+            ncols=2,
+        )
     figure.alt_text = effective_alt_text(before, after)
     return figure
 
@@ -266,9 +286,28 @@ def _contour(axes: Axes, effective: EffectiveField) -> None:
     width = max(effective.map.shape) // 16 * 2 + 1
     blurred = avg_pool2d(effective.map[None], width, 1, width // 2)[0]
     level = INSIDE * float(blurred.max())
-    for colour, line in (("black", 3.6), ("white", 1.8)):
+    for colour, line in (("black", 3.2), (_COUNTS, 1.8)):
         axes.contour(blurred.numpy(), levels=[level], colors=[colour], linewidths=line)
-    axes.plot([], [], color="black", lw=2, label="counts above 4.55 % of the peak")
+    axes.plot([], [], color=_COUNTS, ls="-", lw=2.4, label="above 4.55 % of the peak")
+
+
+def _as_square(axes: Axes, field: EffectiveField) -> None:
+    """Frame as many pixels as count: they are scattered, their outline is a tangle."""
+    row, column = field.output_index[-2:]
+    height, width = field.map.shape
+    side = min(field.size, height, width)
+    left = min(max(column - side / 2, 0), width - side) - 0.5
+    top = min(max(row - side / 2, 0), height - side) - 0.5
+    for colour, line, label in (
+        ("black", 3.2, None),
+        (_COUNTS, 1.8, "as many as count"),
+    ):
+        axes.add_patch(
+            Rectangle(
+                (left, top), side, side,
+                fill=False, edgecolor=colour, linewidth=line, label=label,
+            )
+        )  # fmt: skip
 
 
 def _size(box: tuple[Interval, Interval]) -> str:

@@ -13,6 +13,7 @@ __all__ = ["draw_surgery"]
 _STRIP, _HIGH = 140.0, 13.0  # units of a row of a map
 _LEFTS = (56.0, 216.0)  # of the two stages
 _TOP, _BAND, _STEP = 26.0, 92.0, 38.0
+_TAPPED, _OTHER = (WORK, 0.75), (READ, 0.1)  # of cells: colour, tint
 
 
 class Layer(NamedTuple):
@@ -74,7 +75,15 @@ def draw_surgery(networks: Mapping[int, nn.Module]) -> Drawing:
             for stage, (first, others) in plan.items()
         ]
         told.append(f"Output stride {reached}: {'; '.join(stages)}.")
-    return sheet.finish(_TOP + _BAND * len(plans) - 18, " ".join(told))
+    key = _TOP + _BAND * len(plans) - 6
+    for x, look, words in (
+        (0.0, _TAPPED, "under a tap of the kernel"),
+        (206.0, _OTHER, "a cell of the map"),
+    ):
+        colour, tint = look
+        sheet.box(x, key, _HIGH, _HIGH, colour, tint=tint, round_=0)
+        sheet.text(x + _HIGH + 6, key + _HIGH / 2, words, anchor="start")
+    return sheet.finish(key + _HIGH + 4, " ".join(told))
 
 
 def _strip(sheet: Sheet, left: float, top: float, cell: float, rate: int) -> None:
@@ -85,7 +94,7 @@ def _strip(sheet: Sheet, left: float, top: float, cell: float, rate: int) -> Non
         start = max(left, middle + (place - 0.5) * cell)
         end = min(right, middle + (place + 0.5) * cell)
         tapped = abs(place) in (0, rate)
-        colour, tint = (WORK, 0.75) if tapped else (READ, 0.1)
+        colour, tint = _TAPPED if tapped else _OTHER
         sheet.box(start, top, end - start, _HIGH, colour, tint=tint, round_=0)
 
 

@@ -6,7 +6,7 @@ ASPP as parallel branches and a HarDNet block as its harmonic arcs, from the dat
 alone.
 """
 
-from simseg_core.figures.network.key import LINE, draw_key, draw_legend
+from simseg_core.figures.network.key import LINE, draw_key, draw_legend, foot
 from simseg_core.figures.network.paint import draw_bands, draw_box, draw_link
 from simseg_core.figures.network.plan import EDGE, ROOM, Plan, make_plan
 from simseg_core.figures.style import (
@@ -23,7 +23,7 @@ from simseg_core.tables.units import binary, times
 
 __all__ = ["draw_trace"]
 
-_TITLE, _TITLE_LINE = 11.0, 0.2  # points, inches
+_TITLE, _TITLE_LINE = 10.5, 0.2  # points, inches
 
 
 def draw_trace(trace: Trace) -> DescribedFigure:
@@ -50,9 +50,10 @@ def draw_trace(trace: Trace) -> DescribedFigure:
     plan = make_plan(trace)
     graph, layout = plan.graph, plan.layout
     lines = wrap(_title(trace), ROOM, _TITLE)
-    head = 0.3 + _TITLE_LINE * len(lines)
-    foot = 0.62 + LINE * len(graph.boxes)
-    height = head + layout.height + foot
+    note = wrap(plan.note, ROOM, SMALLEST)
+    head = 0.13 + _TITLE_LINE * len(lines) + LINE * len(note)
+    below = foot(graph, ROOM)
+    height = head + layout.height + below
     with style():
         figure, axes = new_figure(height)
         figure.set_layout_engine("none")
@@ -67,14 +68,15 @@ def draw_trace(trace: Trace) -> DescribedFigure:
         axes.set_position((0, 0, 1, 1))
         axes.set(xlim=(-EDGE, WIDTH - EDGE), ylim=(height - head, -head))
         axes.set_axis_off()
-        axes.text(0, -0.13, plan.note, size=SMALLEST, color=GREY, va="center")
+        told = "\n".join(note)
+        axes.text(0, -0.06, told, size=SMALLEST, color=GREY, va="bottom")
         draw_bands(axes, graph, layout)
         for link in graph.links:
             draw_link(axes, graph, layout, link)
         for index in range(len(graph.boxes)):
             draw_box(axes, graph, layout, index)
-        draw_legend(axes, graph, layout)
-        bottom = layout.height + foot - LINE * len(graph.boxes)
+        draw_legend(axes, graph, layout, ROOM)
+        bottom = layout.height + below - LINE * len(graph.boxes)
         draw_key(axes, graph, bottom, ROOM)
     figure.alt_text = _alt_text(trace, plan)
     return figure

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
@@ -12,7 +11,7 @@ from simseg_core.figures.network.graph import Graph
 from simseg_core.figures.network.key import DASHES, KINDS, LETTERS
 from simseg_core.figures.network.layout import STRIP, Layout
 from simseg_core.figures.network.route import route
-from simseg_core.figures.style import GREY, OKABE_ITO, SMALLEST
+from simseg_core.figures.style import GREY, INK, OKABE_ITO, PALE, PAPER, SMALLEST
 from simseg_core.figures.text import width
 
 __all__ = ["band_shade", "draw_bands", "draw_box", "draw_link", "title_places"]
@@ -34,7 +33,7 @@ def draw_bands(axes: Axes, graph: Graph, layout: Layout) -> None:
             color=GREY,
             va="top",
             zorder=3,
-            path_effects=_halo(shade),
+            bbox=_ground(shade),
         )
 
 
@@ -61,7 +60,7 @@ def draw_link(axes: Axes, graph: Graph, layout: Layout, link: tuple[int, int]) -
     arrow = FancyArrowPatch(
         path=route(layout, link),
         arrowstyle="-|>,head_length=3,head_width=1.6",
-        color=OKABE_ITO["vermillion"] if is_skip else OKABE_ITO["black"],
+        color=OKABE_ITO["vermillion"] if is_skip else INK,
         linestyle=DASHES if is_skip else "-",
         linewidth=1.1 if is_skip else 0.9,
         shrinkA=0,
@@ -77,15 +76,16 @@ def draw_box(axes: Axes, graph: Graph, layout: Layout, index: int) -> None:
     """Draw a box with its letter and channels; an SVG names it `box-a`."""
     spot, box = layout.spots[index], graph.boxes[index]
     face, hatch = KINDS[box.kind]
+    edge = INK if face == PAPER else "black"  # and the hatch
     patch = Rectangle(
         (spot.x, spot.y - spot.height / 2),
         spot.width,
         spot.height,
         facecolor=face,
         hatch=hatch,
-        edgecolor="black",
+        edgecolor=edge,
         linewidth=0.7,
-        zorder=4,  # over the halo of its label
+        zorder=4,  # over what lies behind its label
     )
     patch.set_gid(f"box-{LETTERS[index]}")
     axes.add_patch(patch)
@@ -102,7 +102,7 @@ def draw_box(axes: Axes, graph: Graph, layout: Layout, index: int) -> None:
             ha="center",
             va="top",
             zorder=3,
-            path_effects=_halo(band_shade(spot.level)),
+            bbox=_ground(band_shade(spot.level)),
         )
 
 
@@ -117,10 +117,10 @@ def _points(path: Path) -> np.ndarray:
 
 
 def band_shade(level: int) -> str:
-    """Give the colour behind a level: they stand on white and on grey in turn."""
-    return "white" if level % 2 else "#F2F2F2"
+    """Give the colour behind a level: they stand on paper and on grey in turn."""
+    return PAPER if level % 2 else PALE
 
 
-def _halo(colour: str) -> list[effects.AbstractPathEffect]:
-    """Keep lines out of letters."""
-    return [effects.withStroke(linewidth=2.5, foreground=colour)]
+def _ground(colour: str) -> dict[str, object]:
+    """Keep lines out of letters: what lies behind them."""
+    return {"boxstyle": "square,pad=0.04", "fc": colour, "ec": "none"}

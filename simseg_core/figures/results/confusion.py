@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from simseg_core.figures.style import (
+    GRID,
     SMALLEST,
     WIDTH,
     DescribedFigure,
@@ -19,7 +19,7 @@ from simseg_core.tables.units import percent
 
 __all__ = ["draw_confusion"]
 
-_LONGEST = 1.2  # inches of a class's name
+_LONGEST = 1.0  # inches of a class's name
 _LINE = 0.17  # inches between two names, or one is left out
 _CELL = 0.42  # inches that a written percentage needs
 _TOLD = 5  # of the most frequent confusions, in the alt text
@@ -61,7 +61,7 @@ def draw_confusion(confusion: Tensor, classes: Sequence[str]) -> DescribedFigure
     cell = side / len(classes)
     with style():
         figure, axes = new_figure(height=side + room + 0.5)
-        axes.set_facecolor("#D9D9D9")
+        axes.set_facecolor(GRID)
         axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
         ticks = range(0, len(classes), math.ceil(_LINE / cell))
         axes.set_xticks(ticks, [names[i] for i in ticks], rotation=90)
@@ -72,8 +72,9 @@ def draw_confusion(confusion: Tensor, classes: Sequence[str]) -> DescribedFigure
         if cell >= _CELL:
             for row, column in np.argwhere(~np.isnan(shares)):
                 number = f"{100 * shares[row, column]:.0f}"
-                text = axes.text(column, row, number, ha="center", va="center")
-                text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+                # White is read on the darker colours, black on the lighter ones.
+                colour = "white" if shares[row, column] < 0.45 else "black"
+                axes.text(column, row, number, color=colour, ha="center", va="center")
     figure.alt_text = _alt_text(shares, classes)
     return figure
 

@@ -7,6 +7,7 @@ from matplotlib.ticker import MaxNLocator
 from simseg_core.figures.style import (
     COLOURS,
     HATCHES,
+    PAPER,
     SMALLEST,
     DescribedFigure,
     new_figure,
@@ -55,7 +56,7 @@ def draw_cost(cost: Cost) -> DescribedFigure:
         ):
             shares = _shares(cost, attribute)
             panel.barh(
-                range(len(shares)), shares, color=colour, hatch=hatch, edgecolor="white"
+                range(len(shares)), shares, color=colour, hatch=hatch, edgecolor=PAPER
             )
             for row, share in enumerate(shares):
                 panel.annotate(

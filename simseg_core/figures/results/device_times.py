@@ -2,24 +2,27 @@
 
 from collections.abc import Sequence
 from itertools import cycle
-from textwrap import fill, shorten
+from textwrap import shorten
 
 from matplotlib.ticker import EngFormatter, LogLocator
 
 from simseg_core.figures.style import (
     COLOURS,
     GREY,
+    INK,
+    PAPER,
     SMALLEST,
     DescribedFigure,
     new_figure,
     style,
 )
+from simseg_core.figures.text import ROOM, fit, note, wrap
 from simseg_core.probes.timing.device_times import DeviceTimes
 from simseg_core.tables.units import duration
 
 __all__ = ["draw_device_times"]
 
-_LINE = 64  # characters of the smallest text that fit the figure's width
+_NAME = 1.9  # inches of a block's name
 _OTHERS = ("D", "v", "P", "X")  # markers of stored results, hollow
 
 
@@ -55,7 +58,7 @@ def draw_device_times(
     which = "This run" if this_run else "Stored, not this run"
     notes = [f"{which}, {mode}: {times.origin}"]
     with style():
-        figure, axes = new_figure(height=2.2 + 0.3 * len(blocks) + 0.35 * len(stored))
+        figure, axes = new_figure(height=2.1 + 0.29 * len(blocks) + 0.45 * len(stored))
         for key, marker, colour in (
             ("forward", "o", COLOURS[0]),
             ("step", "s", COLOURS[1]),
@@ -69,7 +72,7 @@ def draw_device_times(
                 range(len(found)),
                 marker,
                 color=colour,
-                markeredgecolor="black",
+                markeredgecolor=INK,
                 label=label,
             )
         for other, marker in zip(stored, cycle(_OTHERS)):
@@ -82,11 +85,11 @@ def draw_device_times(
                 [rows[name] + 0.3 for name in same],
                 marker,
                 color=GREY,
-                markerfacecolor="white",
+                markerfacecolor=PAPER,
                 label=_short(other),
             )
             notes.append(f"Stored, not this run, {mode}: {other.origin}")
-        axes.set_yticks(range(len(rows)), [fill(name, 26) for name in rows])
+        axes.set_yticks(range(len(rows)), [fit(name, _NAME) for name in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10))
@@ -94,8 +97,7 @@ def draw_device_times(
         axes.grid(True, axis="x", which="major")
         axes.set_title("Time of each block")
         figure.legend(loc="outside upper left")
-        below = "\n".join(fill(note, _LINE) for note in notes)
-        figure.supxlabel(below, fontsize=SMALLEST, x=0.02, horizontalalignment="left")
+        note(figure, [line for one in notes for line in wrap(one, ROOM, SMALLEST)])
     figure.alt_text = _alt_text(times, mode, notes)
     return figure
 

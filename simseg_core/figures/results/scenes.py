@@ -17,7 +17,9 @@ from torch import Tensor
 from simseg_core.data.normalization import denormalize
 from simseg_core.data.palettes import IGNORE, Color, colorize
 from simseg_core.figures.style import (
+    INK,
     SMALLEST,
+    TALLEST,
     WIDTH,
     DescribedFigure,
     new_figure,
@@ -31,7 +33,8 @@ __all__ = ["SegmentationDataset", "draw_predicted", "draw_predictions", "draw_sa
 _WRONG, _RIGHT = (0, 0, 0), (228, 228, 228)
 _LEGEND_ROW = 0.22  # inches
 _TITLE_ROW = 0.2
-_TALLEST = 3.2  # of one picture: two fit on a phone's screen
+_HIGHEST = 3.2  # of one picture: two fit on a phone's screen
+_LOWEST = 0.8  # however many are wanted
 _SWATCH = 0.65  # a colour in the legend, and what stands between columns
 
 
@@ -48,7 +51,7 @@ class SegmentationDataset(Protocol):
     def __getitem__(self, index: int, /) -> tuple[Tensor, Tensor]: ...
 
 
-def draw_samples(dataset: Any, count: int = 8, *, columns: int = 4) -> DescribedFigure:
+def draw_samples(dataset: Any, count: int = 6, *, columns: int = 3) -> DescribedFigure:
     """Draw the first samples of a data set, each image over its label.
 
     Args:
@@ -77,14 +80,15 @@ def draw_samples(dataset: Any, count: int = 8, *, columns: int = 4) -> Described
     columns = min(columns, count)
     groups = -(-count // columns)
     shape = pairs[0][1].shape
-    cell = WIDTH / columns * shape[0] / shape[1]
     labels = [label for _, label in pairs]
     legend = _legend_entries(
         samples.classes, samples.palette, labels, samples.ignore_index
     )
+    words = _LEGEND_ROW * _rows(legend)
+    cell = _cell(shape, columns, 2 * groups, words)
     with style():
         figure, axes = new_figure(
-            height=2 * groups * min(cell, _TALLEST) + _LEGEND_ROW * _rows(legend),
+            height=2 * groups * cell + words,
             nrows=2 * groups,
             ncols=columns,
             squeeze=False,
@@ -140,15 +144,24 @@ def draw_predictions(
     _check(images, labels, predictions)
     count, high, wide = labels.shape
     columns = 1 + len(predictions)
-    cell = min(WIDTH / columns * high / wide, _TALLEST)
     room = 0.95 * WIDTH / columns
     names = {name: wrap(name, room, SMALLEST) for name in ("image", *predictions)}
-    wrong = wrap("100.0 % wrong", room, SMALLEST)
-    lines = max(map(len, names.values())) + count * (len(wrong) + 1)
+    found = {
+        name: [_errors(*pair, ignore_index) for pair in zip(labels, predicted)]
+        for name, predicted in predictions.items()
+    }
+    wrong = {
+        name: [wrap(f"{100 * share:.1f} % wrong", room, SMALLEST) for _, share in each]
+        for name, each in found.items()
+    }
+    highest = max(len(title) for each in wrong.values() for title in each)
+    lines = max(map(len, names.values())) + count * highest + 1
     legend = _legend_entries(classes, palette, list(labels), ignore_index)
+    words = lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend) + 0.1
+    cell = _cell((high, wide), columns, 2 * count, words)
     with style():
         figure, axes = new_figure(
-            height=2 * count * cell + lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend),
+            height=2 * count * cell + words,
             nrows=2 * count,
             ncols=columns,
             squeeze=False,
@@ -161,9 +174,7 @@ def draw_predictions(
             for column, (name, predicted) in enumerate(predictions.items(), start=1):
                 painted = colorize(predicted[i], palette, ignore_index=ignore_index)
                 _show(upper[column], painted, names[name] if i == 0 else [])
-                errors, share = _errors(labels[i], predicted[i], ignore_index)
-                title = wrap(f"{100 * share:.1f} % wrong", room, SMALLEST)
-                _show(lower[column], errors, title)
+                _show(lower[column], found[name][i][0], wrong[name][i])
         _finish(figure, legend)
     figure.alt_text = _predictions_alt_text(labels, predictions, classes, ignore_index)
     return figure
@@ -200,7 +211,7 @@ def draw_predicted(
     if not samples:
         raise ValueError("no sample to draw: give one at least")
     cells = [
-        min(WIDTH / 3 * label.shape[0] / label.shape[1], _TALLEST)
+        min(WIDTH / 3 * label.shape[0] / label.shape[1], _HIGHEST)
         for _, label, _ in samples.values()
     ]
     titles = [wrap(title, 0.95 * WIDTH, SMALLEST) for title in samples]
@@ -229,6 +240,13 @@ def draw_predicted(
         f"{'; '.join(samples)}."
     )
     return figure
+
+
+def _cell(shape: Sequence[int], columns: int, rows: int, words: float) -> float:
+    """Choose a picture's height, in inches, so that a screen holds all rows of them."""
+    high, wide = shape
+    screen = (TALLEST - words) / rows
+    return min(WIDTH / columns * high / wide, _HIGHEST, max(screen, _LOWEST))
 
 
 def _samples_alt_text(
@@ -307,6 +325,7 @@ def _pixels(image: Tensor, normalized: bool) -> np.ndarray:
 
 def _show(axis: Axes, pixels: np.ndarray, title: list[str]) -> None:
     axis.imshow(pixels)
+    axis.set_anchor("S")  # room that is left goes to the titles
     axis.set_axis_off()
     axis.set_title("\n".join(title), pad=2, fontsize=SMALLEST, loc="center")
 
@@ -323,7 +342,7 @@ def _legend_entries(
     ignore_index: int,
 ) -> list[Patch]:
     entries = [
-        Patch(facecolor=_unit(color), edgecolor="black", linewidth=0.5, label=name)
+        Patch(facecolor=_unit(color), edgecolor=INK, linewidth=0.5, label=name)
         for name, color in zip((fit(name, WIDTH - 1) for name in classes), palette)
     ]
     if any((label == ignore_index).any() for label in labels):
@@ -341,7 +360,7 @@ def _columns(entries: Sequence[Patch]) -> int:
         rows = -(-len(entries) // columns)
         starts = range(0, len(entries), rows)
         if sum(max(widths[at : at + rows]) for at in starts) <= WIDTH:
-            return min(columns, len(entries))
+            return -(-len(entries) // rows)
     return 1
 
 

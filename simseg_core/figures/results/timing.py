@@ -2,28 +2,29 @@
 
 from collections.abc import Iterable
 from itertools import cycle
-from textwrap import fill
 
 import numpy as np
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from simseg_core.figures.points import number_points
 from simseg_core.figures.style import (
     COLOURS,
     GREY,
+    INK,
     MARKERS,
+    PAPER,
     SMALLEST,
     DescribedFigure,
     new_figure,
     style,
 )
+from simseg_core.figures.text import ROOM, name_row, note, wrap
 from simseg_core.probes.timing.ceilings import Roofline
 from simseg_core.probes.timing.comparison import Comparison
 from simseg_core.probes.timing.measurement import Measurement
 from simseg_core.tables.units import duration, threaded
 
 __all__ = ["draw_roofline", "draw_timings"]
-
-_LINE = 60  # characters of the smallest text that fit the figure's width
 
 
 def draw_timings(
@@ -54,15 +55,17 @@ def draw_timings(
         measurements = measurements.measurements.values()
     found = list(measurements)
     device = _one_machine(found)
+    key = "marker: median; thick line: middle half of the repetitions"
+    below = [line for one in (key, device) for line in wrap(one, ROOM, SMALLEST)]
     with style():
-        figure, axes = new_figure(height=1.4 + 0.55 * len(found))
+        figure, axes = new_figure(height=0.9 + 0.5 * len(found) + 0.17 * len(below))
         for row, (one, colour, marker) in enumerate(
             zip(found, cycle(COLOURS), cycle(MARKERS))
         ):
-            axes.barh(row, one.median, height=0.55, color=colour, alpha=0.25)
+            axes.barh(row, one.median, height=0.4, color=colour, alpha=0.25)
             low, high = one.quartiles
             axes.plot([low, high], [row, row], "-", color=colour, linewidth=4)
-            axes.plot(one.median, row, marker, color=colour, markeredgecolor="black")
+            axes.plot(one.median, row, marker, color=colour, markeredgecolor=INK)
             axes.annotate(
                 duration(one.median),
                 (max(high, one.median), row),
@@ -70,16 +73,14 @@ def draw_timings(
                 textcoords="offset points",
                 verticalalignment="center",
             )
-        axes.set_yticks(range(len(found)), [fill(one.label, 18) for one in found])
-        axes.set_ylim(len(found) - 0.35, -0.6)
+            name_row(axes, row - 0.2, one.label)
+        axes.set_yticks([])
+        axes.set_ylim(len(found) - 0.6, -0.8)
         axes.set_xlim(0, 1.3 * max(one.quartiles[1] for one in found))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(EngFormatter("s"))
         axes.set_title(title)
-        key = "marker: median; thick line: middle half of the repetitions"
-        figure.supxlabel(
-            f"{fill(key, _LINE)}\n{fill(device, _LINE)}", fontsize=SMALLEST
-        )
+        note(figure, below)
     figure.alt_text = f"{title} on {device}. " + " ".join(map(_sentence, found))
     return figure
 
@@ -101,57 +102,56 @@ def draw_roofline(roofline: Roofline) -> DescribedFigure:
     'log'
     """
     top, blocks = roofline.ceilings, roofline.blocks
-    reasons = [fill(reason, _LINE) for reason in roofline.reasons]
     intensities = [top.ridge, *(block.intensity for block in blocks)]
     ends = np.array([min(intensities) / 4, max(intensities) * 4])
     corner = [ends[0], top.ridge, ends[1]]
+    device = f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}"
+    titles = [
+        f"{number} {block.name}: {roofline.standing(block)}"
+        for number, block in enumerate(blocks, start=1)
+    ]
+    labels, below = (
+        ["\n".join(wrap(told, ROOM - 0.3, SMALLEST)) for told in lines]
+        for lines in (titles, [device, *roofline.reasons])
+    )
     with style():
-        lines = sum(len(reason.splitlines()) for reason in reasons)
-        height = 3.6 + 0.22 * len(blocks) + 0.17 * lines
-        figure, axes = new_figure(height=height)
-        axes.loglog(corner, [top.attainable(x) for x in corner], "-", color="black")
+        lines = sum(label.count("\n") + 1 for label in [*labels, *below])
+        figure, axes = new_figure(height=3.4 + 0.175 * lines)
+        axes.loglog(corner, [top.attainable(x) for x in corner], "-", color=INK)
         axes.axvline(top.ridge, linestyle=":", color=GREY, linewidth=1)
-        for i, (block, colour) in enumerate(zip(blocks, cycle(COLOURS))):
-            # One further with each round of colours: no two blocks look the same.
-            marker = MARKERS[(i + i // len(COLOURS)) % len(MARKERS)]
-            axes.plot(
-                block.intensity,
-                block.flops,
-                marker,
-                color=colour,
-                markeredgecolor="black",
-                markersize=9,
-                linestyle="none",
-                label=f"{block.name}: {roofline.standing(block)}",
-            )
+        colours = [colour for _, colour in zip(blocks, cycle(COLOURS))]
+        for block, colour, label in zip(blocks, colours, labels):
+            axes.plot([], [], "o", mfc=PAPER, mec=colour, mew=1.8, ms=8, label=label)
             roof = top.attainable(block.intensity)
             axes.vlines(block.intensity, *sorted((block.flops, roof)), colour, ":")
-        for reason in reasons:  # the legend's last lines
-            axes.plot([], [], linestyle="none", label=reason)
         axes.set_xlim(*ends)
         lowest = min([top.flops, *(block.flops for block in blocks)])
-        axes.set_ylim(lowest / 3, top.flops * 3)
+        axes.set_ylim(lowest / 3, top.flops * 4)
         axes.xaxis.set_major_formatter("{x:g}")  # exponents would be too small
         axes.yaxis.set_major_formatter(EngFormatter("FLOP/s", places=0))
-        device = (
-            f"{top.device}: {top.device_name}, {threaded(top.threads)}, {top.dtype}"
-        )
-        key = "arithmetic intensity (FLOP per byte moved)"
-        axes.set_xlabel(f"{key}\n{fill(device, 48)}")
+        axes.set_xlabel("arithmetic intensity (FLOP per byte moved)")
         axes.set_title(
             f"Roof: {EngFormatter('FLOP/s', places=0)(top.flops)} matrix product, "
-            f"{EngFormatter('B/s', places=0)(top.bandwidth)} copy"
+            f"{EngFormatter('B/s', places=0)(top.bandwidth)} copy",
+            fontsize=SMALLEST,
+            loc="right",
         )
-        axes.text(top.ridge, top.flops * 1.9, " arithmetic", color=GREY)
-        axes.text(
-            top.ridge,
-            top.flops * 1.9,
-            "memory ",
-            color=GREY,
-            horizontalalignment="right",
-        )
+        for words, side, shift in (("arithmetic", "left", 4), ("memory", "right", -4)):
+            axes.annotate(
+                words,
+                (top.ridge, top.flops * 2),
+                xytext=(shift, 0),
+                textcoords="offset points",
+                color=GREY,
+                ha=side,
+            )
         axes.grid(True, which="major")
-        figure.legend(loc="outside lower left")
+        for line in below:  # the legend's last lines
+            axes.plot([], [], linestyle="none", label=line)
+        figure.legend(
+            loc="outside lower left", handlelength=0.9, labelspacing=0.35, borderpad=0
+        )
+        number_points(axes, [(b.intensity, b.flops) for b in blocks], colours)
     figure.alt_text = _roofline_alt_text(roofline)
     return figure
 

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from simseg_core.figures.style import (
     COLOURS,
+    INK,
     LINES,
     MARKERS,
     OKABE_ITO,
@@ -16,9 +17,12 @@ from simseg_core.figures.style import (
     new_figure,
     style,
 )
-from simseg_core.training.seeds import SeedRuns
+from simseg_core.figures.text import name_row
+from simseg_core.training.seeds import SeedRuns, measure_name
 
 __all__ = ["draw_losses", "draw_run", "draw_seed_spread"]
+
+_ROW = 0.5  # inches of a network: its name, and its seeds below each other
 
 
 def draw_losses(
@@ -47,7 +51,7 @@ def draw_losses(
             "and the losses of one training at least, and smooth=1 or more"
         )
     with style():
-        rows = sum(fill(name, 48).count("\n") + 1 for name in losses)
+        rows = sum(fill(name, 44).count("\n") + 1 for name in losses)
         figure, axes = new_figure(height=3.2 + 0.2 * rows)
         sentences = []
         for (name, runs), (colour, line) in zip(losses.items(), _lines()):
@@ -56,7 +60,7 @@ def draw_losses(
             mean = curves.mean(axis=0)
             sentences.append(f"{name}: from {mean[0]:.2g} to {mean[-1]:.2g}.")
             dot = "o" if len(steps) == 1 else ""
-            label = fill(name, 48)
+            label = fill(name, 44)
             axes.plot(steps, mean, dot + line, color=colour, label=label, linewidth=1.8)
             if len(curves) > 1:
                 low, high = curves.min(axis=0), curves.max(axis=0)
@@ -144,40 +148,39 @@ def draw_seed_spread(
     if not variants or not measures:
         raise ValueError("nothing to draw: give one network and one measure at least")
     rows = len(variants)
-    names = [fill(name, 20) for name in variants]
-    high = max(0.42, 0.08 + 0.16 * max(name.count("\n") + 1 for name in names))
     with style():
         figure, panels = new_figure(
-            height=0.7 + len(measures) * (0.45 + high * rows),
+            height=0.65 + len(measures) * (0.42 + _ROW * rows),
             nrows=len(measures),
             sharex=True,
             squeeze=False,
         )
         for axes, measure in zip(panels[:, 0], measures):
-            for row, (runs, colour, marker) in enumerate(
-                zip(variants.values(), cycle(COLOURS), cycle(MARKERS))
+            for row, ((name, runs), colour, marker) in enumerate(
+                zip(variants.items(), cycle(COLOURS), cycle(MARKERS))
             ):
                 values, middle = runs.values(measure), runs.median(measure)
+                # Seeds of equal scores stand below each other, the first on top.
+                at = row + np.linspace(-1, 1, len(values) + 2)[1:-1] * 0.24
                 axes.plot(
                     values,
-                    np.full(len(values), row),
+                    at,
                     marker,
                     color=colour,
-                    markeredgecolor="black",
-                    alpha=0.75,
+                    markeredgecolor=INK,
+                    markersize=5.5,
                     clip_on=False,  # a score of 0 is a whole dot too
                     zorder=3,
                 )
-                axes.vlines(
-                    middle, row - 0.36, row + 0.36, "black", "-", lw=2, zorder=4
-                )
+                axes.vlines(middle, row - 0.27, row + 0.27, INK, "-", lw=2)
+                name_row(axes, row - 0.26, name)
                 # Beside the axis, where no dot can lie under it.
                 axes.text(1.03, row, f"{middle:.2f}", verticalalignment="center")
-            axes.set_yticks(range(rows), names)
-            axes.set_ylim(rows - 0.4, -0.6)
+            axes.set_yticks([])
+            axes.set_ylim(rows - 0.6, -0.75)
             axes.set_xlim(0, 1)
             axes.grid(True, axis="x")
-            axes.set_title(_name(measure))
+            axes.set_title(measure_name(measure))
         seeds = len(next(iter(variants.values())).scores)
         panels[-1, 0].set_xlabel(f"a dot a seed ({seeds}); bar and number: median")
     figure.alt_text = _spread_alt_text(variants, measures)
@@ -194,12 +197,8 @@ def _spread_alt_text(variants: Mapping[str, SeedRuns], measures: Sequence[str]) 
             for name, runs in variants.items()
             for low, high in [runs.spread(measure)]
         )
-        sentences.append(f"{_name(measure)}, median and range: {scores}.")
+        sentences.append(f"{measure_name(measure)}, median and range: {scores}.")
     return " ".join(sentences)
-
-
-def _name(measure: str) -> str:
-    return _TITLES.get(measure, f"IoU of {measure}")
 
 
 def _lines() -> Iterator[tuple[str, str]]:
@@ -210,13 +209,6 @@ def _lines() -> Iterator[tuple[str, str]]:
             dark[number % len(dark)],
             LINES[(number % len(dark) + number // len(dark)) % 4],
         )
-
-
-_TITLES = {
-    "miou": "mIoU",
-    "boundary_miou": "boundary mIoU",
-    "pixel_accuracy": "pixel accuracy",
-}
 
 
 def _smoothed(

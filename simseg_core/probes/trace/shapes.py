@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -117,7 +118,18 @@ class Trace(Tabled):
         }
 
     def _table(self) -> Table:
-        return Table(self._title(), _COLUMNS, self.rows, self._notes())
+        return Table(self._title(), _COLUMNS, self._lines(), self._notes())
+
+    def _lines(self) -> list["_Line"]:
+        sources: dict[int, set[int]] = {}
+        for edge in self.edges:
+            sources.setdefault(edge.target, set()).add(edge.source)
+        lines = [_Line(row, goes_on=False) for row in self.rows]
+        for place, (before, row) in enumerate(pairwise(self.rows), 1):
+            alone = sources.get(place) == {place - 1}
+            if alone and row.input_shapes == before.output_shapes:
+                lines[place] = _Line(row, goes_on=True)
+        return lines
 
     def _title(self) -> str:
         given = ", ".join(
@@ -133,11 +145,19 @@ class Trace(Tabled):
             f"MACs {self.macs:,} · activations {binary(self.activation_bytes)} · "
             f"moved {binary(self.moved_bytes)}",
             *not_counted_note(self.not_counted),
+            "An input is shown where it is not the output of the row before.",
         ]
 
 
+class _Line(NamedTuple):
+    """A row of the table; `goes_on` if all it reads is what the row before it made."""
+
+    row: Row
+    goes_on: bool
+
+
 def _all(shapes: tuple[Shape, ...]) -> str:
-    return " + ".join(map(times, shapes))
+    return "\N{NO-BREAK SPACE}+ ".join(map(times, shapes))
 
 
 def _first(shapes: tuple[Shape, ...]) -> str:
@@ -149,33 +169,37 @@ def _elements(shapes: tuple[Shape, ...]) -> int:
     return sum(map(math.prod, shapes))
 
 
+def _number(
+    heading: str, value: Callable[[Row], int], write: Callable[[float], str]
+) -> Column:
+    return Column(
+        heading,
+        lambda line: write(value(line.row)),
+        True,
+        value=lambda line: value(line.row),
+    )
+
+
 _COLUMNS = (
-    Column("Stage", lambda row: row.stage or "(top)"),
-    Column("Operation", lambda row: row.operation, width=15),
+    Column("Stage", lambda line: line.row.stage or "(top)"),
+    Column("Operation", lambda line: line.row.operation, width=15),
     Column(
         "Input",
-        lambda row: _all(row.input_shapes),
+        lambda line: "" if line.goes_on else _all(line.row.input_shapes),
         width=16,
-        brief=lambda row: _first(row.input_shapes),
-        value=lambda row: _elements(row.input_shapes),
+        brief=lambda line: "" if line.goes_on else _first(line.row.input_shapes),
+        value=lambda line: _elements(line.row.input_shapes),
     ),
     Column(
         "Output",
-        lambda row: _all(row.output_shapes),
+        lambda line: _all(line.row.output_shapes),
         width=15,
-        brief=lambda row: _first(row.output_shapes),
-        value=lambda row: _elements(row.output_shapes),
+        brief=lambda line: _first(line.row.output_shapes),
+        value=lambda line: _elements(line.row.output_shapes),
     ),
-    Column(
-        "Params", lambda row: si(row.parameters), True, value=lambda row: row.parameters
-    ),
-    Column("MACs", lambda row: si(row.macs), True, value=lambda row: row.macs),
-    Column(
-        "Memory",
-        lambda row: binary(row.activation_bytes),
-        True,
-        value=lambda row: row.activation_bytes,
-    ),
+    _number("Params", lambda row: row.parameters, si),
+    _number("MACs", lambda row: row.macs, si),
+    _number("Memory", lambda row: row.activation_bytes, binary),
 )
 
 

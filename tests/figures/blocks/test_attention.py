@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from simseg_core.figures import draw_attention
@@ -61,8 +62,8 @@ def test_each_panel_shows_its_field_and_tells_its_numbers():
         assert frames(panel) == {position}
     titles = [panel.get_title(loc="left") for panel in panels]
     assert titles == [
-        "From 1: amounts to 1.0 of 60\n100 % on the lamp",
-        f"From 2: amounts to 60.0 of 60\n{200 / 60:.1f} % on the lamp",
+        "1: amounts to 1.0 of 60\n100 % on the lamp",
+        f"2: amounts to 60.0 of 60\n{200 / 60:.1f} % on the lamp",
     ]
 
 
@@ -105,7 +106,7 @@ def test_it_is_legible_at_any_count_and_size(count, size):
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     assert figure.get_figwidth() == WIDTH
-    drawn = figure.get_tightbbox(canvas.get_renderer())
+    drawn = Figure.get_tightbbox(figure)
     assert drawn.x0 >= -0.01
     assert drawn.y0 >= -0.01
     assert drawn.x1 <= figure.get_figwidth() + 0.01

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import nn
 
@@ -14,6 +15,7 @@ from simseg_core.figures.fields.draw import (
     draw_phases,
 )
 from simseg_core.figures.fields.growth import draw_growth
+from simseg_core.figures.style import TALLEST, WIDTH
 from simseg_core.probes import effective_receptive_field, receptive_field
 
 
@@ -43,10 +45,16 @@ def texts(figure):
     ]
 
 
+def squares(patch):
+    """Where the squares of a joined path stand: x, y of each, in whole pixels."""
+    return np.floor(patch.get_path().vertices[::5]).astype(int)
+
+
 def legible(figure):
-    assert figure.get_figwidth() <= 5.3
+    assert figure.get_figwidth() == WIDTH
+    assert figure.get_figheight() <= TALLEST
     assert min(text.get_fontsize() for text in texts(figure)) >= 9
-    drawn = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # inches
+    drawn = Figure.get_tightbbox(figure)  # inches
     width, height = figure.get_size_inches()
     assert drawn.x0 >= -0.01
     assert drawn.y0 >= -0.01
@@ -96,9 +104,11 @@ def test_gridding_counts_the_pixels_that_it_paints():
     figure = draw_gridding((1, 2, 5), (2, 2, 2))
     legible(figure)
     for panel, count, side in zip(figure.axes, (17**2, 7**2), (17, 13)):
-        painted = np.asarray(panel.collections[0].get_array())
-        assert painted.shape == (side, side)
-        assert int(painted.sum()) == count
+        ground, read = panel.patches
+        assert (ground.get_width(), ground.get_height()) == (side, side)
+        corners = squares(read)
+        assert len({tuple(corner) for corner in corners}) == count
+        assert np.abs(corners).max() < side
         assert f"{count} of {side**2} pixels" in panel.get_title("left")
     told = draw_gridding((1, 2, 5), (2, 2, 2), (6, 12, 18)).alt_text
     assert [s in told for s in ("100 %", "29 %", "3.2 %")] == [True] * 3
@@ -111,12 +121,10 @@ def test_phases_are_painted_by_their_size(upsampled):
     assert (field.rows.phases, field.columns.phases) == ((2, 4), (2, 2))
     figure = draw_phases(field)
     legible(figure)
-    patches = figure.axes[0].patches
-    assert len(patches) == 2 * 2
-    upper = {p.get_facecolor() for p in patches if p.get_y() == 0}
-    lower = {p.get_facecolor() for p in patches if p.get_y() == 1}
-    assert len(upper) == len(lower) == 1
-    assert upper != lower
+    upper, lower = figure.axes[0].patches
+    assert squares(upper).tolist() == [[0, 0], [1, 0]]
+    assert squares(lower).tolist() == [[0, 1], [1, 1]]
+    assert upper.get_facecolor() != lower.get_facecolor()
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert entries == ["2 × 2: 50 %", "4 × 2: 50 %"]
     assert "4 by 2 for 50 % of the output pixels" in figure.alt_text
@@ -125,7 +133,7 @@ def test_phases_are_painted_by_their_size(upsampled):
         draw_phases(no_period)
 
 
-def test_effective_fields_are_drawn_one_above_the_other(stack):
+def test_effective_fields_are_drawn_beside_each_other(stack):
     before = effective_receptive_field(stack, (3, 40, 40))
     with torch.no_grad():
         stack[2].weight[:, :, :, 3:] = 0
@@ -133,11 +141,14 @@ def test_effective_fields_are_drawn_one_above_the_other(stack):
     assert after.size < before.size
     figure = draw_effective(before, after)
     legible(figure)
-    titles = [axes.get_title("left") for axes in figure.axes[:2]]
+    titles = [axes.get_title("left").replace("\n", " ") for axes in figure.axes[:2]]
     assert titles == [
-        f"Before: {before.size:.0f} pixels a side count",
-        f"After: {after.size:.0f} pixels a side count",
+        f"Before: {before.size:.0f} pixels a side",
+        f"After: {after.size:.0f} pixels a side",
     ]
+    for axes, field in zip(figure.axes, (before, after)):
+        *_, square = [p for p in axes.patches if isinstance(p, Rectangle)]
+        assert square.get_width() == square.get_height() == field.size
     told = figure.alt_text
     assert f"{before.size:.0f} a side" in told
     assert f"{after.size:.0f} a side" in told

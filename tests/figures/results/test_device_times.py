@@ -1,10 +1,14 @@
 """Stored times beside fresh ones: never taken for the reader's device."""
 
+from itertools import combinations
+
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from simseg_core.figures import draw_roofline, draw_timings
 from simseg_core.figures.results.device_times import draw_device_times
+from simseg_core.figures.style import PAPER
 from simseg_core.probes.timing.block_times import BlockTimes
 from simseg_core.probes.timing.ceilings import Block, Ceilings, Roofline
 from simseg_core.probes.timing.device_times import DeviceTimes
@@ -70,7 +74,7 @@ def test_another_device_is_drawn_hollow_with_its_origin() -> None:
     figure = draw_device_times(many("cpu", 0.1), stored=[other])
     check_page(figure)
     (hollow,) = [
-        line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"
+        line for line in figure.axes[0].lines if line.get_markerfacecolor() == PAPER
     ]
     assert list(hollow.get_xdata()) == pytest.approx([0.003, 0.006, 0.009])
     assert f"Stored, not this run, float32: {other.origin}" in below(figure)
@@ -79,7 +83,7 @@ def test_another_device_is_drawn_hollow_with_its_origin() -> None:
 
 def test_other_sizes_are_not_drawn_and_that_is_said() -> None:
     figure = draw_device_times(many("cpu", 0.1), stored=[many("cuda:0", 1, side=99)])
-    assert all(line.get_markerfacecolor() != "white" for line in figure.axes[0].lines)
+    assert all(line.get_markerfacecolor() != PAPER for line in figure.axes[0].lines)
     assert "Not drawn, other blocks or sizes: cuda:0" in below(figure)
 
 
@@ -102,9 +106,12 @@ def test_no_two_of_many_blocks_look_the_same_under_the_roof() -> None:
     top = Ceilings(1e11, 1e10, "cpu", HERE, "float32", threads=2)
     blocks = tuple(Block(str(i), 1e9, 1e8, 0.1 * (i + 1)) for i in range(20))
     figure = draw_roofline(Roofline(top, blocks))
-    marks = [
-        (line.get_color(), line.get_marker())
-        for line in figure.axes[0].lines
-        if line.get_marker() not in ("None", None, "")
-    ]
-    assert len(marks) == len(set(marks)) == 20
+    numbers = {
+        text.get_text(): text.get_window_extent().get_points().mean(axis=0)
+        for text in figure.axes[0].texts
+        if text.get_text().isdigit()
+    }
+    assert list(numbers) == [str(number) for number in range(1, 21)]
+    apart = 12 * figure.dpi / 72  # the width of the ring about one digit
+    for one, other in combinations(numbers.values(), 2):
+        assert np.hypot(*(one - other)) > apart

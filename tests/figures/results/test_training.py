@@ -2,10 +2,11 @@
 
 import matplotlib.pyplot as plt
 import pytest
+from matplotlib.colors import to_rgba
 
 from simseg_core import figures
 from simseg_core.figures import draw_losses, draw_run, draw_seed_spread
-from simseg_core.figures.style import COLOURS, new_figure, style
+from simseg_core.figures.style import COLOURS, PAPER, new_figure, style
 from simseg_core.training.metrics import Scores
 from simseg_core.training.seeds import SeedRuns
 from tests.figures.page import check_page
@@ -35,7 +36,8 @@ def test_every_seed_is_a_dot_and_the_median_a_number() -> None:
     assert list(with_skips.get_xdata()) == [0.5, 0.25, 0.75]
     assert list(without.get_xdata()) == [0, 0, 1]
     assert with_skips.get_marker() != without.get_marker()
-    assert [text.get_text() for text in poles.texts] == ["0.50", "0.00"]
+    told = [text.get_text() for text in poles.texts]
+    assert told == ["with skips", "0.50", "the same network without", "0.00"]
     medians = [bar.get_segments()[0][0][0] for bar in poles.collections]
     assert medians == [0.5, 0.0]
     assert figure.alt_text.startswith("The scores of 3 seeds. IoU of pole or wire, ")
@@ -83,7 +85,7 @@ def test_the_style_ends_with_its_block() -> None:
     assert dict(plt.rcParams) == before
     assert [line.get_color() for line in drawn] == list(COLOURS)
     assert plt.get_fignums() == []  # or a notebook would show it twice
-    assert figure.get_facecolor() == (1, 1, 1, 1)
+    assert figure.get_facecolor() == to_rgba(PAPER)
 
 
 def test_every_name_of_the_package_is_there() -> None:

@@ -1,5 +1,6 @@
 """`trace_shapes` against torchinfo, on networks not ours, and on hand counts."""
 
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -390,6 +391,31 @@ def test_text_fits_a_terminal_and_keeps_the_end_of_long_names():
     assert max(map(len, lines)) <= 88
     assert any("layer4.2.conv3" in line for line in lines)
     assert repr(trace) == str(trace)
+
+
+class Forks(nn.Module):
+    """Two branches of one input, of shapes alike, and their sum."""
+
+    def __init__(self):
+        super().__init__()
+        self.left = nn.Conv2d(3, 3, 3, padding=1)
+        self.right = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return torch.relu(self.left(x) + self.right(x))
+
+
+def test_an_input_is_shown_only_where_it_is_not_the_output_above():
+    trace = trace_shapes(Forks(), (1, 3, 8, 8))
+    shape = "1×3×8×8"
+    found = [line.split()[2:-4] for line in str(trace).splitlines()[4:9]]
+    assert operations(trace) == ["input", "Conv2d", "Conv2d", "add", "relu"]
+    assert found[1] == [shape]  # reads the row above
+    assert found[2] == [shape, shape]  # the same shape, from elsewhere
+    assert found[3] == [shape, "+1", shape]
+    assert found[4] == [shape]
+    page = re.sub(r"<style>.*?</style>|<[^>]+>", " ", trace._repr_html_(), flags=re.S)
+    assert page.count(shape) == 1 + 5 + 1 + 2  # the title, outputs, these inputs
 
 
 def test_the_dictionary_is_plain_and_complete():

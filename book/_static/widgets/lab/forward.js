@@ -1,0 +1,240 @@
+// The lab, part 2 of 5: the forward pass. This is all that a convolutional network does.
+//
+// Map 0 is the image. Each operation reads maps that are there and makes the next one;
+// the last holds the logits. All maps are kept: the backward pass will ask for them.
+"use strict";
+
+{
+  const { newMap } = simsegLab;
+
+  function forward(network, image) {
+    const maps = [image];
+    for (const operation of network.operations) {
+      const read = operation.from.map((number) => maps[number]);
+      const made = OPERATIONS[operation.op](operation, network.weights, ...read);
+      if (operation.relu) rectify(made);
+      maps.push(made);
+    }
+    return maps;
+  }
+
+  const OPERATIONS = {
+    conv({ channels, size, stride, rate, at }, weights, x) {
+      const kernels = weights.subarray(at, at + channels * x.channels * size ** 2);
+      const biases = weights.subarray(at + kernels.length);
+      return size === 1
+        ? mixChannels(x, kernels, biases, channels)
+        : convolve(x, kernels, biases, channels, { stride, rate });
+    },
+
+    // A transposed convolution of stride 2: each number writes a square of 2x2.
+    up({ channels, at }, weights, x) {
+      const y = newMap(channels, 2 * x.height, 2 * x.width);
+      const kernels = weights.subarray(at, at + channels * x.channels * 4);
+      const biases = weights.subarray(at + kernels.length);
+      let k = 0;
+      for (let o = 0; o < channels; o++) {
+        const out = sheetOf(y, o).fill(biases[o]);
+        for (let i = 0; i < x.channels; i++) {
+          const sheet = sheetOf(x, i);
+          for (let down = 0; down < 2; down++) {
+            for (let right = 0; right < 2; right++) {
+              const weight = kernels[k++];
+              let n = 0;
+              for (let row = down; row < y.height; row += 2) {
+                for (let column = right; column < y.width; column += 2) {
+                  out[row * y.width + column] += weight * sheet[n++];
+                }
+              }
+            }
+          }
+        }
+      }
+      return y;
+    },
+
+    // Each 2x2 square keeps its largest number. Who won is remembered for the way back.
+    pool(operation, weights, x) {
+      const y = newMap(x.channels, x.height / 2, x.width / 2);
+      y.winners = new Uint32Array(y.data.length);
+      for (let n = 0; n < y.data.length; n++) {
+        const row = 2 * Math.floor(n / y.width); // counted through all sheets
+        const corner = row * x.width + 2 * (n % y.width);
+        let winner = corner;
+        for (let rival = 1; rival < 4; rival++) {
+          const at = corner + (rival % 2) + (rival > 1 ? x.width : 0);
+          if (x.data[at] > x.data[winner]) winner = at;
+        }
+        y.winners[n] = winner;
+        y.data[n] = x.data[winner];
+      }
+      return y;
+    },
+
+    add(operation, weights, a, b) {
+      const y = newMap(a.channels, a.height, a.width);
+      for (let n = 0; n < y.data.length; n++) y.data[n] = a.data[n] + b.data[n];
+      return y;
+    },
+
+    // All sheets of one map, then all of the next. A skip connection is no more than this.
+    concat(operation, weights, ...maps) {
+      const channels = maps.reduce((sum, map) => sum + map.channels, 0);
+      const y = newMap(channels, maps[0].height, maps[0].width);
+      let at = 0;
+      for (const { data } of maps) {
+        y.data.set(data, at);
+        at += data.length;
+      }
+      return y;
+    },
+
+    // Image pooling: one number a sheet ...
+    mean(operation, weights, x) {
+      const y = newMap(x.channels, 1, 1);
+      for (let c = 0; c < x.channels; c++) {
+        const sheet = sheetOf(x, c);
+        y.data[c] = sheet.reduce((sum, one) => sum + one, 0) / sheet.length;
+      }
+      return y;
+    },
+
+    // ... and the same number at every position again.
+    repeat(operation, weights, x, { height, width }) {
+      const y = newMap(x.channels, height, width);
+      for (let c = 0; c < x.channels; c++) sheetOf(y, c).fill(x.data[c]);
+      return y;
+    },
+
+    // Self-attention: every position asks all others, and adds what it reads there.
+    attend({ gamma }, weights, x, query, key, value) {
+      const positions = x.height * x.width;
+      const y = newMap(x.channels, x.height, x.width);
+      y.attention = new Float32Array(positions * positions); // a row for each that asks
+      for (let asker = 0; asker < positions; asker++) {
+        const row = y.attention.subarray(asker * positions, (asker + 1) * positions);
+        for (let other = 0; other < positions; other++) {
+          for (let d = 0; d < query.channels; d++) {
+            const at = d * positions;
+            row[other] += query.data[at + asker] * key.data[at + other];
+          }
+        }
+        softmax(row);
+        for (let c = 0; c < x.channels; c++) {
+          const at = c * positions;
+          let reads = 0;
+          for (let other = 0; other < positions; other++) {
+            reads += row[other] * value.data[at + other];
+          }
+          y.data[at + asker] = gamma * reads + x.data[at + asker];
+        }
+      }
+      return y;
+    },
+
+    // Bilinear: a pixel mixes the four numbers around its middle, seen from the small map.
+    resize({ factor }, weights, x) {
+      const y = newMap(x.channels, factor * x.height, factor * x.width);
+      const rows = neighbours(x.height, factor);
+      const columns = neighbours(x.width, factor);
+      let n = 0;
+      for (let c = 0; c < x.channels; c++) {
+        const sheet = sheetOf(x, c);
+        for (const [top, bottom, down] of rows) {
+          const [above, below] = [top * x.width, bottom * x.width];
+          for (const [left, right, across] of columns) {
+            const high = sheet[above + left] * (1 - across) + sheet[above + right] * across;
+            const low = sheet[below + left] * (1 - across) + sheet[below + right] * across;
+            y.data[n++] = high * (1 - down) + low * down;
+          }
+        }
+      }
+      return y;
+    },
+  };
+
+  // A 3x3 convolution: nine neighbours, nine weights, and the sum over all sheets read.
+  // The neighbours stand `rate` pixels apart: 1 is the common convolution, more makes it
+  // atrous. A frame of zeros around the input spares the question whether one is there.
+  function convolve(x, kernels, biases, channels, { stride = 1, rate = 1 } = {}) {
+    const y = newMap(channels, Math.ceil(x.height / stride), Math.ceil(x.width / stride));
+    const { frame, width } = framed(x, rate);
+    const right = 2 * rate;
+    const framedSheet = frame.length / x.channels;
+    let k = 0;
+    for (let o = 0; o < channels; o++) {
+      const out = sheetOf(y, o).fill(biases[o]);
+      for (let i = 0; i < x.channels; i++) {
+        const [a, b, c] = [kernels[k++], kernels[k++], kernels[k++]];
+        const [d, e, f] = [kernels[k++], kernels[k++], kernels[k++]];
+        const [g, h, j] = [kernels[k++], kernels[k++], kernels[k++]];
+        let n = 0;
+        for (let row = 0; row < y.height; row++) {
+          let top = i * framedSheet + row * stride * width;
+          for (let column = 0; column < y.width; column++, n++, top += stride) {
+            const middle = top + rate * width;
+            const bottom = middle + rate * width;
+            out[n] +=
+              a * frame[top] + b * frame[top + rate] + c * frame[top + right] +
+              d * frame[middle] + e * frame[middle + rate] + f * frame[middle + right] +
+              g * frame[bottom] + h * frame[bottom + rate] + j * frame[bottom + right];
+          }
+        }
+      }
+    }
+    return y;
+  }
+
+  function framed(x, border) {
+    const [height, width] = [x.height + 2 * border, x.width + 2 * border];
+    const frame = new Float32Array(x.channels * height * width);
+    for (let row = 0; row < x.channels * x.height; row++) {
+      const sheet = Math.floor(row / x.height);
+      const inside = row + border + 2 * border * sheet; // each sheet has two borders more
+      const numbers = x.data.subarray(row * x.width, (row + 1) * x.width);
+      frame.set(numbers, inside * width + border);
+    }
+    return { frame, width };
+  }
+
+  // A 1x1 convolution looks at no neighbour: it mixes the sheets, pixel by pixel.
+  function mixChannels(x, kernels, biases, channels) {
+    const y = newMap(channels, x.height, x.width);
+    for (let o = 0; o < channels; o++) {
+      const out = sheetOf(y, o).fill(biases[o]);
+      for (let i = 0; i < x.channels; i++) {
+        const sheet = sheetOf(x, i);
+        const weight = kernels[o * x.channels + i];
+        for (let n = 0; n < out.length; n++) out[n] += weight * sheet[n];
+      }
+    }
+    return y;
+  }
+
+  function rectify({ data }) {
+    for (let n = 0; n < data.length; n++) if (data[n] < 0) data[n] = 0;
+  }
+
+  function softmax(row) {
+    const largest = Math.max(...row); // taken out, so that no power overflows
+    let sum = 0;
+    for (let n = 0; n < row.length; n++) sum += row[n] = Math.exp(row[n] - largest);
+    for (let n = 0; n < row.length; n++) row[n] /= sum;
+  }
+
+  // For each pixel of an enlarged row: the two it lies between, and how far along.
+  function neighbours(size, factor) {
+    return Array.from({ length: size * factor }, (_, n) => {
+      const place = Math.max((n + 0.5) / factor - 0.5, 0);
+      const first = Math.floor(place);
+      return [first, Math.min(first + 1, size - 1), place - first];
+    });
+  }
+
+  function sheetOf(map, channel) {
+    const sheet = map.height * map.width;
+    return map.data.subarray(channel * sheet, (channel + 1) * sheet);
+  }
+
+  Object.assign(simsegLab, { forward, convolve, mixChannels, sheetOf });
+}

@@ -1,0 +1,62 @@
+"""Draw the home page's picture as a PNG, for README: `.github/readme.png`.
+
+GitHub shows README without the built book, so this one picture is committed. It is the
+built home page's own, drawn by the browser; `tests/book/test_home.py` fails if it is
+not any more, and says to run this.
+
+Usage: draw_readme_picture.py   (after `make book`, with Chromium)
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"
+PICTURE = ROOT / ".github" / "readme.png"
+WIDTH = 1200
+COLOURS = 128  # few enough for a small file, and none is missed
+
+
+def draw(browser: Browser, site: Path) -> Image.Image:
+    """Return the picture of the built home page, on a transparent ground."""
+    home = site / "book" / "intro.html"
+    source = re.search(
+        r'class="chapter-strip.*?<img[^>]* src="([^"]+)"', home.read_text("utf-8"), re.S
+    )
+    assert source, f"{home} shows no picture"
+    drawing = (home.parent / source[1]).read_text("utf-8")
+    page = browser.new_page(viewport={"width": WIDTH, "height": WIDTH})
+    page.set_content(f"<style>* {{ margin: 0; width: 100% }}</style>{drawing}")
+    shot = page.locator("svg").first.screenshot(omit_background=True)
+    page.close()
+    return Image.open(io.BytesIO(shot)).convert("RGBA")
+
+
+def main() -> int:
+    """Draw and write it."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not (SITE / "index.html").exists() or not chromium:
+        print(
+            "This needs the built book and Chromium. Remedy: make book", file=sys.stderr
+        )
+        return 1
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=options)
+        picture = draw(browser, SITE)
+        browser.close()
+    picture.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(PICTURE, optimize=True)
+    print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size // 1000} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
