@@ -34,9 +34,11 @@ def draw(browser: Browser, site: Path) -> Image.Image:
     assert source, f"{home} shows no picture"
     drawing = (home.parent / source[1]).read_text("utf-8")
     page = browser.new_page(viewport={"width": WIDTH, "height": WIDTH})
-    whole = "* { margin: 0 } body > svg { display: block; height: auto; width: 100% }"
-    page.set_content(f"<style>{whole}</style>{drawing}")
-    shot = page.locator("svg").first.screenshot(omit_background=True)
+    style = (
+        "body { margin: 0 } body > svg { display: block; width: 100%; height: auto }"
+    )
+    page.set_content(f"<style>{style}</style>{drawing}")
+    shot = page.locator("body > svg").screenshot(omit_background=True)
     page.close()
     return Image.open(io.BytesIO(shot)).convert("RGBA")
 

@@ -147,10 +147,10 @@ def _ways(floors: Floors, uses: Uses) -> dict[Arrow, list[tuple[float, float]]]:
         _spread(stops, sorted(group, key=beside), 0.8 * _width(floor))
     for group in shared.values():
         _spread(stops, sorted(group, key=beside), LANE * (len(group) - 1), inner=False)
-    ways = {}
+    ways: dict[Arrow, list[tuple[float, float]]] = {}
     for (room, other), places in stops.items():
         top = storey[room] * STOREY
-        way = [(places[0], top + HEIGHT)]
+        way: list[tuple[float, float]] = [(places[0], top + HEIGHT)]
         for n, x in enumerate(places[1:-1], start=1):
             way += [(x, top + n * STOREY), (x, top + n * STOREY + HEIGHT)]
         ways[room, other] = [*way, (places[-1], storey[other] * STOREY - 1)]

@@ -114,15 +114,17 @@ const near = new IntersectionObserver((seen) => {
 }, { rootMargin: "300px" });
 
 const shown = new Set();
-// Its whole page says no more than the answer does.
-const answerPage = answer && new URL(answer.place, location).pathname;
+const glossary = new URL(GLOSSARY[0].place, location).pathname;
+
+// Each of an entry's names has a place of its own in the glossary; they are one result.
+// With an answer, the glossary as a whole has nothing more to say.
 function complete(item) {
   const link = item.querySelector("a");
-  const entry = GLOSSARY.find(({ place }) => link.getAttribute("href") === place);
-  const address = entry?.place ?? link.href;
-  const isGlossary = link.pathname === answerPage && !link.hash;
-  if (shown.has(address) || isGlossary) return item.remove();
-  shown.add(address);
+  const name = link.pathname === glossary && plain(link.hash.replace("#term-", ""));
+  const entry = name && GLOSSARY.find(({ names }) => names.some((n) => plain(n) === name));
+  const place = entry ? entry.place : link.href;
+  if (shown.has(place) || (answer && name === "")) return item.remove();
+  shown.add(place);
   if (entry) item.replaceChildren(make("a", entry.names[0], { href: entry.place }),
     definition(entry));
   else if (location.protocol !== "file:") near.observe(item);

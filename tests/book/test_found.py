@@ -24,7 +24,7 @@ def heads(site: Path) -> dict[str, Tag]:
     found = {}
     for file in sorted(site.rglob("*.html")):
         text = file.read_text("utf-8")
-        if "_static" not in file.parts and "http-equiv" not in text[:200]:
+        if "_static" not in file.parts and 'http-equiv="Refresh"' not in text[:200]:
             head = BeautifulSoup(text.partition("</head>")[0], "html.parser")
             found[file.relative_to(site).as_posix()] = head
     return found

@@ -447,6 +447,26 @@ def test_a_finger_scrolls_the_page_unless_it_paints(lab: Lab) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("lab", ["skips", "rates"], indirect=True)
+def test_words_wait_for_the_frame_that_a_change_asked_for(lab: Lab) -> None:
+    """As in a window that is covered, where frames come late and timers do not."""
+    lab.tab.evaluate(
+        """() => {
+          const [frames, timers] = [[], []];
+          window.requestAnimationFrame = (work) => frames.push(work);
+          window.setTimeout = (work) => timers.push(work);
+          const press = () => document.querySelector("canvas").dispatchEvent(
+            new KeyboardEvent("keydown", { key: "ArrowLeft", cancelable: true }));
+          press();
+          frames.pop()();
+          press();
+          timers.pop()();
+          frames.pop()();
+        }"""
+    )
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("lab", ["attention"], indirect=True)
 def test_a_lamp_is_turned_and_attention_switched_off_by_keyboard(
     lab: Lab, signal: dict[str, Any]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 PIXELS, ATTENTION, GATES, UNET, ATROUS, DEEPLAB, HARDNET = (
@@ -65,9 +65,8 @@ def search(tab: Page, address: str, words: str) -> list[dict[str, str]]:
     tab.goto(f"{address}/book/../search.html")
     tab.locator(".bd-search-container input[name=q]").fill(words)
     tab.keyboard.press("Enter")
-    tab.wait_for_function(
-        "document.querySelector('#search-results h2')?.innerText == 'Search Results'"
-    )
+    done = tab.locator("#search-results h2", has_text="Search Results")
+    done.wait_for(state="attached")  # the theme hides it
     return tab.evaluate(RESULTS)
 
 
@@ -86,6 +85,8 @@ def test_a_term_is_answered_and_its_chapter_comes_first(
         links = [one["link"] for one in found]
         if len(links) != len(set(links)):
             wrong.append(f"{words}: the same place twice among {links}")
+        if "Glossary" in [one["name"] for one in found]:
+            wrong.append(f"{words}: the glossary again, without a term: {links}")
     assert wrong == [], "\n".join(wrong)
 
 
@@ -100,10 +101,7 @@ def test_what_is_no_term_leads_to_its_page(tab: Page, address: str) -> None:
 def test_excerpts_quote_prose(tab: Page, address: str) -> None:
     """Sentences that hold the word, not code, and not the page's table of contents."""
     search(tab, address, "bandwidth")
-    tab.wait_for_function(
-        "document.querySelectorAll('#search-results li:nth-child(-n+4) .context')"
-        ".length == 4"
-    )
+    expect(tab.locator("#search-results li:nth-child(-n+4) .context")).to_have_count(4)
     for result in tab.evaluate(RESULTS)[1:4]:
         words = result["words"]
         assert re.search("bandwidth", words, re.IGNORECASE), result

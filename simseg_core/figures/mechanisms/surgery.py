@@ -77,7 +77,7 @@ def draw_surgery(networks: Mapping[int, nn.Module]) -> Drawing:
         told.append(f"Output stride {reached}: {'; '.join(stages)}.")
     key = _TOP + _BAND * len(plans) - 6
     for x, look, words in (
-        (0.0, _TAPPED, "under a tap of the kernel"),
+        (1.0, _TAPPED, "under a tap of the kernel"),
         (206.0, _OTHER, "a cell of the map"),
     ):
         colour, tint = look

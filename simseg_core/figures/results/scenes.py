@@ -157,7 +157,7 @@ def draw_predictions(
     highest = max(len(title) for each in wrong.values() for title in each)
     lines = max(map(len, names.values())) + count * highest + 1
     legend = _legend_entries(classes, palette, list(labels), ignore_index)
-    words = lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend) + 0.1
+    words = lines * _TITLE_ROW + _LEGEND_ROW * _rows(legend) + 0.2
     cell = _cell((high, wide), columns, 2 * count, words)
     with style():
         figure, axes = new_figure(

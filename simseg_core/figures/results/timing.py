@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import cycle
 
 import numpy as np
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
 from simseg_core.figures.points import number_points
 from simseg_core.figures.style import (
@@ -128,6 +128,7 @@ def draw_roofline(roofline: Roofline) -> DescribedFigure:
         lowest = min([top.flops, *(block.flops for block in blocks)])
         axes.set_ylim(lowest / 3, top.flops * 4)
         axes.xaxis.set_major_formatter("{x:g}")  # exponents would be too small
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(EngFormatter("FLOP/s", places=0))
         axes.set_xlabel("arithmetic intensity (FLOP per byte moved)")
         axes.set_title(

@@ -5,7 +5,7 @@
 {
   const { html: make, button, result, clamp } = Parts;
   const {
-    KEYS, choice, slider, picture, bar, bytes, newMap, placeOf, drawClasses,
+    choice, slider, picture, bar, bytes, newMap, followPointer, followArrows, drawClasses,
     drawPhotograph, legend, eachFrame, atRest, readNetwork, normalize, forward, classes,
     sheetOf,
   } = simsegLab;
@@ -116,6 +116,7 @@
 
     // The other lamp, and words, once the reader has let go.
     const tell = atRest(() => {
+      if (!now) return; // changed again: the next frame will come back here
       const other = lamp === "stop" ? "go" : "stop";
       bars[other].set(right(answerTo(other), other));
       const row = rowOf(now.gaze);
@@ -182,21 +183,13 @@
     // --- the hand on the picture ---------------------------------------------------
     const { canvas } = photograph;
 
-    function ask(event) {
-      const place = placeOf(event, canvas).map((one) => Math.floor(one / STRIDE));
-      if (place.join() === asker.join()) return;
-      asker = place;
+    function ask(place) {
+      asker = place.map((one) => Math.floor(one / STRIDE));
       show();
     }
 
-    canvas.addEventListener("pointerdown", ask);
-    canvas.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse" || event.buttons) ask(event);
-    });
-    canvas.addEventListener("keydown", (event) => {
-      if (!KEYS[event.key]) return;
-      event.preventDefault(); // the page shall not scroll
-      const step = KEYS[event.key];
+    followPointer(canvas, { press: ask, drag: ask, hover: ask });
+    followArrows(canvas, (...step) => {
       asker = asker.map((one, n) => clamp(one + step[n], 0, across - 1));
       show();
     });

@@ -8,9 +8,6 @@
 
   let named = 0; // two labs on one page need two names
 
-  // What the arrow keys move: rows, columns.
-  const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-
   // One of several: a group of radio buttons that look like one strip.
   function choice(legend, options, chosen, change) {
     const name = `lab-${named++}`;
@@ -78,6 +75,42 @@
       along(event.clientY, box.top, box.height, canvas.height),
       along(event.clientX, box.left, box.width, canvas.width),
     ];
+  }
+
+  // Follow a pointer over a canvas. `press` and `hover` are told the place, `drag` is told
+  // where a held pointer is and where it was before.
+  function followPointer(canvas, { press = () => {}, drag = () => {}, hover = () => {} }) {
+    let last = null; // where it was, while it is held
+    canvas.addEventListener("pointerdown", (event) => {
+      last = placeOf(event, canvas);
+      canvas.setPointerCapture(event.pointerId);
+      press(last);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const here = placeOf(event, canvas);
+      if (last) {
+        drag(here, last);
+        last = here;
+      } else if (event.pointerType === "mouse") {
+        hover(here);
+      }
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(end, () => { last = null; });
+    }
+  }
+
+  // What the arrow keys move: rows, columns.
+  const ARROWS = {
+    ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0],
+  };
+
+  function followArrows(canvas, move) {
+    canvas.addEventListener("keydown", (event) => {
+      if (!ARROWS[event.key]) return;
+      event.preventDefault(); // the page shall not scroll
+      move(...ARROWS[event.key]);
+    });
   }
 
   // Fill a canvas: `color(pixel)` returns red, green and blue.
@@ -151,7 +184,7 @@
   }
 
   Object.assign(simsegLab, {
-    KEYS, choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
-    iou, count, legend, eachFrame, atRest,
+    choice, slider, picture, bar, followPointer, followArrows, drawClasses,
+    drawPhotograph, iou, count, legend, eachFrame, atRest,
   });
 }

@@ -6,8 +6,8 @@
 {
   const { html: make, result, clamp } = Parts;
   const {
-    KEYS, choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph, legend, eachFrame,
-    atRest, readNetwork, readWall, paintSign, normalize, forward, classes,
+    choice, slider, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
+    legend, eachFrame, atRest, readNetwork, readWall, paintSign, normalize, forward, classes,
   } = simsegLab;
 
   const RATES = { 1: "rate 1", 2: "rate 2", 4: "rate 4", aspp: "ASPP" };
@@ -71,6 +71,7 @@
 
     // The other networks, and words, once the reader has let go.
     const tell = atRest(() => {
+      if (!scene) return; // changed again: the next frame will come back here
       Object.keys(RATES).forEach(answerOf);
       const across = 2 * sign.radius;
       const field = data.fields[shown]?.[Math.floor(side / 2)];
@@ -120,7 +121,6 @@
 
     // --- the hand on the picture ---------------------------------------------------
     const { canvas } = photograph;
-    let held = null;
 
     function move(down, across) {
       sign.row = clamp(sign.row + down, 0, side - 1);
@@ -128,24 +128,10 @@
       changed();
     }
 
-    canvas.addEventListener("pointerdown", (event) => {
-      held = placeOf(event, canvas);
-      canvas.setPointerCapture(event.pointerId);
+    followPointer(canvas, {
+      drag: (here, last) => move(here[0] - last[0], here[1] - last[1]),
     });
-    canvas.addEventListener("pointermove", (event) => {
-      if (!held) return;
-      const here = placeOf(event, canvas);
-      move(here[0] - held[0], here[1] - held[1]);
-      held = here;
-    });
-    for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, () => { held = null; });
-    }
-    canvas.addEventListener("keydown", (event) => {
-      if (!KEYS[event.key]) return;
-      event.preventDefault(); // the page shall not scroll
-      move(...KEYS[event.key]);
-    });
+    followArrows(canvas, move);
 
     show();
   });

@@ -5,7 +5,7 @@
 {
   const { html: make, button, select, result, clamp } = Parts;
   const {
-    KEYS, choice, slider, picture, bar, placeOf, drawClasses, drawPhotograph,
+    choice, slider, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
     iou, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet,
     normalize, forward, classes, effectiveField, fieldSize,
   } = simsegLab;
@@ -110,6 +110,7 @@
 
     // The other network, and words, once the reader has let go.
     const tell = atRest(() => {
+      if (!scene) return; // changed again: the next frame will come back here
       const [a, b] = ["with", "without"].map((name) => answerOf(name).labels);
       status.textContent = tool === "ask" ? wordsOfPixel() : wordsOfScene(a, b);
     });
@@ -194,7 +195,7 @@
 
     // --- the hand on the picture ---------------------------------------------------
     const { canvas } = photograph;
-    let held = null; // where the pointer was last, and the vehicle it holds
+    let held; // the vehicle that the pointer came down on
 
     function vehicleAt([row, column]) {
       const hit = (one) =>
@@ -203,48 +204,47 @@
       return street.vehicles.findLast(hit); // the one in front
     }
 
-    canvas.addEventListener("pointerdown", (event) => {
-      const here = placeOf(event, canvas);
-      held = { at: here, vehicle: tool === "move" ? vehicleAt(here) : undefined };
-      canvas.setPointerCapture(event.pointerId);
-      if (tool !== "move") place = here;
-      if (tool === "paint") paintLine(here, here);
+    function ask(here) {
+      if (tool !== "ask") return;
+      place = here;
       show();
-    });
-
-    canvas.addEventListener("pointermove", (event) => {
-      const here = placeOf(event, canvas);
-      if (tool === "ask" && (held || event.pointerType === "mouse")) {
-        place = here;
-        show();
-      }
-      if (!held) return;
-      const [down, across] = [here[0] - held.at[0], here[1] - held.at[1]];
-      if (tool === "paint") {
-        paintLine(held.at, here);
-        place = here;
-      } else if (tool === "move" && held.vehicle) {
-        held.vehicle.left += across;
-        changed();
-      } else if (tool === "move") {
-        movePoles(across, down);
-      }
-      held.at = here;
-    });
-
-    for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, () => { held = null; });
     }
 
-    canvas.addEventListener("keydown", (event) => {
-      const paints = tool === "paint" && (event.key === "Enter" || event.key === " ");
-      if (!KEYS[event.key] && !paints) return;
-      event.preventDefault(); // the page shall not scroll
-      if (paints) return paintLine(place, place);
-      const [down, across] = KEYS[event.key];
+    followPointer(canvas, {
+      press(here) {
+        held = vehicleAt(here);
+        if (tool === "paint") {
+          place = here;
+          paintLine(here, here);
+        }
+        ask(here);
+      },
+      drag(here, last) {
+        const [down, across] = [here[0] - last[0], here[1] - last[1]];
+        if (tool === "paint") {
+          place = here;
+          paintLine(last, here);
+        } else if (tool === "move" && held) {
+          held.left += across;
+          changed();
+        } else if (tool === "move") {
+          movePoles(across, down);
+        }
+        ask(here);
+      },
+      hover: ask,
+    });
+
+    followArrows(canvas, (down, across) => {
       if (tool === "move") return movePoles(across, down);
       place = [down, across].map((step, n) => clamp(place[n] + step, 0, side - 1));
       show();
+    });
+
+    canvas.addEventListener("keydown", (event) => {
+      if (tool !== "paint" || (event.key !== "Enter" && event.key !== " ")) return;
+      event.preventDefault();
+      paintLine(place, place);
     });
 
     take(tool);
