@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from chapter_outputs import alt_text
 from docutils import nodes
 from docutils.parsers.rst import directives
-from figure_strip import cut_strip
+from figure_strip import cut_strip, small_strip
 from page_figure import for_page
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -49,10 +49,13 @@ def figure_of_run(
     name: str,
     columns: Sequence[str] = (),
     row: int = 1,
+    *,
+    small: bool = False,
 ) -> nodes.Element | None:
     """Return a figure, or a strip of it as an image that links to its chapter.
 
-    None, and a warning, where the chapter's run has no figure of this name.
+    None, and a warning, where the chapter's run has no figure of this name. In a list
+    both are small images with a link.
     """
     root = Path(env.srcdir)
     path = root / ".ran" / f"{chapter}.ipynb"
@@ -67,15 +70,20 @@ def figure_of_run(
         )
         return None
     svg, alt = found
-    if not columns:
+    if not columns and not small:
         drawn = for_page(svg, f"borrowed-{name}", alt)
         return nodes.raw("", drawn, format="html")
-    svg = cut_strip(svg, columns, row)
-    alt = f"From left to right: {', '.join(columns)}. Out of the figure: {alt}"
-    file = re.sub(r"\W+", "-", " ".join([name, "strip", str(row), *columns]))
-    picture = FOLDER / f"{file}.svg"
+    picture = FOLDER / f"{name}.svg"
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    (root / picture).write_text(svg, encoding="utf-8")
+    if columns:
+        alt = f"From left to right: {', '.join(columns)}. Out of the figure: {alt}"
+        file = re.sub(r"\W+", "-", " ".join([name, "strip", str(row), *columns]))
+        picture = FOLDER / f"{file}.{'webp' if small else 'svg'}"
+    if columns and small:
+        small_strip(svg, columns, row).save(root / picture, quality=60, method=6)
+    else:
+        drawn = cut_strip(svg, columns, row) if columns else svg
+        (root / picture).write_text(drawn, encoding="utf-8")
     page = env.app.builder.get_relative_uri(env.docname, f"chapters/{chapter}")
     image = nodes.image(uri=f"/{picture.as_posix()}", alt=alt)
     return nodes.reference("", "", image, refuri=f"{page}#{name}", internal=True)

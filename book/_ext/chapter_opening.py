@@ -107,14 +107,14 @@ class ChapterList(SphinxDirective):
         """Return one chapter's entry."""
         asked = opening.picture
         columns, row = asked.get("columns", ()), asked.get("row", 1)
-        shown = figure_of_run(self.env, name, asked["figure"], columns, row)
+        figure = asked["figure"]
+        shown = figure_of_run(self.env, name, figure, columns, row, small=True)
         page = self.env.app.builder.get_relative_uri(
             self.env.docname, f"chapters/{name}"
         )
         item = nodes.list_item()
         if shown is not None:
-            if columns:
-                shown["refuri"] = page
+            shown["refuri"] = page
             item += nodes.container(
                 "", shown, classes=["strip" if columns else "whole"]
             )

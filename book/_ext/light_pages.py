@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -37,9 +38,10 @@ def without_scripts(markup: str, *names: str) -> str:
 
 
 def size_of(picture: Path) -> tuple[int, int] | None:
-    """Return an SVG's width and height in CSS pixels, None if it does not say them."""
+    """Return width and height in CSS pixels, None where an SVG does not say them."""
     if picture.suffix != ".svg":
-        return None
+        with Image.open(picture) as pixels:
+            return pixels.size
     _, root = next(ElementTree.iterparse(picture, events=["start"]))
     sides = []
     for side in ("width", "height"):

@@ -7,8 +7,6 @@ pixel by pixel out of chapter 03's run, so that it cannot show what no run has s
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -16,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from chapter_figure import find_figure
-from figure_strip import SVG, pictures
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from figure_strip import SVG, find_row, pixels
+from PIL import Image, ImageDraw, ImageFont
 from sphinx.application import Sphinx
 
 SIZE = (1200, 630)  # what services ask for
@@ -25,8 +23,7 @@ EDGE, GAP = 60, 21
 SIDE = (SIZE[0] - 2 * EDGE - 2 * GAP) // 3
 NIGHT, WHITE, GREY = "#11161d", "#f0f4f8", "#b0bac5"  # as book.css has them in the dark
 COLUMNS = ("image", "with skips", "without")
-ROW = 1  # of the figure's scenes, each of two rows: the one on the home page
-HREF = "{http://www.w3.org/1999/xlink}href"
+ROW = 3  # of the figure: as on the home page
 
 
 def draw_logo(logo: Path, side: int) -> Image.Image:
@@ -41,23 +38,6 @@ def draw_logo(logo: Path, side: int) -> Image.Image:
             last = round(unit * float(one.attrib["width"])) - 1
             draw.rectangle((x, y, x + last, y + last), fill=group.attrib["fill"])
     return image
-
-
-def scenes(ran: dict[str, Any]) -> list[Image.Image]:
-    """Return the pictures of one row of chapter 03's predictions."""
-    found = find_figure(ran, "unet-predictions")
-    shown = list(pictures(found[0])) if found else []
-    row = sorted({one.y for one in shown})[2 * ROW : 2 * ROW + 1]
-    kept = sorted((one for one in shown if one.y in row), key=lambda one: one.x)
-    return [pixels(one.image) for one in kept]
-
-
-def pixels(image: ET.Element) -> Image.Image:
-    """Return what an image of an SVG shows; matplotlib turns some upside down."""
-    code = image.attrib[HREF].partition(",")[2]
-    stored = Image.open(io.BytesIO(base64.b64decode(code)))
-    turned = re.search(r"scale\(1,? -1\)", image.get("transform", ""))
-    return ImageOps.flip(stored) if turned else stored
 
 
 def draw_social(
@@ -89,7 +69,10 @@ def write_pictures(app: Sphinx) -> None:
         return
     source, built = Path(app.srcdir, "book", "_static"), Path(app.outdir, "_static")
     built.mkdir(parents=True, exist_ok=True)
-    row = scenes(json.loads(path.read_text(encoding="utf-8")))
+    found = find_figure(json.loads(path.read_text("utf-8")), "unet-predictions")
+    if found is None:
+        return  # the home page, which shows the same figure, warns
+    row = [pixels(one.image) for one in find_row(found[0], COLUMNS, ROW)]
     font = source / "fonts" / "figtree.woff2"
     logo = source / "logo.svg"
     title = re.sub(r"\s+", " ", app.config.html_title)

@@ -19,9 +19,9 @@ NEXT = re.compile(r'<a class="right-next"\s+href="([^"]+)"')
 
 
 @pytest.fixture
-def social(monkeypatch: pytest.MonkeyPatch) -> Any:
+def strip(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("social_picture")
+    return importlib.import_module("figure_strip")
 
 
 def files(entries: list[dict[str, Any]]) -> Iterator[str]:
@@ -96,7 +96,7 @@ def test_a_shared_link_has_a_picture(site: Path) -> None:
 
 
 @pytest.mark.parametrize("interpolation", ["none", "nearest"])  # stored turned over
-def test_its_scenes_stand_upright(social: Any, interpolation: str) -> None:
+def test_its_scenes_stand_upright(strip: Any, interpolation: str) -> None:
     seen = np.random.default_rng(0).integers(0, 255, (3, 3, 3), dtype=np.uint8)
     drawn, axis = plt.subplots()
     axis.imshow(seen, interpolation=interpolation)
@@ -104,7 +104,7 @@ def test_its_scenes_stand_upright(social: Any, interpolation: str) -> None:
     file = io.StringIO()
     drawn.savefig(file, format="svg")
     plt.close(drawn)
-    (found,) = social.pictures(file.getvalue())
-    whole = social.pixels(found.image).convert("RGB")
+    (found,) = strip.pictures(file.getvalue())
+    whole = strip.pixels(found.image).convert("RGB")
     small = whole.resize((3, 3), Image.Resampling.NEAREST)
     assert (np.asarray(small) == seen).all()
