@@ -27,7 +27,7 @@ COLOURS = 128  # few enough for a small file, and none is missed
 
 def draw(browser: Browser, site: Path) -> Image.Image:
     """Return the picture of the built home page, on a transparent ground."""
-    home = site / "book" / "intro.html"
+    home = site / "index.html"
     source = re.search(
         r'class="chapter-strip.*?<img[^>]* src="([^"]+)"', home.read_text("utf-8"), re.S
     )

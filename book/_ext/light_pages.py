@@ -1,8 +1,9 @@
-"""Make pages light: nothing loads that a page does not use, pictures load when near.
+"""Make pages light: nothing loads that a page does not use, or before it is needed.
 
 The theme loads on every page a script that draws the icons again which its web font
 draws already (the greatest file of all), and the index for a search while one types,
-which is switched off. ``book/_templates/layout.html`` takes both out.
+which is switched off. ``book/_templates/layout.html`` takes both out. Pictures load
+when near, and scripts run when the page is read: none holds up the first words.
 """
 
 from __future__ import annotations
@@ -74,11 +75,26 @@ def load_when_near(body: str, pictures: dict[str, Path]) -> str:
     return PICTURE.sub(mend, body)
 
 
+def run_late(script: Any) -> Any:
+    """Return a script's file as one that runs when the page is read.
+
+    The scripts that stand in the page set what documentation_options.js defines, so
+    that does not wait.
+    """
+    name = script.filename
+    if not name or str(name).endswith("documentation_options.js"):
+        return script
+    attributes = script.attributes | {"defer": "defer"}
+    return type(script)(name, priority=script.priority, **attributes)
+
+
 def lighten(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Take from one page what it does not use, and give its template the means."""
     context["without_scripts"] = without_scripts
+    if page != "search":  # its own scripts, which do not wait, need those before them
+        context["script_files"] = list(map(run_late, context["script_files"]))
     body = context.get("body", "")
     if body:
         images = app.builder.images.items()

@@ -94,7 +94,7 @@ def test_the_first_screen_invites(
     """Picture, its names, button and doors stand above the fold; the title once."""
     size = {"width": width, "height": height}
     tab = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-    tab.goto(f"{address}/book/intro.html", wait_until="networkidle")
+    tab.goto(f"{address}/index.html", wait_until="networkidle")
     parts = {"h1": 1, ".chapter-strip img": 1, ".strip-names p": 3, "a.start": 1}
     for selector, count in {**parts, ".doors li": 3}.items():
         found = tab.locator(f".bd-article {selector}").all()
@@ -131,13 +131,13 @@ def test_the_picture_is_the_runs(browser: Browser, address: str, site: Path) -> 
     output = next(one for one in cell["outputs"] if "image/svg+xml" in one["data"])
     drawn = PIXELS.findall("".join(output["data"]["image/svg+xml"]))
     tab = browser.new_page()
-    tab.goto(f"{address}/book/intro.html")
+    tab.goto(f"{address}/index.html")
     picture = tab.locator(".chapter-strip img")
     source, alt = picture.get_attribute("src"), picture.get_attribute("alt")
     tab.close()
     assert source is not None
     assert alt is not None
-    shown = PIXELS.findall((site / "book" / source).read_text())
+    shown = PIXELS.findall((site / source).read_text())
     # Three columns; the second scene's first row: image, with skips, without.
     assert shown == drawn[6:9]
     assert alt.endswith(output["metadata"]["image/svg+xml"]["alt"])
@@ -146,7 +146,7 @@ def test_the_picture_is_the_runs(browser: Browser, address: str, site: Path) -> 
 @pytest.mark.browser
 def test_next_leads_to_the_first_chapter(browser: Browser, address: str) -> None:
     tab = browser.new_page()
-    tab.goto(f"{address}/book/intro.html")
+    tab.goto(f"{address}/index.html")
     first = f"{address}/chapters/00_pixels_to_score.html"
     for selector in ("a.right-next", "a.start"):
         assert tab.locator(selector).evaluate("one => one.href") == first
@@ -155,7 +155,7 @@ def test_next_leads_to_the_first_chapter(browser: Browser, address: str) -> None
 
 def test_the_readme_opens_as_the_home_page_does() -> None:
     """The same title and sentence, a picture, the same three doors, one command."""
-    page = (ROOT / "book" / "intro.md").read_text().rpartition("---\n\n")[2]
+    page = (ROOT / "index.md").read_text().rpartition("---\n\n")[2]
     text = (ROOT / "README.md").read_text()
     home, readme = page.split("\n\n"), text.split("\n\n")
     assert home[:2] == readme[:2]

@@ -11,6 +11,7 @@ import pydata_sphinx_theme
 import pytest
 from fontTools.ttLib import TTFont
 from playwright.sync_api import Browser
+from sphinx.builders.html._assets import _JavaScript
 
 ROOT = Path(__file__).resolve().parents[2]
 KB = 1000
@@ -41,12 +42,9 @@ def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def pages(site: Path) -> list[Path]:
-    """Every page, less the root, which leads on, and the themes' own templates."""
-    return [
-        file
-        for file in sorted(site.rglob("*.html"))
-        if "_static" not in file.parts and file != site / "index.html"
-    ]
+    """Every page, less the themes' own templates."""
+    files = sorted(site.rglob("*.html"))
+    return [file for file in files if "_static" not in file.parts]
 
 
 class Loaded(NamedTuple):
@@ -134,7 +132,9 @@ def selectors(style: str) -> set[str]:
     """The selectors of a stylesheet without line breaks."""
     style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
     found = re.findall(r"([^{}@;]+)\{", style)
-    return {one for listed in found for one in re.split(r",(?![^(]*\))", listed)}
+    return {
+        one.strip() for listed in found for one in re.split(r",(?![^(]*\))", listed)
+    }
 
 
 @pytest.mark.browser
@@ -190,6 +190,27 @@ def test_only_the_named_script_goes(extension: Any) -> None:
     kept = '<script src="_static/ba.css"></script><script>1</script>'
     gone = '<script defer src="_static/x/a.js?v=1"></script>'
     assert extension.without_scripts(kept + gone, "x/a.js") == kept
+
+
+def test_only_the_settings_hold_up_a_page(site: Path) -> None:
+    """All else that a page's head names waits until the page is read."""
+    for page in pages(site):
+        head = page.read_text("utf-8").split("</head>")[0]
+        waits = re.findall(r'<script src="[^"]*/([\w.-]+\.js)', head)
+        late = re.findall(r'<script[^>]* defer\b[^>]* src="[^"]*\.js', head)
+        if page.name != "search.html":
+            assert waits == ["documentation_options.js"], page
+            assert len(late) > 5, page
+
+
+def test_a_late_script_keeps_its_other_attributes(extension: Any) -> None:
+    script = _JavaScript("a.js", priority=3, id="b")
+    late = extension.run_late(script)
+    assert (late.filename, late.priority) == ("a.js", 3)
+    assert late.attributes == {"id": "b", "defer": "defer"}
+    assert script.attributes == {"id": "b"}
+    within = _JavaScript("", body="let a")
+    assert extension.run_late(within) is within
 
 
 def test_pictures_after_the_first_load_when_near(
