@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,18 @@ def test_a_strip_holds_the_pictures_asked_for(
         before + float(box["width"]) < after
         for before, after, box in zip(starts, starts[1:], boxes)
     )
+
+
+def test_a_small_strip_shows_the_same_with_gaps_between(cut: Any, figure: str) -> None:
+    strip = sys.modules[cut.__module__]
+    small = strip.small_strip(figure, ["image", "without"], 1)
+    middle, step = strip.SIDE // 2, round(strip.SIDE * (1 + strip.GAP))
+    assert small.size == (step + strip.SIDE, strip.SIDE)
+    first, second, gap = (
+        small.getpixel((x, middle)) for x in (middle, step + middle, step - 1)
+    )
+    assert (first[:3], second[:3]) == (RED, BLUE)
+    assert gap[3] == 0, "the page shows between two pictures"
 
 
 def test_a_strip_of_what_is_not_there_is_refused(cut: Any, figure: str) -> None:
