@@ -1,9 +1,7 @@
 """Give each page a content-security policy: only the site's own scripts run.
 
 A script that stands in a page when it is built is named by its hash there; one that
-gets into it later, by whatever way, is refused. It works as well from a folder. The
-theme writes what two buttons do as attributes, which no hash can name: they are taken
-out, and ``book.js`` does it.
+gets into it later, by whatever way, is refused. It works as well from a folder.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ from sphinx.application import Sphinx
 START = '<meta charset="utf-8" />'
 META = '<meta http-equiv="Content-Security-Policy" content="{}">'
 INLINE = re.compile(r"<script\b(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
-BUTTON = re.compile(r'(?<=<button) onclick="(?:window\.print|toggleFullScreen)\(\)"')
 # Styles within the pages stay: Sphinx writes widths so, and a figure is full of them.
 # 404.html, which is shown anywhere, says by <base> where its links start.
 POLICY = (
@@ -36,7 +33,6 @@ def fingerprint(script: str) -> str:
 
 def guard(page: str) -> str:
     """Return a page's HTML with its policy, before all that it is about."""
-    page = BUTTON.sub("", page)
     hashes = sorted(set(map(fingerprint, INLINE.findall(page))))
     policy = META.format(POLICY.format(" ".join(hashes)))
     return page.replace(START, START + policy, 1)

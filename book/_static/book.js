@@ -25,14 +25,6 @@ document.addEventListener("DOMContentLoaded", () => {
   sidebar.setAttribute("aria-label", "Book");
 });
 
-// The theme's two buttons, whose attributes the page's policy would refuse.
-document.addEventListener("DOMContentLoaded", () => {
-  const on = (button, act) =>
-    document.querySelector(button)?.addEventListener("click", act);
-  on(".btn-download-pdf-button", () => window.print());
-  on(".btn-fullscreen-button", () => window.toggleFullScreen());
-});
-
 // What is named otherwise than by the words on it is named by them: who speaks to the
 // browser says what she sees.
 document.addEventListener("DOMContentLoaded", () => {
