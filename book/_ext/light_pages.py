@@ -2,7 +2,8 @@
 
 The theme loads on every page a script that draws the icons again which its web font
 draws already (the greatest file of all), and the index for a search while one types,
-which is switched off. ``book/_templates/layout.html`` takes both out. Pictures load
+which is switched off. ``book/_templates/layout.html`` takes both out. Names, commas and
+gaps of code, which have the colour of the text, need no element each. Pictures load
 when near, and scripts run when the page is read: none holds up the first words.
 """
 
@@ -20,6 +21,8 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
+# What Pygments marks and the theme's two styles draw as any text: names, signs, gaps.
+PLAIN = re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>')
 PIXELS = {"pt": 4 / 3, "px": 1.0, "": 1.0}
 PICTURE = re.compile(r'<img (?![^>]*\bstyle=)(?=[^>]*\bsrc="[^"]*_images/([^"/]+)")')
 
@@ -99,7 +102,7 @@ def lighten(
     if body:
         images = app.builder.images.items()
         pictures = {name: Path(app.srcdir, source) for source, name in images}
-        context["body"] = load_when_near(body, pictures)
+        context["body"] = PLAIN.sub(r"\1", load_when_near(body, pictures))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -24,9 +24,13 @@ ONE_OF_EACH_COLOUR = """() => {
 }"""
 
 
-# The bottom of a chapter's question and of its picture.
-FIRST_SCREEN = """() => ["h1 + p", "h1 + p + figure :is(img, svg)"].map(
-  one => document.querySelector(".bd-article " + one).getBoundingClientRect().bottom)"""
+# The bottom of a chapter's question, and of three quarters of its picture: a tall
+# figure with words cannot get smaller on a phone.
+FIRST_SCREEN = """() => {
+  const [question, picture] = ["h1 + p", "h1 + p + figure :is(img, svg)"].map(one =>
+    document.querySelector(".bd-article " + one).getBoundingClientRect());
+  return [question.bottom, picture.top + 0.75 * picture.height];
+}"""
 
 # Boxes with more in them than they show: none at a desk; on a phone only those that
 # scroll sideways, show a shadow where more is hidden, and are met by the tab key.
