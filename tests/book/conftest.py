@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-
-from tools.site_check import find_chromium
+from site_check import find_chromium
 
 REMEDY = (
     "BROWSER TESTS SKIPPED: no Chromium on this machine. Remedy: install it (Debian, "

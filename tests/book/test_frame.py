@@ -1,6 +1,5 @@
 """What stands around every page: the way on, the buttons, the picture of a link."""
 
-import importlib
 import io
 import json
 import re
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import figure_strip
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -16,12 +16,6 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXT = re.compile(r'<a class="right-next"\s+href="([^"]+)"')
-
-
-@pytest.fixture
-def strip(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("figure_strip")
 
 
 def files(entries: list[dict[str, Any]]) -> Iterator[str]:
@@ -96,7 +90,7 @@ def test_a_shared_link_has_a_picture(site: Path) -> None:
 
 
 @pytest.mark.parametrize("interpolation", ["none", "nearest"])  # stored turned over
-def test_its_scenes_stand_upright(strip: Any, interpolation: str) -> None:
+def test_its_scenes_stand_upright(interpolation: str) -> None:
     seen = np.random.default_rng(0).integers(0, 255, (3, 3, 3), dtype=np.uint8)
     drawn, axis = plt.subplots()
     axis.imshow(seen, interpolation=interpolation)
@@ -104,7 +98,7 @@ def test_its_scenes_stand_upright(strip: Any, interpolation: str) -> None:
     file = io.StringIO()
     drawn.savefig(file, format="svg")
     plt.close(drawn)
-    (found,) = strip.pictures(file.getvalue())
-    whole = strip.pixels(found.image).convert("RGB")
+    (found,) = figure_strip.pictures(file.getvalue())
+    whole = figure_strip.pixels(found.image).convert("RGB")
     small = whole.resize((3, 3), Image.Resampling.NEAREST)
     assert (np.asarray(small) == seen).all()
