@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
-FONT = ROOT / "book" / "_static" / "math.woff2"
+FONT = ROOT / "book" / "_static" / "fonts" / "math.woff2"
 
 
 def test_a_formula_becomes_mathml() -> None:
