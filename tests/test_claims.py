@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import claims_table as tables
 import nbformat
 import pytest
 
@@ -25,12 +26,6 @@ TOY = [
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     return importlib.import_module("claims_on_other_seeds")
-
-
-@pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("claims_table")
 
 
 def code(name: str) -> list[str]:
@@ -99,9 +94,7 @@ def test_every_claim_of_today_was_run_on_other_seeds(name: str, script: Any) -> 
         assert {"device", "date", "torch"} <= set(run)
 
 
-def test_chapter_08_tells_how_often_its_encoder_helped(
-    tables: Any, script: Any
-) -> None:
+def test_chapter_08_tells_how_often_its_encoder_helped(script: Any) -> None:
     name = "08_your_own_pictures"
     runs = json.loads(script.RESULTS.read_text())["chapters"][name]
     held = tables.count_held(runs)
@@ -113,7 +106,7 @@ def test_chapter_08_tells_how_often_its_encoder_helped(
     assert "in five of six runs" in text
 
 
-def test_runs_in_which_a_claim_held_are_counted(tables: Any) -> None:
+def test_runs_in_which_a_claim_held_are_counted() -> None:
     runs = {
         "100": {"held": {"a": True, "b": False}},
         "200": {"held": {"a": True, "b": True}},

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tools import site_check
+import site_check
 
 ROOT = Path(__file__).resolve().parents[1]
 

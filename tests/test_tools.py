@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import chapter_outputs
 import pytest
 import yaml
 
@@ -288,15 +289,10 @@ def test_an_unknown_chapter_is_one_line(
 
 
 def publish(root: Path, book: dict[str, Any]) -> dict[str, Any]:
-    sys.path.insert(0, str(ROOT / "book" / "_ext"))  # it imports another extension
-    try:
-        extension = load("book/_ext/chapter_outputs.py")
-    finally:
-        sys.path.pop(0)
     environment = SimpleNamespace(note_dependency=lambda path: None)
     app = SimpleNamespace(srcdir=root, env=environment)
     content = [json.dumps(book)]
-    extension.lay_outputs(app, "chapters/01_toy", content)
+    chapter_outputs.lay_outputs(app, "chapters/01_toy", content)
     return json.loads(content[0])
 
 

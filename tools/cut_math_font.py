@@ -1,6 +1,6 @@
 """Cut the book's font for formulas out of STIX Two Math: the letters and signs it uses.
 
-The font is under the Open Font License, which its own fields name. The whole one comes
+The font is under the Open Font License, whose text lies beside it. The whole one comes
 with ziamath: `pip install ziamath brotli`, then give the path of its
 STIXTwoMath-Regular.ttf. tests/book/test_formulas.py tells when a sign is missing.
 
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from fontTools import subset
 
-FONT = Path(__file__).resolve().parent.parent / "book" / "_static" / "math.woff2"
+ROOT = Path(__file__).resolve().parent.parent
+FONT = ROOT / "book" / "_static" / "fonts" / "math.woff2"
 PRIME = 0x2032
 LETTERS = (
     *range(0x20, 0x7F),

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import sys
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from site_check import SITE, find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
-SITE = ROOT / "_build" / "html"
 PICTURE = ROOT / ".github" / "readme.png"
 WIDTH = 1200
 COLOURS = 128  # few enough for a small file, and none is missed
@@ -45,7 +44,7 @@ def draw(browser: Browser, site: Path) -> Image.Image:
 
 def main() -> int:
     """Draw and write it."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if not (SITE / "index.html").exists() or not chromium:
         print(
             "This needs the built book and Chromium. Remedy: make book", file=sys.stderr

@@ -9,7 +9,6 @@ Usage: draw_stills.py (or: make stills)
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -19,9 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDGETS = ROOT / "book" / "_static" / "widgets"
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
+from site_check import find_chromium  # noqa: E402
 from widgets import SCRIPTS  # noqa: E402 (Sphinx extensions lie in no package)
 
-STILLS = ("gridding", "overlap", "receptive-field", "unet-sizes", "wiring")
+# The lab's stills show what its networks answer: `make lab` writes them.
+STILLS = sorted(
+    name
+    for name, scripts in SCRIPTS.items()
+    if not any(script.startswith("lab/") for script in scripts)
+)
 
 # In the place of loader.js: only remembers how to start.
 REMEMBER = """
@@ -51,9 +56,8 @@ def main() -> None:
     """Draw all of them."""
     with sync_playwright() as playwright:
         # None is the browser that Playwright itself has installed, if it has.
-        path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"]
+            executable_path=find_chromium(), args=["--no-sandbox"]
         )
         for name in STILLS:
             (WIDGETS / f"{name}.svg").write_text(draw(browser, name), encoding="utf-8")

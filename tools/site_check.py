@@ -81,7 +81,14 @@ def row(page: str, verdict: Verdict) -> str:
     return f"{page:<34}{scores}{verdict.size / 1000:>8.0f}{verdict.largest_paint:>8.1f}"
 
 
-class Gzipped(http.server.SimpleHTTPRequestHandler):
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files as `make serve` does, and prints nothing."""
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+class Gzipped(Quiet):
     """Serves files as a public server does: text packed, everything to be kept."""
 
     protocol_version = "HTTP/1.1"
@@ -105,15 +112,12 @@ class Gzipped(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
 
 @contextmanager
-def serve(site: Path) -> Iterator[str]:
+def serve(site: Path, handler: type[Quiet] = Gzipped) -> Iterator[str]:
     """Serve a folder; give its address."""
-    handler = functools.partial(Gzipped, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    here = functools.partial(handler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), here) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -10,13 +10,12 @@ draws the warning of ``chapter_outputs.py``, and here one that names the missing
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from chapter_outputs import alt_text
+from chapter_outputs import alt_text, read_run
 from docutils import nodes
 from docutils.parsers.rst import directives
 from figure_strip import cut_strip, small_strip
@@ -58,11 +57,8 @@ def figure_of_run(
     both are small images with a link.
     """
     root = Path(env.srcdir)
-    path = root / ".ran" / f"{chapter}.ipynb"
+    path, ran = read_run(root, chapter)
     env.note_dependency(str(path))
-    ran = (
-        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"cells": []}
-    )
     found = find_figure(ran, name)
     if found is None:
         logger.warning(

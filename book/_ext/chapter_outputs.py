@@ -29,9 +29,12 @@ logger = logging.getLogger(__name__)
 DRAWING = re.compile(r'<svg\b(?:[^>]*? aria-label="([^"]*)")?')
 
 
-def kept_run(app: Sphinx, docname: str) -> Path:
-    """Return where the run of a chapter is kept."""
-    return Path(app.srcdir) / ".ran" / f"{Path(docname).name}.ipynb"
+def read_run(root: Path | str, chapter: str) -> tuple[Path, dict[str, Any]]:
+    """Return where a chapter's run is kept, and the run: if there is none, no cells."""
+    path = Path(root, ".ran", f"{chapter}.ipynb")
+    if not path.exists():
+        return path, {"cells": []}
+    return path, json.loads(path.read_text(encoding="utf-8"))
 
 
 def lay_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
@@ -40,11 +43,8 @@ def lay_outputs(app: Sphinx, docname: str, content: list[str]) -> None:
         return
     notebook = json.loads(content[0])
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    path = kept_run(app, docname)
+    path, ran = read_run(app.srcdir, Path(docname).name)
     app.env.note_dependency(str(path))
-    ran = (
-        json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"cells": []}
-    )
     if [text(cell) for cell in cells] != [text(cell) for cell in ran["cells"]]:
         logger.warning(
             "the code of %s has no run to show: run `make chapters` first", docname

@@ -7,13 +7,13 @@ pixel by pixel out of chapter 03's run, so that it cannot show what no run has s
 
 from __future__ import annotations
 
-import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 from chapter_figure import find_figure
+from chapter_outputs import read_run
 from figure_strip import SVG, find_row, pixels
 from PIL import Image, ImageDraw, ImageFont
 from sphinx.application import Sphinx
@@ -64,12 +64,12 @@ def draw_social(
 
 def write_pictures(app: Sphinx) -> None:
     """Write both pictures into the book before its pages, which may name them."""
-    path = Path(app.srcdir, ".ran", "03_unet.ipynb")
-    if app.builder.format != "html" or not path.exists():
+    if app.builder.format != "html":
         return
     source, built = Path(app.srcdir, "book", "_static"), Path(app.outdir, "_static")
     built.mkdir(parents=True, exist_ok=True)
-    found = find_figure(json.loads(path.read_text("utf-8")), "unet-predictions")
+    _, ran = read_run(app.srcdir, "03_unet")
+    found = find_figure(ran, "unet-predictions")
     if found is None:
         return  # the home page, which shows the same figure, warns
     row = [pixels(one.image) for one in find_row(found[0], COLUMNS, ROW)]

@@ -1,16 +1,12 @@
 """The built book in the machine's own Chromium."""
 
-import functools
-import http.server
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-
-from tools.site_check import find_chromium
+from site_check import Quiet, find_chromium, serve
 
 REMEDY = (
     "BROWSER TESTS SKIPPED: no Chromium on this machine. Remedy: install it (Debian, "
@@ -48,13 +44,5 @@ def site(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def address(site: Path) -> Iterator[str]:
     """The book served on this machine, as `make serve` does."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serve(site, Quiet) as served:
+        yield served

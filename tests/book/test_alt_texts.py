@@ -1,6 +1,5 @@
 """What a figure says of itself stands on the page: the alt text of its picture."""
 
-import importlib
 import json
 import logging
 from functools import partial
@@ -8,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import chapter_outputs
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.pylabtools import print_figure
@@ -15,8 +15,6 @@ from matplotlib.figure import Figure
 
 from simseg_core.figures import draw_lifetimes, draw_wiring
 from simseg_core.figures.style import new_figure
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def shown(figure: Figure) -> dict[str, Any]:
@@ -43,8 +41,6 @@ def by_hand() -> Figure:
 @pytest.fixture
 def lay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Run the extension on a chapter of one cell: typed text, output -> its alt."""
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    extension = importlib.import_module("chapter_outputs")
 
     def lay_outputs(typed: dict[str, Any], output: dict[str, Any]) -> str:
         cell = {
@@ -59,7 +55,7 @@ def lay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         environment = SimpleNamespace(note_dependency=lambda path: None)
         app = SimpleNamespace(srcdir=tmp_path, env=environment)
         content = [json.dumps({"cells": [cell]})]
-        extension.lay_outputs(app, "chapters/01_toy", content)
+        chapter_outputs.lay_outputs(app, "chapters/01_toy", content)
         page = json.loads(content[0])["cells"][0]["metadata"]["mystnb"]
         assert page["figure"] == {"name": "a"}
         return page["image"]["alt"]

@@ -1,20 +1,13 @@
 """A figure of a chapter's run, shown on another page."""
 
-import importlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-import pytest
+import chapter_figure
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("chapter_figure")
 
 
 def cell(name: str, outputs: list[Any]) -> dict[str, Any]:
@@ -22,7 +15,7 @@ def cell(name: str, outputs: list[Any]) -> dict[str, Any]:
     return {"metadata": {"mystnb": shown}, "outputs": outputs}
 
 
-def test_the_figure_of_that_name_is_found_with_its_text(extension: Any) -> None:
+def test_the_figure_of_that_name_is_found_with_its_text() -> None:
     printed = {"output_type": "stream", "text": "shown: a claim"}
     drawn = {"data": {"image/svg+xml": ["<svg>", "</svg>"]}}
     ran = {
@@ -32,10 +25,12 @@ def test_the_figure_of_that_name_is_found_with_its_text(extension: Any) -> None:
             cell("wanted", [printed, drawn]),
         ]
     }
-    found = extension.find_figure(ran, "wanted")
+    found = chapter_figure.find_figure(ran, "wanted")
     assert found == ("<svg></svg>", "what wanted shows")
-    assert extension.find_figure(ran, "absent") is None
-    assert extension.find_figure({"cells": [cell("bare", [printed])]}, "bare") is None
+    assert chapter_figure.find_figure(ran, "absent") is None
+    assert (
+        chapter_figure.find_figure({"cells": [cell("bare", [printed])]}, "bare") is None
+    )
 
 
 def test_pages_ask_for_figures_that_chapters_draw() -> None:

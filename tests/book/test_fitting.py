@@ -1,24 +1,14 @@
 """Pages that fit: long lines hang, printed tables scroll, wide tables stack."""
 
-import importlib
 import re
-from pathlib import Path
-from typing import Any
 
+import fitting
 import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.fixture
-def fitting(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("fitting")
-
-
-def listing(fitting: Any, text: str, language: str = "python") -> str:
+def listing(text: str, language: str = "python") -> str:
     page = (
         f'<div class="highlight-{language} notranslate"><div class="highlight">'
         f"<pre><span></span>{text}\n</pre></div></div>"
@@ -28,7 +18,7 @@ def listing(fitting: Any, text: str, language: str = "python") -> str:
     return fitted
 
 
-def table(fitting: Any, headings: list[str], *rows: list[str]) -> BeautifulSoup:
+def table(headings: list[str], *rows: list[str]) -> BeautifulSoup:
     head = "".join(f"<th><p>{heading}</p></th>" for heading in headings)
     body = "".join(
         "<tr>" + "".join(f"<td><p>{cell}</p></td>" for cell in row) + "</tr>"
@@ -42,43 +32,41 @@ def table(fitting: Any, headings: list[str], *rows: list[str]) -> BeautifulSoup:
     return BeautifulSoup(fitted, "html.parser")
 
 
-def test_a_long_line_knows_its_depth_and_a_short_one_stays(fitting: Any) -> None:
+def test_a_long_line_knows_its_depth_and_a_short_one_stays() -> None:
     long = f"{'word ' * 9}end"
-    fitted = listing(fitting, f"short\n\n{long}\n    {long}\nlast")
+    fitted = listing(f"short\n\n{long}\n    {long}\nlast")
     assert re.findall(r"<span class=.*", fitted) == [
         f'<span class="long">{long}',
         f'<span class="long" style="--depth: 4">    {long}',
     ]
 
 
-def test_a_line_that_an_element_runs_beyond_is_left_alone(fitting: Any) -> None:
+def test_a_line_that_an_element_runs_beyond_is_left_alone() -> None:
     text = f'<span class="s">{"word " * 9}\n{"word " * 9}</span>'
-    assert 'class="long"' not in listing(fitting, text)
+    assert 'class="long"' not in listing(text)
 
 
-def test_a_call_too_long_for_a_phone_breaks_after_its_bracket(fitting: Any) -> None:
+def test_a_call_too_long_for_a_phone_breaks_after_its_bracket() -> None:
     bracket = '<span class="p">(</span>'
     name = f"{'n' * 40}{bracket}<span>one</span>, <span>two)</span>"
-    assert f"{bracket}<wbr>" in listing(fitting, name)
+    assert f"{bracket}<wbr>" in listing(name)
     words = f"{'word ' * 9}{bracket}<span>one)</span>"
-    assert "<wbr>" not in listing(fitting, words)
+    assert "<wbr>" not in listing(words)
 
 
-def test_a_commands_option_stays_whole(fitting: Any) -> None:
+def test_a_commands_option_stays_whole() -> None:
     command = f"{'word ' * 9}--batch-size 4"
-    assert '<span class="whole">--batch-size</span> 4' in listing(
-        fitting, command, "sh"
-    )
+    assert '<span class="whole">--batch-size</span> 4' in listing(command, "sh")
 
 
-def test_what_a_program_prints_in_columns_keeps_them(fitting: Any) -> None:
+def test_what_a_program_prints_in_columns_keeps_them() -> None:
     rows = "\n".join(f"{name}   1.25   {'9' * 40}" for name in ("unet", "aspp", "cbam"))
     sentence = "word " * 10
-    fitted = listing(fitting, f"{sentence}\n{rows}", "myst-ansi")
+    fitted = listing(f"{sentence}\n{rows}", "myst-ansi")
     assert '<pre class="columns">' in fitted
     assert fitted.count('class="long"') == 1  # the sentence
-    assert "columns" not in listing(fitting, rows, "python")
-    assert "columns" not in listing(fitting, sentence, "myst-ansi")
+    assert "columns" not in listing(rows, "python")
+    assert "columns" not in listing(sentence, "myst-ansi")
 
 
 @pytest.mark.parametrize(
@@ -90,25 +78,23 @@ def test_what_a_program_prints_in_columns_keeps_them(fitting: Any) -> None:
         (["what you see", "what helps"], ["an error", "word " * 40], False),
     ],
 )
-def test_a_wide_table_stacks(
-    fitting: Any, headings: list[str], row: list[str], stacks: bool
-) -> None:
-    made = table(fitting, headings, row)
+def test_a_wide_table_stacks(headings: list[str], row: list[str], stacks: bool) -> None:
+    made = table(headings, row)
     assert bool(made.select("table.table.stacks")) == stacks
     told = [cell.get("data-heading") for cell in made.select("td")]
     assert told == ([None, *headings[1:]] if stacks else [None] * len(row))
 
 
-def test_a_long_name_in_a_table_breaks_at_its_joints(fitting: Any) -> None:
+def test_a_long_name_in_a_table_breaks_at_its_joints() -> None:
     path = "tests/models/test_unet.py::test_sizes"
-    made = table(fitting, ["a", "b"], [f"<code>{path}</code>", "skip_connection short"])
+    made = table(["a", "b"], [f"<code>{path}</code>", "skip_connection short"])
     code, words = made.select("td")
     assert str(code.code) == (
         "<code>tests/<wbr/>models/<wbr/>test_<wbr/>unet.py::<wbr/>test_<wbr/>sizes</code>"
     )
     assert words.get_text() == "skip_connection short"
     formula = f'<span class="math">{"x_1" * 9}</span>'
-    assert formula in str(table(fitting, ["a"], [formula]))
+    assert formula in str(table(["a"], [formula]))
 
 
 @pytest.mark.browser

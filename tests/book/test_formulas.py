@@ -1,11 +1,10 @@
 """Formulas: MathML made when the book is built, drawn by the book's own font."""
 
-import importlib
 import re
 from html import unescape
 from pathlib import Path
-from typing import Any
 
+import mathml
 import pytest
 from docutils import nodes
 from fontTools.ttLib import TTFont
@@ -13,37 +12,29 @@ from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
-FONT = ROOT / "book" / "_static" / "math.woff2"
+FONT = ROOT / "book" / "_static" / "fonts" / "math.woff2"
 
 
-@pytest.fixture
-def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("mathml")
-
-
-def test_a_formula_becomes_mathml(extension: Any) -> None:
-    made = extension.to_mathml(nodes.math("", r"\frac{x'}{2}"), display=False)
+def test_a_formula_becomes_mathml() -> None:
+    made = mathml.to_mathml(nodes.math("", r"\frac{x'}{2}"), display=False)
     assert made == (
         "<math><mfrac><msup><mi>x</mi><mo>′</mo></msup><mn>2</mn></mfrac></math>"
     )
 
 
-def test_a_formula_on_its_own_lines_is_marked(extension: Any) -> None:
-    made = extension.to_mathml(nodes.math_block("", "x"), display=True)
+def test_a_formula_on_its_own_lines_is_marked() -> None:
+    made = mathml.to_mathml(nodes.math_block("", "x"), display=True)
     assert made == '<math display="block"><mi>x</mi></math>'
 
 
-def test_a_formula_that_cannot_be_read_is_told(
-    extension: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_formula_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(
-        extension.logger,
+        mathml.logger,
         "warning",
         lambda text, *values, location: told.append(text % values),
     )
-    assert extension.to_mathml(nodes.math("", r"\nosuch{1}"), display=False) == ""
+    assert mathml.to_mathml(nodes.math("", r"\nosuch{1}"), display=False) == ""
     assert len(told) == 1
     assert "nosuch" in told[0]
 

@@ -1,46 +1,26 @@
 """What stands around every page: the way on, the buttons, the picture of a link."""
 
-import importlib
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import figure_strip
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
+
+from tests.book.test_pages import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 NEXT = re.compile(r'<a class="right-next"\s+href="([^"]+)"')
 
 
-@pytest.fixture
-def strip(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("figure_strip")
-
-
-def files(entries: list[dict[str, Any]]) -> Iterator[str]:
-    """Each page, and behind it those that stand under it."""
-    for entry in entries:
-        yield entry["file"]
-        yield from files(entry.get("sections", []))
-
-
-def order() -> list[str]:
-    """Every page of the table of contents, the root first."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    return [toc["root"], *(f for part in toc["parts"] for f in files(part["chapters"]))]
-
-
 @pytest.mark.browser
 def test_every_page_leads_on_and_the_last_one_home(site: Path) -> None:
-    pages = order()
-    for page, after in zip(pages, [*pages[1:], pages[0]]):
+    order = pages()
+    for page, after in zip(order, [*order[1:], order[0]]):
         file = site / f"{page}.html"
         found = NEXT.search(file.read_text("utf-8"))
         assert found, f"{page} ends without a next thing"
@@ -48,11 +28,11 @@ def test_every_page_leads_on_and_the_last_one_home(site: Path) -> None:
 
 
 def test_what_is_administration_comes_last() -> None:
-    pages = order()
-    assert all(page.startswith("chapters/") for page in pages[1:12])
-    last_to_read = pages.index("book/bibliography")
+    order = pages()
+    assert all(page.startswith("chapters/") for page in order[1:12])
+    last_to_read = order.index("book/bibliography")
     for page in ("book/data", "book/api", "book/house"):
-        assert pages.index(page) > last_to_read, page
+        assert order.index(page) > last_to_read, page
 
 
 @pytest.mark.browser
@@ -78,7 +58,7 @@ def test_chapters_are_numbered_where_they_are_named(site: Path) -> None:
     page = (site / "book" / "claims.html").read_text("utf-8")
     shown = re.findall(r'href="\.\./chapters/(\w+)\.html">\s*([^<]+?)\s*</a>', page)
     named = dict(reversed(shown))
-    for number, chapter in enumerate(order()[1:12]):
+    for number, chapter in enumerate(pages()[1:12]):
         cells = json.loads((ROOT / f"{chapter}.ipynb").read_text())["cells"]
         title = cells[0]["source"][0].strip().removeprefix("# ")
         assert title.startswith(f"{number:02} ")
@@ -96,7 +76,7 @@ def test_a_shared_link_has_a_picture(site: Path) -> None:
 
 
 @pytest.mark.parametrize("interpolation", ["none", "nearest"])  # stored turned over
-def test_its_scenes_stand_upright(strip: Any, interpolation: str) -> None:
+def test_its_scenes_stand_upright(interpolation: str) -> None:
     seen = np.random.default_rng(0).integers(0, 255, (3, 3, 3), dtype=np.uint8)
     drawn, axis = plt.subplots()
     axis.imshow(seen, interpolation=interpolation)
@@ -104,7 +84,7 @@ def test_its_scenes_stand_upright(strip: Any, interpolation: str) -> None:
     file = io.StringIO()
     drawn.savefig(file, format="svg")
     plt.close(drawn)
-    (found,) = strip.pictures(file.getvalue())
-    whole = strip.pixels(found.image).convert("RGB")
+    (found,) = figure_strip.pictures(file.getvalue())
+    whole = figure_strip.pixels(found.image).convert("RGB")
     small = whole.resize((3, 3), Image.Resampling.NEAREST)
     assert (np.asarray(small) == seen).all()

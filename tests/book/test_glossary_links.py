@@ -1,13 +1,12 @@
 """The first use of a glossary's term on a page is a link to its entry."""
 
-import importlib
 import io
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import glossary_links
 import pytest
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
@@ -44,13 +43,7 @@ Build = Callable[..., dict[str, Tag]]
 
 
 @pytest.fixture
-def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("glossary_links")
-
-
-@pytest.fixture
-def build(extension: Any, tmp_path: Path) -> Build:
+def build(tmp_path: Path) -> Build:
     """Let Sphinx build a small book without a warning; give each page by name."""
 
     def run(glossary: str = GLOSSARY, **pages: str) -> dict[str, Tag]:
@@ -213,7 +206,7 @@ def test_the_glossary_and_the_bibliography_are_left_alone(build: Build) -> None:
     assert linked(pages["bibliography"]) == []
 
 
-def test_everyday_words_are_no_terms(build: Build, extension: Any) -> None:
+def test_everyday_words_are_no_terms(build: Build) -> None:
     glossary = GLOSSARY.replace("Softmax\n", "Rate\n  A distance.\n\nSoftmax\n")
     text = "The learning rate is another than the rate."
     page = build(glossary, page=text)["page"]
@@ -223,11 +216,11 @@ def test_everyday_words_are_no_terms(build: Build, extension: Any) -> None:
     assert str(link.previous_sibling).endswith("another than the ")
 
 
-def test_everyday_words_are_those_of_pages(extension: Any) -> None:
+def test_everyday_words_are_those_of_pages() -> None:
     kinds = ("book/*.md", "chapters/*.ipynb", "simseg_core/**/*.py")
     files = [path for kind in kinds for path in ROOT.glob(kind)]
     written = " ".join("\n".join(path.read_text() for path in files).split())
-    for words in extension.EVERYDAY:
+    for words in glossary_links.EVERYDAY:
         assert words.replace("’", "'") in written, f"{words}: no page says so any more"
 
 

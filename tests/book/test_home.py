@@ -1,16 +1,15 @@
 """The home page: its first screen, the picture on it, and where it leads."""
 
 import base64
-import importlib
-import importlib.util
 import io
 import json
 import re
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import draw_readme_picture as tool
+import figure_strip
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -22,12 +21,6 @@ from simseg_core.figures.style import new_figure, style
 ROOT = Path(__file__).resolve().parents[2]
 PIXELS = re.compile(r"data:image/png;base64,\s*([^\"]+)\"")
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
-
-
-@pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("figure_strip").cut_strip
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +57,9 @@ def colours(svg: str) -> list[tuple[int, ...]]:
     ],
 )
 def test_a_strip_holds_the_pictures_asked_for(
-    cut: Any, figure: str, columns: list[str], row: int, expected: list[Any]
+    figure: str, columns: list[str], row: int, expected: list[Any]
 ) -> None:
-    strip = cut(figure, columns, row)
+    strip = figure_strip.cut_strip(figure, columns, row)
     assert colours(strip) == expected
     boxes = [one.attrib for one in ET.fromstring(strip)]
     starts = [float(box["x"]) for box in boxes]
@@ -77,25 +70,27 @@ def test_a_strip_holds_the_pictures_asked_for(
     )
 
 
-def test_a_small_strip_shows_the_same_with_gaps_between(cut: Any, figure: str) -> None:
-    strip = sys.modules[cut.__module__]
-    small = strip.small_strip(figure, ["image", "without"], 1)
-    middle, step = strip.SIDE // 2, round(strip.SIDE * (1 + strip.GAP))
-    assert small.size == (step + strip.SIDE, strip.SIDE)
-    first, second, gap = (
+def test_a_small_strip_shows_the_same_with_gaps_between(figure: str) -> None:
+    small = figure_strip.small_strip(figure, ["image", "without"], 1)
+    middle, step = (
+        figure_strip.SIDE // 2,
+        round(figure_strip.SIDE * (1 + figure_strip.GAP)),
+    )
+    assert small.size == (step + figure_strip.SIDE, figure_strip.SIDE)
+    first, second, between = (
         small.getpixel((x, middle)) for x in (middle, step + middle, step - 1)
     )
     assert (first[:3], second[:3]) == (RED, BLUE)
-    assert gap[3] == 0, "the page shows between two pictures"
+    assert between[3] == 0, "the page shows between two pictures"
 
 
-def test_a_strip_of_what_is_not_there_is_refused(cut: Any, figure: str) -> None:
+def test_a_strip_of_what_is_not_there_is_refused(figure: str) -> None:
     with pytest.raises(ValueError, match=r"\['wires'\] are not among \['image',"):
-        cut(figure, ["image", "wires"], 1)
+        figure_strip.cut_strip(figure, ["image", "wires"], 1)
     with pytest.raises(ValueError, match="row 3 of a figure of 2 rows"):
-        cut(figure, ["image"], 3)
+        figure_strip.cut_strip(figure, ["image"], 3)
     with pytest.raises(ValueError, match="row 0 of a figure of 2 rows"):
-        cut(figure, ["image"], 0)
+        figure_strip.cut_strip(figure, ["image"], 0)
 
 
 @pytest.mark.browser
@@ -182,17 +177,14 @@ def test_the_readme_opens_as_the_home_page_does() -> None:
 @pytest.mark.browser
 def test_the_readmes_picture_is_the_home_pages(browser: Browser, site: Path) -> None:
     """As seen from far: a run on another machine differs in a pixel here and there."""
-    path = ROOT / "tools" / "draw_readme_picture.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     small = (60, 20)
     stored, drawn = (
         np.asarray(picture.convert("RGBA").resize(small, Image.Resampling.BOX), float)
-        for picture in (Image.open(tool.PICTURE), tool.draw(browser, site))
+        for picture in (
+            Image.open(tool.PICTURE),
+            tool.draw(browser, site),
+        )
     )
     off = np.abs(stored - drawn).mean()
-    assert off < 6, f"README's picture is another: run {path.relative_to(ROOT)}"
+    assert off < 6, "README's picture is another: run tools/draw_readme_picture.py"
     assert tool.PICTURE.stat().st_size < 100_000

@@ -1,28 +1,16 @@
 """The page on the package's rooms tells of rooms, files and names that are there."""
 
 import ast
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
+import house_map as house
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "book" / "house.md").read_text()
 # `path/of/a/file.py`, `name`: a file of the package or of the repository.
 NAMED = re.findall(r"`([\w/]+\.(?:py|ipynb))`(?:,\s+`([\w.]+)`)?", PAGE)
-
-
-@pytest.fixture(scope="module")
-def house() -> ModuleType:
-    path = ROOT / "book" / "_ext" / "house_map.py"
-    spec = importlib.util.spec_from_file_location("house_map", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
@@ -39,7 +27,7 @@ def test_the_walks_name_files() -> None:
     assert len(NAMED) > 20
 
 
-def test_every_room_stands_on_a_floor(house: ModuleType) -> None:
+def test_every_room_stands_on_a_floor() -> None:
     placed = [room for floor in house.read_floors(ROOT) for room in floor]
     there = [
         p.stem
@@ -52,7 +40,7 @@ def test_every_room_stands_on_a_floor(house: ModuleType) -> None:
         assert house.read_sentence(ROOT, room).endswith(".")
 
 
-def test_arrows_are_the_imports_and_run_downwards(house: ModuleType) -> None:
+def test_arrows_are_the_imports_and_run_downwards() -> None:
     floors = house.read_floors(ROOT)
     uses = house.read_uses(ROOT, floors)
     assert uses["models"] == set()
@@ -76,7 +64,7 @@ def test_the_readme_names_every_folder() -> None:
         assert f"`simseg_core/{folder.name}`" in readme
 
 
-def test_no_two_arrows_leave_pass_or_arrive_at_one_place(house: ModuleType) -> None:
+def test_no_two_arrows_leave_pass_or_arrive_at_one_place() -> None:
     floors = house.read_floors(ROOT)
     uses = house.read_uses(ROOT, floors)
     ways = house._ways(house.arrange(floors, uses), uses)

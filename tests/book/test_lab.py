@@ -3,7 +3,6 @@
 import base64
 import copy
 import gzip
-import importlib
 import re
 from collections.abc import Iterator, Sequence
 from math import floor
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import torch
+import widgets
 from lab.scenes import as_input, compose, compose_sign
 from lab.tape import Player, record
 from lab.train import STEPS, attending, pooling
@@ -324,12 +324,9 @@ class Lab:
 
 
 @pytest.fixture
-def lab(
-    browser: Browser, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Lab]:
+def lab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Lab]:
     """The widget that the test asks for; it must not have complained."""
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    files = importlib.import_module("widgets").SCRIPTS[request.param]
+    files = widgets.SCRIPTS[request.param]
     found = Lab(browser, request.param, files)
     yield found
     found.tab.close()

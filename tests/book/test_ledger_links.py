@@ -1,22 +1,14 @@
 """Threads that the ledger names as sources are links to them."""
 
-import importlib
 import re
 from pathlib import Path
-from typing import Any
 
-import pytest
+import planted_faults
 from docutils import nodes
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER = re.compile(r"#\s*\d+")
 ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+/(?:issues|pull)/\d+")
-
-
-@pytest.fixture
-def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("planted_faults")
 
 
 def outside_links(made: nodes.Node) -> str:
@@ -28,8 +20,8 @@ def outside_links(made: nodes.Node) -> str:
     )
 
 
-def test_a_thread_is_linked_and_the_words_around_it_stay(extension: Any) -> None:
-    made = extension.link_threads("asked in a-b/c.d#12 and e/f_g#3; h as shipped")
+def test_a_thread_is_linked_and_the_words_around_it_stay() -> None:
+    made = planted_faults.link_threads("asked in a-b/c.d#12 and e/f_g#3; h as shipped")
     assert made.astext() == "asked in a-b/c.d#12 and e/f_g#3; h as shipped"
     links = {link.astext(): link["refuri"] for link in made.findall(nodes.reference)}
     assert links == {
@@ -38,14 +30,16 @@ def test_a_thread_is_linked_and_the_words_around_it_stay(extension: Any) -> None
     }
 
 
-def test_text_without_a_thread_stays_plain(extension: Any) -> None:
-    made = extension.link_threads("public code, rule #1")
+def test_text_without_a_thread_stays_plain() -> None:
+    made = planted_faults.link_threads("public code, rule #1")
     assert outside_links(made) == "public code, rule #1"
 
 
-def test_every_thread_of_the_planted_faults_is_a_link(extension: Any) -> None:
-    seen = [row["seen"] for row in extension.read_faults(ROOT / "tests" / "mutations")]
-    made = [extension.link_threads(text) for text in seen]
+def test_every_thread_of_the_planted_faults_is_a_link() -> None:
+    seen = [
+        row["seen"] for row in planted_faults.read_faults(ROOT / "tests" / "mutations")
+    ]
+    made = [planted_faults.link_threads(text) for text in seen]
     links = [link for each in made for link in each.findall(nodes.reference)]
     assert len(links) > 15
     for link in links:

@@ -1,12 +1,12 @@
 """What a page loads before anyone scrolls, counted as a server sends it (gzip)."""
 
 import gzip
-import importlib
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+import light_pages
 import pydata_sphinx_theme
 import pytest
 from fontTools.ttLib import TTFont
@@ -15,7 +15,6 @@ from pygments.styles import get_style_by_name
 from pygments.token import Name, Punctuation, Text, Whitespace
 from sphinx.builders.html._assets import _JavaScript
 
-ROOT = Path(__file__).resolve().parents[2]
 KB = 1000
 TEXT = 250
 CHAPTER = 600
@@ -35,12 +34,6 @@ ICONS = """() => {
     }
   return [...found];
 }"""
-
-
-@pytest.fixture
-def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    return importlib.import_module("light_pages")
 
 
 def pages(site: Path) -> list[Path]:
@@ -176,23 +169,21 @@ def test_the_search_still_finds(browser: Browser, address: str) -> None:
     assert any("Receptive field" in result for result in results), results
 
 
-def test_a_theme_without_the_script_is_told(
-    extension: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_theme_without_the_script_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(
-        extension.logger, "warning", lambda text, *values: told.append(text % values)
+        light_pages.logger, "warning", lambda text, *values: told.append(text % values)
     )
     markup = '<script defer src="../_static/b.js?digest=1"></script><p>'
-    assert extension.without_scripts(markup, "a.js") == markup
+    assert light_pages.without_scripts(markup, "a.js") == markup
     assert len(told) == 1
     assert "loads a.js 0 times" in told[0]
 
 
-def test_only_the_named_script_goes(extension: Any) -> None:
+def test_only_the_named_script_goes() -> None:
     kept = '<script src="_static/ba.css"></script><script>1</script>'
     gone = '<script defer src="_static/x/a.js?v=1"></script>'
-    assert extension.without_scripts(kept + gone, "x/a.js") == kept
+    assert light_pages.without_scripts(kept + gone, "x/a.js") == kept
 
 
 def test_only_the_settings_hold_up_a_page(site: Path) -> None:
@@ -206,19 +197,17 @@ def test_only_the_settings_hold_up_a_page(site: Path) -> None:
             assert len(late) > 5, page
 
 
-def test_a_late_script_keeps_its_other_attributes(extension: Any) -> None:
+def test_a_late_script_keeps_its_other_attributes() -> None:
     script = _JavaScript("a.js", priority=3, id="b")
-    late = extension.run_late(script)
+    late = light_pages.run_late(script)
     assert (late.filename, late.priority) == ("a.js", 3)
     assert late.attributes == {"id": "b", "defer": "defer"}
     assert script.attributes == {"id": "b"}
     within = _JavaScript("", body="let a")
-    assert extension.run_late(within) is within
+    assert light_pages.run_late(within) is within
 
 
-def test_pictures_after_the_first_load_when_near(
-    extension: Any, tmp_path: Path
-) -> None:
+def test_pictures_after_the_first_load_when_near(tmp_path: Path) -> None:
     """A picture whose size is unknown is left alone."""
     pictures = {}
     for name, size in {
@@ -231,7 +220,7 @@ def test_pictures_after_the_first_load_when_near(
         pictures[name] = tmp_path / name
         pictures[name].write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {size}/>')
     tag = '<img alt="1 &gt; 0" src="../_images/{}" />'
-    body = extension.load_when_near(
+    body = light_pages.load_when_near(
         "".join(map(tag.format, pictures)) + '<img src="data:x" />', pictures
     )
     lines = body.split("<img ")[1:]

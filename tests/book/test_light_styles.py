@@ -1,25 +1,13 @@
 """Styles without the rules that no page can use."""
 
-import importlib
-from pathlib import Path
-from typing import Any
-
+import light_styles
 import pytest
+import tinycss2
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    module = importlib.import_module("light_styles")
-
-    def serialized(style: str, *texts: str) -> str:
-        return module.tinycss2.serialize(
-            module.cut(module.parse(style), module.Words(texts))
-        )
-
-    return serialized
+def cut(style: str, *texts: str) -> str:
+    rules = light_styles.cut(light_styles.parse(style), light_styles.Words(texts))
+    return tinycss2.serialize(rules)
 
 
 @pytest.mark.parametrize(
@@ -37,10 +25,10 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
         (".bs-tooltip-auto{x:y}", ".bs-tooltip-auto{x:y}"),
     ],
 )
-def test_rules_of_what_stands_nowhere_go(cut: Any, style: str, left: str) -> None:
+def test_rules_of_what_stands_nowhere_go(style: str, left: str) -> None:
     assert cut(style, '<p class="c a">', "") == left
 
 
-def test_a_name_that_a_script_may_make_stays(cut: Any) -> None:
+def test_a_name_that_a_script_may_make_stays() -> None:
     style = ".tab-1{x:y}.table{x:y}"
     assert cut(style, "<p>", "name = `tab-${number}`") == ".tab-1{x:y}"

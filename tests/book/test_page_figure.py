@@ -1,14 +1,13 @@
 """A figure in a page: its ink is the page's, its words are words, its data the same."""
 
 import base64
-import importlib
 import io
 import re
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import page_figure
 import pytest
 from IPython.core.pylabtools import print_figure
 from matplotlib.image import imread
@@ -24,20 +23,17 @@ from simseg_core.figures.style import (
     style,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 WORDS = 'two < three & "four"'
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Any:
+def page() -> Any:
     """Put a figure into a page: figure, name -> the element, as a tree."""
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    extension = importlib.import_module("page_figure")
 
     def put(figure: DescribedFigure, name: str = "a") -> ElementTree.Element:
         svg = print_figure(figure, fmt="svg")
         assert isinstance(svg, str)
-        return ElementTree.fromstring(extension.for_page(svg, name, WORDS))
+        return ElementTree.fromstring(page_figure.for_page(svg, name, WORDS))
 
     return put
 

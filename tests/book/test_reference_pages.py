@@ -2,10 +2,10 @@
 
 import ast
 import re
-import sys
 from pathlib import Path
 
 import pytest
+from exercise_table import read_exercises
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
@@ -80,11 +80,6 @@ def test_chapters_find_their_papers_in_the_bibliography(path: Path) -> None:
 
 
 def test_exercises_of_the_teachers_table_are_those_of_the_checks() -> None:
-    sys.path.insert(0, str(BOOK / "_ext"))
-    try:
-        from exercise_table import read_exercises
-    finally:
-        sys.path.pop(0)
     from simseg_core.exercises import list_exercises
 
     known = list_exercises()

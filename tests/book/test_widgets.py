@@ -1,6 +1,5 @@
 """How a widget comes into a page and starts there, in a small book of its own."""
 
-import importlib
 import io
 import json
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import widgets
 from playwright.sync_api import Browser
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
@@ -25,10 +25,8 @@ Build = Callable[..., str]
 
 @pytest.fixture
 def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
-    module = importlib.import_module("widgets")
-    monkeypatch.setattr(module, "SCRIPTS", {"toy": ("first.js", "second.js")})
-    return module
+    monkeypatch.setattr(widgets, "SCRIPTS", {"toy": ("first.js", "second.js")})
+    return widgets
 
 
 @pytest.fixture
