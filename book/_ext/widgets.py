@@ -40,6 +40,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
         "lab/street.js",
         "lab/skips.js",
     ),
+    "decoder": (*LAB, "lab/painter.js", "lab/deeplab.js", "lab/decoder.js"),
     "rates": (*LAB, "lab/painter.js", "lab/signs.js", "lab/rates.js"),
     "attention": (*LAB, "lab/signal.js", "lab/attention.js"),
 }

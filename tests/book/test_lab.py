@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import torch
 from lab.scenes import as_input, compose, compose_sign
-from lab.tape import Player, record
+from lab.tape import Player, record, without_idle_taps
 from lab.train import STEPS, attending, pooling
-from lab.write import read_data, right_of_stop_and_go
+from lab.write import DECODER_OFF, Joined, read_data, right_of_stop_and_go
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -31,11 +31,11 @@ from torch import Tensor, nn
 from simseg_core import create_model
 from simseg_core.data import Signal, Street
 from simseg_core.probes import effective_receptive_field, receptive_field
-from simseg_core.training import evaluate
+from simseg_core.training import ScoreMeter, evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
-DATA = ("street", "signal", "signs")
+DATA = ("street", "signal", "signs", "deeplab")
 ENGINE = ("network", "forward", "gradient", "painter", *DATA)
 NAMES = ("with", "without")
 POLE, VEHICLE = Street.classes.index("pole or wire"), Street.classes.index("vehicle")
@@ -51,6 +51,11 @@ def street() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def signal() -> dict[str, Any]:
     return read_data(WIDGETS / "lab" / "signal.js")
+
+
+@pytest.fixture(scope="module")
+def deeplab() -> dict[str, Any]:
+    return read_data(WIDGETS / "lab" / "deeplab.js")
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,7 @@ def networks() -> dict[str, nn.Module]:
         "without": create_model("unet_residual", skips=False, **options),
         "plain": create_model("unet_padded", **options),
         "attending": attending(),
+        "deeplab": create_model("deeplabv3plus_resnet50", **options),
         "rate": pooling("4", width=6),
         "aspp": pooling("aspp", width=6),
     }
@@ -116,6 +122,26 @@ def test_a_tape_says_what_the_network_does(name: str) -> None:
     assert (played - expected).abs().max() < 0.01 * expected.abs().max()  # of float16
 
 
+def test_taps_that_meet_nothing_but_padding_are_left_out() -> None:
+    """Of rates 2, 4 and 8 on 4 by 4 positions the two larger, and all of ASPP's."""
+    options = {"preset": "tiny", "num_classes": 6}
+    network = create_model("deeplabv3plus_resnet50", **options).eval()
+    image = torch.randn(2, 3, SIDE, SIDE)
+    slim = without_idle_taps(network, SIDE)
+    with torch.no_grad():
+        torch.testing.assert_close(slim(image), network(image))
+    single = [
+        name
+        for name, one in slim.named_modules()
+        if isinstance(one, nn.Conv2d)
+        and one.kernel_size != network.get_submodule(name).kernel_size
+    ]
+    assert [name.split(".")[:3] for name in single] == [
+        *(["encoder", "stages", "3"] for _ in (4, 8)),
+        *(["aspp", "branches", branch] for branch in "123"),
+    ]
+
+
 def test_a_module_without_a_rule_is_named() -> None:
     with pytest.raises(TypeError, match="GELU"):
         record(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.GELU()))
@@ -127,7 +153,7 @@ def test_a_module_without_a_rule_is_named() -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("of", "name"),
-    [*(("street", name) for name in NAMES), ("signal", "")]
+    [*(("street", name) for name in NAMES), ("signal", ""), ("deeplab", "")]
     + [("signs", name) for name in ("1", "4", "aspp")],
 )
 def test_the_page_computes_pytorchs_logits(engine: Page, of: str, name: str) -> None:
@@ -145,6 +171,36 @@ def test_the_page_computes_pytorchs_logits(engine: Page, of: str, name: str) -> 
         expected = player(image)
     assert (torch.tensor(found) - expected.flatten()).abs().max() < 1e-3
     assert expected.std() > 1
+
+
+@pytest.mark.browser
+def test_the_page_goes_on_from_maps_that_are_given(
+    engine: Page, deeplab: dict[str, Any]
+) -> None:
+    player = Player(deeplab["network"])
+    image = torch.randn(1, 3, SIDE, SIDE)
+    given = Joined(player, None).sources[1]
+    with torch.no_grad():
+        other = torch.randn(player.maps(image)[given].shape)
+        expected = player.maps(image, {given: other})[-1]
+    found = engine.evaluate(
+        """([image, side, number, other, channels]) => {
+          const small = Math.sqrt(other.length / channels);
+          const data = Float32Array.from(other);
+          const given = [];
+          given[number] = { channels, height: small, width: small, data };
+          const network = networkOf(simsegLab.deeplab);
+          return [...simsegLab.forward(network, mapOf(image, side), given).at(-1).data];
+        }""",
+        [
+            image.flatten().tolist(),
+            SIDE,
+            given,
+            other.flatten().tolist(),
+            len(other[0]),
+        ],
+    )
+    assert (torch.tensor(found) - expected.flatten()).abs().max() < 1e-3
 
 
 @pytest.mark.browser
@@ -516,6 +572,55 @@ def test_a_sign_is_resized_and_moved_by_keyboard(
     assert lab.bars() == rights(signs, scene)
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("lab", ["decoder"], indirect=True)
+def test_a_decoder_reads_one_of_two_maps_by_keyboard(
+    lab: Lab, deeplab: dict[str, Any]
+) -> None:
+    scene = copy.deepcopy(deeplab["scenes"][0])
+    found = decoded(deeplab, scene)
+    assert_decoded(lab, scene, found)
+    lab.choose("both maps", 1)
+    caption = lab.tab.locator(".lab-caption").last
+    expect(caption).to_have_text("ASPP's map alone: what, not where.", timeout=WAIT)
+    colors = np.array(deeplab["palette"])
+    assert (colors[found[1]].reshape(-1, 3) == lab.pixels(1)).mean() > 0.998
+    lab.canvas(0).focus()
+    for key in ["ArrowLeft"] * 3 + ["ArrowUp", "Enter", "ArrowRight"]:
+        lab.tab.keyboard.press(key)
+    first, last = scene["vehicles"]
+    last |= {"left": last["left"] - 3, "bottom": last["bottom"] - 1}
+    first["left"] += 1
+    assert_decoded(lab, scene, decoded(deeplab, scene))
+
+
+def decoded(deeplab: dict[str, Any], scene: dict[str, Any]) -> list[Tensor]:
+    """What the decoder says from both maps, from ASPP's and from low-level features."""
+    image = as_input(compose(scene, side=SIDE)[0])
+    player = Player(deeplab["network"])
+    with torch.no_grad():
+        return [
+            Joined(player, off)(image).argmax(dim=1)[0] for off in DECODER_OFF.values()
+        ]
+
+
+def assert_decoded(lab: Lab, scene: dict[str, Any], answers: list[Tensor]) -> None:
+    """The page says so, but for pixels at which two classes are nearly equal."""
+    label = compose(scene, side=SIDE)[1]
+    counts = [int((one == VEHICLE).sum()) for one in answers]
+    about = ["|".join(map(str, range(one - 4, one + 5))) for one in counts]
+    lab.said(
+        "Vehicles cover {} pixels. From both maps the decoder paints ({}) blue, from "
+        "ASPP's map alone ({}), from the low-level features alone ({})".format(
+            int((label == VEHICLE).sum()), *about
+        )
+    )
+    for bar, answer in zip(lab.bars(), answers, strict=True):
+        meter = ScoreMeter(Street.classes)
+        meter.update(answer[None], label[None])
+        assert float(bar) == pytest.approx(meter.compute().boundary_miou, abs=0.011)
+
+
 def rights(signs: dict[str, Any], scene: dict[str, Any]) -> list[str]:
     """The share of the sign's pixels that each network gets right, as bars say it."""
     photograph, label = compose_sign(scene, side=signs["side"])
@@ -611,10 +716,40 @@ def test_what_chapter_04_suggests_of_its_signs_is_so(signs: dict[str, Any]) -> N
         assert tuple(rows[48]) == box[0]
 
 
+def test_what_chapter_05_says_of_its_decoder_is_so(deeplab: dict[str, Any]) -> None:
+    """Layers from the one map, better borders and more errors from the other."""
+    chapter = (ROOT / "chapters" / "05_deeplabv3plus.ipynb").read_text("utf-8")
+    player = Player(deeplab["network"]).eval()
+    val = Street("val", size=SIDE, length=64)
+    both, what, where = (
+        evaluate(Joined(player, off), val) for off in DECODER_OFF.values()
+    )
+    means = [one.boundary_miou for one in (both, what, where)]
+    assert list(deeplab["scores"].values()) == pytest.approx(means, abs=2e-3)
+    stated = (
+        "is {:.2f} from both maps, {:.2f} from ASPP's and {:.2f} from the low-level"
+    )
+    assert stated.format(*deeplab["scores"].values()) in chapter
+    assert where.pixel_accuracy < both.pixel_accuracy - 0.2
+    assert f"trained for {STEPS:,} steps" in chapter
+    for scene in deeplab["scenes"]:
+        label = compose(scene, side=SIDE)[1]
+        whole, layers, edges = decoded(deeplab, scene)
+        assert of_one_class(layers) > 0.9 > 0.8 > of_one_class(label)
+        assert (edges == label).float().mean() < (whole == label).float().mean() - 0.1
+
+
+def of_one_class(answer: Tensor) -> float:
+    """The share of a row that its most frequent class has, on average."""
+    return sum(row.bincount().max().item() / SIDE for row in answer) / SIDE
+
+
 def test_the_pages_data_are_light() -> None:
-    """Of the lab's own page; the signs stand in chapter 04 alone."""
+    """Of the lab's own page; the others stand in one chapter each."""
     data = [(WIDGETS / "lab" / f"{name}.js").read_bytes() for name in DATA[:2]]
     assert sum(len(gzip.compress(one, 6)) for one in data) < 700_000
+    data = [(WIDGETS / "lab" / f"{name}.js").read_bytes() for name in DATA[3:]]
+    assert max(len(gzip.compress(one, 6)) for one in data) < 250_000
 
 
 @pytest.mark.browser

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from lab.scenes import (
     as_input,
@@ -25,15 +25,18 @@ from lab.scenes import (
     signal_scene,
     street_scene,
 )
-from lab.tape import Player, record
+from lab.tape import Player, record, without_idle_taps
 from lab.train import SIDE, SIGNS_SIDE
 from simseg_core.data import Signal, Signs, Street, colorize, denormalize
 from simseg_core.probes import receptive_field
 from simseg_core.training import evaluate
 
 __all__ = [
+    "DECODER_OFF",
+    "Joined",
     "read_data",
     "right_of_stop_and_go",
+    "write_decoder",
     "write_signal",
     "write_signs",
     "write_street",
@@ -125,6 +128,66 @@ def write_street(folder: Path, networks: dict[str, nn.Module]) -> None:
         "place; the answer without skips, a black band where the wires hang; the truth."
     )
     (folder / "skips.svg").write_text(still(shown, alt), "utf-8")
+
+
+def write_decoder(folder: Path, network: nn.Module) -> None:
+    """Write ``lab/deeplab.js`` and ``decoder.svg`` below `folder`."""
+    scenes = [street_scene(side=SIDE, **street) for street in STREETS]
+    tape = record(without_idle_taps(network, SIDE)).script()
+    player = Player(tape).eval()
+    val = Street("val", size=SIDE, length=64)
+    data = {
+        "side": SIDE,
+        "classes": Street.classes,
+        "palette": Street.palette,
+        "network": tape,
+        "scenes": scenes,
+        "scores": {
+            words: round(evaluate(Joined(player, off), val).boundary_miou, 4)
+            for words, off in DECODER_OFF.items()
+        },
+    }
+    _write(folder / "lab" / "deeplab.js", "deeplab", data)
+    image, _ = compose(scenes[0], side=SIDE)
+    shown = {"the street": image.byte().permute(1, 2, 0).numpy()}
+    for words, off in DECODER_OFF.items():
+        answer = Joined(player, off)(as_input(image)).argmax(dim=1)[0]
+        shown[words] = colorize(answer, Street.palette)
+    alt = (
+        "A street and three answers of one DeepLabV3+. Reading both maps, the decoder "
+        "draws houses and cars with rounded outlines; with ASPP's map alone, flat "
+        "layers of houses and road; with low-level features alone, outlines in place "
+        "and classes mixed up."
+    )
+    (folder / "decoder.svg").write_text(still(shown, alt), "utf-8")
+
+
+# What the decoder reads, and which of the two maps that it joins is then evened out.
+DECODER_OFF = {"both maps": None, "ASPP's alone": 1, "low-level alone": 0}
+
+
+class Joined(nn.Module):
+    """DeepLabV3+ whose decoder may read one of its two maps at its mean everywhere.
+
+    Args:
+        player: of the network.
+        off: which map: 0 is ASPP's, 1 the low-level features, None neither.
+    """
+
+    def __init__(self, player: Player, off: int | None) -> None:
+        super().__init__()
+        self.player, self.off = player, off
+        joins = [one for one in player.operations if one["op"] == "concat"]
+        self.sources = joins[-1]["from"]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits."""
+        if self.off is None:
+            return self.player(x)
+        evened = self.sources[self.off]
+        map_ = self.player.maps(x)[evened]
+        mean = map_.mean(dim=(2, 3), keepdim=True).expand_as(map_)
+        return self.player.maps(x, {evened: mean})[-1]
 
 
 def write_signs(folder: Path, networks: dict[str, nn.Module]) -> None:
