@@ -16,8 +16,14 @@ import pytest
 import torch
 from lab.scenes import as_input, compose, compose_sign
 from lab.tape import Player, record, without_idle_taps
-from lab.train import STEPS, attending, pooling
-from lab.write import DECODER_OFF, Joined, read_data, right_of_stop_and_go
+from lab.train import STEPS, attending, gating, pooling
+from lab.write import (
+    DECODER_OFF,
+    Joined,
+    read_data,
+    right_of_stop_and_go,
+    with_gates_of,
+)
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -35,7 +41,7 @@ from simseg_core.training import ScoreMeter, evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
-DATA = ("street", "signal", "signs", "deeplab")
+DATA = ("street", "signal", "signs", "deeplab", "cbam")
 ENGINE = ("network", "forward", "gradient", "painter", *DATA)
 NAMES = ("with", "without")
 POLE, VEHICLE = Street.classes.index("pole or wire"), Street.classes.index("vehicle")
@@ -56,6 +62,11 @@ def signal() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def deeplab() -> dict[str, Any]:
     return read_data(WIDGETS / "lab" / "deeplab.js")
+
+
+@pytest.fixture(scope="module")
+def cbam() -> dict[str, Any]:
+    return read_data(WIDGETS / "lab" / "cbam.js")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +111,7 @@ def networks() -> dict[str, nn.Module]:
         "without": create_model("unet_residual", skips=False, **options),
         "plain": create_model("unet_padded", **options),
         "attending": attending(),
+        "gating": gating(),
         "deeplab": create_model("deeplabv3plus_resnet50", **options),
         "rate": pooling("4", width=6),
         "aspp": pooling("aspp", width=6),
@@ -154,6 +166,7 @@ def test_a_module_without_a_rule_is_named() -> None:
 @pytest.mark.parametrize(
     ("of", "name"),
     [*(("street", name) for name in NAMES), ("signal", ""), ("deeplab", "")]
+    + [("cbam", "")]
     + [("signs", name) for name in ("1", "4", "aspp")],
 )
 def test_the_page_computes_pytorchs_logits(engine: Page, of: str, name: str) -> None:
@@ -297,7 +310,10 @@ def test_the_page_paints_a_sign_as_the_data_set_does(
     assert (off > 0).float().mean() < 0.002
 
 
-def test_a_lamp_changes_the_lamp_alone(signal: dict[str, Any]) -> None:
+def test_a_lamp_changes_the_lamp_alone(
+    signal: dict[str, Any], cbam: dict[str, Any]
+) -> None:
+    assert (cbam["numbers"], cbam["scenes"]) == (signal["numbers"], signal["scenes"])
     for number, scene in zip(signal["numbers"], signal["scenes"]):
         image, label = Signal("val", size=SIDE, normalize=False).with_lamp(number, "go")
         assert scene["lamp"] == list(Signal("val", size=SIDE).lamp(number))
@@ -551,6 +567,45 @@ def test_a_lamp_is_turned_and_attention_switched_off_by_keyboard(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("lab", ["gates"], indirect=True)
+def test_gates_are_exchanged_by_keyboard(lab: Lab, cbam: dict[str, Any]) -> None:
+    stop, go = (
+        Signal("val", size=SIDE).with_lamp(cbam["numbers"][0], lamp)[0][None]
+        for lamp in ("stop", "go")
+    )
+    player = Player(cbam["network"])
+    lab.said("The lamp is at stop, the gates are its own: 100 %")
+    gates = [gates_of(player, image) for image in (stop, go)]
+    differ = [int(((a - b).abs() > 0.5).sum()) for a, b in zip(*gates)]
+    wide = [str(int((channel > 0.5).sum())) for channel, _ in gates]
+    assert lab.bars() == ["100 %", "100 %", *wide]
+    channel, spatial = (
+        lab.tab.get_by_role("group", name=f"{name} gates").get_by_role("radio")
+        for name in ("Channel", "Spatial")
+    )
+    channel.first.press("ArrowRight")
+    said = lab.said("The lamp is at stop, the channel gates are from under go: 0 %")
+    assert f"{differ[0]} of 48 channel gates" in said
+    assert f"{differ[1]} of 64 spatial gates" in said
+    assert lab.bars()[:2] == ["0 %", "0 %"]
+    with torch.no_grad():
+        answer = with_gates_of(player, stop, go, ["channel"]).argmax(dim=1)
+    colors = np.array(cbam["palette"])
+    assert (colors[answer].reshape(-1, 3) == lab.pixels(1)).mean() > 0.998
+    channel.last.press("ArrowRight")  # round to the first
+    spatial.first.press("ArrowRight")
+    lab.said("The lamp is at stop, the spatial gates are from under go: 100 %")
+    lab.choose("stop", 1)
+    lab.said("The lamp is at go, the spatial gates are from under stop: 100 %")
+
+
+def gates_of(player: Player, image: Tensor) -> list[Tensor]:
+    """What the two sigmoids make: the channels' gates and the places'."""
+    made = zip(player.operations, player.maps(image)[1:])
+    return [map_ for one, map_ in made if one["op"] == "sigmoid"]
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("lab", ["rates"], indirect=True)
 def test_a_sign_is_resized_and_moved_by_keyboard(
     lab: Lab, signs: dict[str, Any]
@@ -582,7 +637,7 @@ def test_a_decoder_reads_one_of_two_maps_by_keyboard(
     assert_decoded(lab, scene, found)
     lab.choose("both maps", 1)
     caption = lab.tab.locator(".lab-caption").last
-    expect(caption).to_have_text("ASPP's map alone: what, not where.", timeout=WAIT)
+    expect(caption).to_have_text("What, not where.", timeout=WAIT)
     colors = np.array(deeplab["palette"])
     assert (colors[found[1]].reshape(-1, 3) == lab.pixels(1)).mean() > 0.998
     lab.canvas(0).focus()
@@ -737,6 +792,25 @@ def test_what_chapter_05_says_of_its_decoder_is_so(deeplab: dict[str, Any]) -> N
         whole, layers, edges = decoded(deeplab, scene)
         assert of_one_class(layers) > 0.9 > 0.8 > of_one_class(label)
         assert (edges == label).float().mean() < (whole == label).float().mean() - 0.1
+
+
+def test_what_chapter_02_says_of_its_gates_is_so(cbam: dict[str, Any]) -> None:
+    chapter = (ROOT / "chapters" / "02_cbam.ipynb").read_text("utf-8")
+    player = Player(cbam["network"]).eval()
+    found = [
+        right_of_stop_and_go(player, exchanged=names)
+        for names in ((), ("channel",), ("spatial",))
+    ]
+    scores = list(cbam["scores"].values())
+    assert scores == pytest.approx(found, abs=2e-3)
+    own, channel, spatial = (f"{one:.1%}".replace("%", " %") for one in scores)
+    assert (
+        f"either lamp {own} of the vehicles' pixels are right with its own" in chapter
+    )
+    assert (
+        f"{channel} with the other lamp's channel gates and {spatial} with" in chapter
+    )
+    assert f"trained for {STEPS:,} steps" in chapter
 
 
 def of_one_class(answer: Tensor) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ __all__ = [
     "Joined",
     "read_data",
     "right_of_stop_and_go",
+    "with_gates_of",
     "write_decoder",
+    "write_gates",
     "write_signal",
     "write_signs",
     "write_street",
@@ -258,6 +261,69 @@ def write_signal(folder: Path, network: nn.Module) -> None:
     (folder / "attention.svg").write_text(still(shown, alt), "utf-8")
 
 
+def write_gates(folder: Path, network: nn.Module) -> None:
+    """Write ``lab/cbam.js`` and ``gates.svg`` below `folder`."""
+    tape = record(network).script()
+    player = Player(tape).eval()
+    data = {
+        "side": SIDE,
+        "classes": Signal.classes,
+        "palette": Signal.palette,
+        "network": tape,
+        "scenes": [signal_scene(index, side=SIDE) for index in SIGNALS],
+        "numbers": SIGNALS,
+        "scores": {
+            " and ".join(exchanged) or "neither": round(
+                right_of_stop_and_go(player, exchanged=exchanged), 4
+            )
+            for exchanged in ((), ("channel",), ("spatial",))
+        },
+    }
+    _write(folder / "lab" / "cbam.js", "cbam", data)
+    val = Signal("val", size=SIDE)
+    (stop, _), (go, _) = (val.with_lamp(SIGNALS[0], one) for one in ("stop", "go"))
+    photograph = (denormalize(stop) * 255).byte().permute(1, 2, 0).numpy()
+    shown = {"lamp at stop": photograph}
+    for words, exchanged in {
+        "its own gates": (),
+        "channel gates of go": ("channel",),
+        "spatial gates of go": ("spatial",),
+    }.items():
+        logits = with_gates_of(player, stop[None], go[None], exchanged)
+        shown[words] = colorize(logits.argmax(dim=1)[0], Signal.palette)
+    alt = (
+        "A road under a lamp at stop and three answers of one network with CBAM: with "
+        "its own gates all vehicles are orange, to stop; with the channel gates of the "
+        "lamp at go all are blue; with the spatial gates of go all are orange again."
+    )
+    (folder / "gates.svg").write_text(still(shown, alt), "utf-8")
+
+
+def with_gates_of(
+    player: Player, image: Tensor, other: Tensor, exchanged: Sequence[str]
+) -> Tensor:
+    """Return the logits of an image, with some gates as another image makes them.
+
+    Args:
+        player: of a network with one CBAM.
+        image: ``(B, 3, H, W)``, and as many others.
+        other: the images whose gates are taken.
+        exchanged: which: "channel", "spatial" or both.
+    """
+    channel, spatial = (
+        made
+        for made, one in enumerate(player.operations, start=1)
+        if one["op"] == "sigmoid"
+    )
+    own, theirs = player.maps(image), player.maps(other)
+    gates = {"channel": channel, "spatial": spatial}
+    given = {
+        made: (theirs if name in exchanged else own)[made]
+        for name, made in gates.items()
+    }
+    return player.maps(image, given)[-1]
+
+
 def without_gamma(tape: dict[str, Any]) -> Player:
     """Build the network of a tape with its attention switched off."""
     off = [
@@ -267,13 +333,25 @@ def without_gamma(tape: dict[str, Any]) -> Player:
 
 
 @torch.no_grad()
-def right_of_stop_and_go(player: Player, count: int = 48) -> float:
-    """Measure the stop/go accuracy of chapter 01: each scene with either lamp."""
+def right_of_stop_and_go(
+    player: Player, count: int = 48, *, exchanged: Sequence[str] = ()
+) -> float:
+    """Measure the stop/go accuracy of chapter 01: each scene with either lamp.
+
+    Args:
+        player: of the network.
+        count: of scenes.
+        exchanged: gates that are taken from under the other lamp.
+    """
     val, right, all_pixels = Signal("val", size=SIDE, length=count), 0, 0
     for index in range(count):
-        for state in ("stop", "go"):
+        for state, other in (("stop", "go"), ("go", "stop")):
             image, label = val.with_lamp(index, state)
-            answer = player(image[None])[0, 1:].argmax(dim=0) + 1
+            logits = player(image[None])
+            if exchanged:
+                others = val.with_lamp(index, other)[0][None]
+                logits = with_gates_of(player, image[None], others, exchanged)
+            answer = logits[0, 1:].argmax(dim=0) + 1
             right += int((answer == label)[label > 0].sum())
             all_pixels += int((label > 0).sum())
     return right / all_pixels

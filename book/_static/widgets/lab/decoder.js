@@ -14,9 +14,9 @@
   const READS = { both: "both maps", what: "ASPP's", where: "low-level" };
   const ANSWERS = { ...READS, truth: "truth" };
   const SAYS = {
-    both: "From both maps: what, and where.",
-    what: "ASPP's map alone: what, not where.",
-    where: "Low-level features alone: edges.",
+    both: "What, and where.",
+    what: "What, not where.",
+    where: "Where, hardly what.",
     truth: "What is there.",
   };
   const EVENED = { what: 1, where: 0 }; // of the two maps joined, the one that is not read

@@ -111,7 +111,38 @@
       return y;
     },
 
-    // ... and the same number at every position again.
+    // ... or the largest number of each sheet.
+    most(operation, weights, x) {
+      const y = newMap(x.channels, 1, 1);
+      for (let c = 0; c < x.channels; c++) y.data[c] = Math.max(...sheetOf(x, c));
+      return y;
+    },
+
+    // Through all sheets, at each position: the largest number, and the mean.
+    across(operation, weights, x) {
+      const y = newMap(2, x.height, x.width);
+      const [most, mean] = [sheetOf(y, 0).fill(-Infinity), sheetOf(y, 1)];
+      for (let c = 0; c < x.channels; c++) {
+        sheetOf(x, c).forEach((one, n) => {
+          most[n] = Math.max(most[n], one);
+          mean[n] += one / x.channels;
+        });
+      }
+      return y;
+    },
+
+    sigmoid(operation, weights, x) {
+      return { ...x, data: x.data.map((one) => 1 / (1 + Math.exp(-one))) };
+    },
+
+    // Gates multiply: one number for a whole sheet, or one for each position.
+    gate(operation, weights, x, gates) {
+      const sheet = x.height * x.width;
+      const of = gates.channels === 1 ? (n) => n % sheet : (n) => Math.floor(n / sheet);
+      return { ...x, data: x.data.map((one, n) => one * gates.data[of(n)]) };
+    },
+
+    // The same number of each sheet at every position again.
     repeat(operation, weights, x, { height, width }) {
       const y = newMap(x.channels, height, width);
       for (let c = 0; c < x.channels; c++) sheetOf(y, c).fill(x.data[c]);
