@@ -648,6 +648,17 @@ def test_a_decoder_reads_one_of_two_maps_by_keyboard(
     first["left"] += 1
     assert_decoded(lab, scene, decoded(deeplab, scene))
 
+    box = lab.canvas(0).bounding_box()
+    assert box is not None
+    scale, mouse = box["width"] / SIDE, lab.tab.mouse
+    x, y = (first["left"] + 4.5) * scale, (first["bottom"] - 2.5) * scale
+    mouse.move(box["x"] + x, box["y"] + y)
+    mouse.down()
+    mouse.move(box["x"] + x + 20 * scale, box["y"] + y + 3 * scale)
+    mouse.up()
+    first |= {"left": first["left"] + 20, "bottom": first["bottom"] + 3}
+    assert_decoded(lab, scene, decoded(deeplab, scene))
+
 
 def decoded(deeplab: dict[str, Any], scene: dict[str, Any]) -> list[Tensor]:
     """What the decoder says from both maps, from ASPP's and from low-level features."""

@@ -92,7 +92,9 @@ STREETS: tuple[dict[str, Any], ...] = (
         "gap": 0.70,
     },
 )
-SIGNALS = (10, 7, 21)  # validation scenes; the last is one that it gets wrong
+SIGNALS = (10, 7, 21)  # validation scenes; attention gets the last one wrong
+# What the decoder reads, and which of the two maps that it joins is then evened out.
+DECODER_OFF = {"both maps": None, "ASPP's alone": 1, "low-level alone": 0}
 
 
 def read_data(script: Path) -> dict[str, Any]:
@@ -163,10 +165,6 @@ def write_decoder(folder: Path, network: nn.Module) -> None:
         "and classes mixed up."
     )
     (folder / "decoder.svg").write_text(still(shown, alt), "utf-8")
-
-
-# What the decoder reads, and which of the two maps that it joins is then evened out.
-DECODER_OFF = {"both maps": None, "ASPP's alone": 1, "low-level alone": 0}
 
 
 class Joined(nn.Module):
