@@ -40,8 +40,10 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
         "lab/street.js",
         "lab/skips.js",
     ),
+    "decoder": (*LAB, "lab/painter.js", "lab/deeplab.js", "lab/decoder.js"),
     "rates": (*LAB, "lab/painter.js", "lab/signs.js", "lab/rates.js"),
-    "attention": (*LAB, "lab/signal.js", "lab/attention.js"),
+    "attention": (*LAB, "lab/lamps.js", "lab/signal.js", "lab/attention.js"),
+    "gates": (*LAB, "lab/lamps.js", "lab/cbam.js", "lab/gates.js"),
 }
 
 

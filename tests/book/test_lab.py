@@ -15,9 +15,15 @@ import pytest
 import torch
 import widgets
 from lab.scenes import as_input, compose, compose_sign
-from lab.tape import Player, record
-from lab.train import STEPS, attending, pooling
-from lab.write import read_data, right_of_stop_and_go
+from lab.tape import Player, record, without_idle_taps
+from lab.train import STEPS, attending, gating, pooling
+from lab.write import (
+    DECODER_OFF,
+    Joined,
+    read_data,
+    right_of_stop_and_go,
+    with_gates_of,
+)
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -31,11 +37,11 @@ from torch import Tensor, nn
 from simseg_core import create_model
 from simseg_core.data import Signal, Street
 from simseg_core.probes import effective_receptive_field, receptive_field
-from simseg_core.training import evaluate
+from simseg_core.training import ScoreMeter, evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDGETS = ROOT / "book" / "_static" / "widgets"
-DATA = ("street", "signal", "signs")
+DATA = ("street", "signal", "signs", "deeplab", "cbam")
 ENGINE = ("network", "forward", "gradient", "painter", *DATA)
 NAMES = ("with", "without")
 POLE, VEHICLE = Street.classes.index("pole or wire"), Street.classes.index("vehicle")
@@ -51,6 +57,16 @@ def street() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def signal() -> dict[str, Any]:
     return read_data(WIDGETS / "lab" / "signal.js")
+
+
+@pytest.fixture(scope="module")
+def deeplab() -> dict[str, Any]:
+    return read_data(WIDGETS / "lab" / "deeplab.js")
+
+
+@pytest.fixture(scope="module")
+def cbam() -> dict[str, Any]:
+    return read_data(WIDGETS / "lab" / "cbam.js")
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +111,8 @@ def networks() -> dict[str, nn.Module]:
         "without": create_model("unet_residual", skips=False, **options),
         "plain": create_model("unet_padded", **options),
         "attending": attending(),
+        "gating": gating(),
+        "deeplab": create_model("deeplabv3plus_resnet50", **options),
         "rate": pooling("4", width=6),
         "aspp": pooling("aspp", width=6),
     }
@@ -116,6 +134,26 @@ def test_a_tape_says_what_the_network_does(name: str) -> None:
     assert (played - expected).abs().max() < 0.01 * expected.abs().max()  # of float16
 
 
+def test_taps_that_meet_nothing_but_padding_are_left_out() -> None:
+    """Of rates 2, 4 and 8 on 4 by 4 positions the two larger, and all of ASPP's."""
+    options = {"preset": "tiny", "num_classes": 6}
+    network = create_model("deeplabv3plus_resnet50", **options).eval()
+    image = torch.randn(2, 3, SIDE, SIDE)
+    slim = without_idle_taps(network, SIDE)
+    with torch.no_grad():
+        torch.testing.assert_close(slim(image), network(image))
+    single = [
+        name
+        for name, one in slim.named_modules()
+        if isinstance(one, nn.Conv2d)
+        and one.kernel_size != network.get_submodule(name).kernel_size
+    ]
+    assert [name.split(".")[:3] for name in single] == [
+        *(["encoder", "stages", "3"] for _ in (4, 8)),
+        *(["aspp", "branches", branch] for branch in "123"),
+    ]
+
+
 def test_a_module_without_a_rule_is_named() -> None:
     with pytest.raises(TypeError, match="GELU"):
         record(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.GELU()))
@@ -127,7 +165,8 @@ def test_a_module_without_a_rule_is_named() -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("of", "name"),
-    [*(("street", name) for name in NAMES), ("signal", "")]
+    [*(("street", name) for name in NAMES), ("signal", ""), ("deeplab", "")]
+    + [("cbam", "")]
     + [("signs", name) for name in ("1", "4", "aspp")],
 )
 def test_the_page_computes_pytorchs_logits(engine: Page, of: str, name: str) -> None:
@@ -145,6 +184,36 @@ def test_the_page_computes_pytorchs_logits(engine: Page, of: str, name: str) -> 
         expected = player(image)
     assert (torch.tensor(found) - expected.flatten()).abs().max() < 1e-3
     assert expected.std() > 1
+
+
+@pytest.mark.browser
+def test_the_page_goes_on_from_maps_that_are_given(
+    engine: Page, deeplab: dict[str, Any]
+) -> None:
+    player = Player(deeplab["network"])
+    image = torch.randn(1, 3, SIDE, SIDE)
+    given = Joined(player, None).sources[1]
+    with torch.no_grad():
+        other = torch.randn(player.maps(image)[given].shape)
+        expected = player.maps(image, {given: other})[-1]
+    found = engine.evaluate(
+        """([image, side, number, other, channels]) => {
+          const small = Math.sqrt(other.length / channels);
+          const data = Float32Array.from(other);
+          const given = [];
+          given[number] = { channels, height: small, width: small, data };
+          const network = networkOf(simsegLab.deeplab);
+          return [...simsegLab.forward(network, mapOf(image, side), given).at(-1).data];
+        }""",
+        [
+            image.flatten().tolist(),
+            SIDE,
+            given,
+            other.flatten().tolist(),
+            len(other[0]),
+        ],
+    )
+    assert (torch.tensor(found) - expected.flatten()).abs().max() < 1e-3
 
 
 @pytest.mark.browser
@@ -241,7 +310,10 @@ def test_the_page_paints_a_sign_as_the_data_set_does(
     assert (off > 0).float().mean() < 0.002
 
 
-def test_a_lamp_changes_the_lamp_alone(signal: dict[str, Any]) -> None:
+def test_a_lamp_changes_the_lamp_alone(
+    signal: dict[str, Any], cbam: dict[str, Any]
+) -> None:
+    assert (cbam["numbers"], cbam["scenes"]) == (signal["numbers"], signal["scenes"])
     for number, scene in zip(signal["numbers"], signal["scenes"]):
         image, label = Signal("val", size=SIDE, normalize=False).with_lamp(number, "go")
         assert scene["lamp"] == list(Signal("val", size=SIDE).lamp(number))
@@ -492,6 +564,45 @@ def test_a_lamp_is_turned_and_attention_switched_off_by_keyboard(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("lab", ["gates"], indirect=True)
+def test_gates_are_exchanged_by_keyboard(lab: Lab, cbam: dict[str, Any]) -> None:
+    stop, go = (
+        Signal("val", size=SIDE).with_lamp(cbam["numbers"][0], lamp)[0][None]
+        for lamp in ("stop", "go")
+    )
+    player = Player(cbam["network"])
+    lab.said("The lamp is at stop, the gates are its own: 100 %")
+    gates = [gates_of(player, image) for image in (stop, go)]
+    differ = [int(((a - b).abs() > 0.5).sum()) for a, b in zip(*gates)]
+    wide = [str(int((channel > 0.5).sum())) for channel, _ in gates]
+    assert lab.bars() == ["100 %", "100 %", *wide]
+    channel, spatial = (
+        lab.tab.get_by_role("group", name=f"{name} gates").get_by_role("radio")
+        for name in ("Channel", "Spatial")
+    )
+    channel.first.press("ArrowRight")
+    said = lab.said("The lamp is at stop, the channel gates are from under go: 0 %")
+    assert f"{differ[0]} of 48 channel gates" in said
+    assert f"{differ[1]} of 64 spatial gates" in said
+    assert lab.bars()[:2] == ["0 %", "0 %"]
+    with torch.no_grad():
+        answer = with_gates_of(player, stop, go, ["channel"]).argmax(dim=1)
+    colors = np.array(cbam["palette"])
+    assert (colors[answer].reshape(-1, 3) == lab.pixels(1)).mean() > 0.998
+    channel.last.press("ArrowRight")  # round to the first
+    spatial.first.press("ArrowRight")
+    lab.said("The lamp is at stop, the spatial gates are from under go: 100 %")
+    lab.choose("stop", 1)
+    lab.said("The lamp is at go, the spatial gates are from under stop: 100 %")
+
+
+def gates_of(player: Player, image: Tensor) -> list[Tensor]:
+    """What the two sigmoids make: the channels' gates and the places'."""
+    made = zip(player.operations, player.maps(image)[1:])
+    return [map_ for one, map_ in made if one["op"] == "sigmoid"]
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("lab", ["rates"], indirect=True)
 def test_a_sign_is_resized_and_moved_by_keyboard(
     lab: Lab, signs: dict[str, Any]
@@ -511,6 +622,66 @@ def test_a_sign_is_resized_and_moved_by_keyboard(
     scene["sign"] = {"row": 47, "column": 45, "kind": 1}
     scene["sign"]["radius"] = int(said.split()[3]) // 2
     assert lab.bars() == rights(signs, scene)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lab", ["decoder"], indirect=True)
+def test_a_decoder_reads_one_of_two_maps_by_keyboard(
+    lab: Lab, deeplab: dict[str, Any]
+) -> None:
+    scene = copy.deepcopy(deeplab["scenes"][0])
+    found = decoded(deeplab, scene)
+    assert_decoded(lab, scene, found)
+    lab.choose("both maps", 1)
+    caption = lab.tab.locator(".lab-caption").last
+    expect(caption).to_have_text("What, not where.", timeout=WAIT)
+    colors = np.array(deeplab["palette"])
+    assert (colors[found[1]].reshape(-1, 3) == lab.pixels(1)).mean() > 0.998
+    lab.canvas(0).focus()
+    for key in ["ArrowLeft"] * 3 + ["ArrowUp", "Enter", "ArrowRight"]:
+        lab.tab.keyboard.press(key)
+    first, last = scene["vehicles"]
+    last |= {"left": last["left"] - 3, "bottom": last["bottom"] - 1}
+    first["left"] += 1
+    assert_decoded(lab, scene, decoded(deeplab, scene))
+
+    box = lab.canvas(0).bounding_box()
+    assert box is not None
+    scale, mouse = box["width"] / SIDE, lab.tab.mouse
+    x, y = (first["left"] + 4.5) * scale, (first["bottom"] - 2.5) * scale
+    mouse.move(box["x"] + x, box["y"] + y)
+    mouse.down()
+    mouse.move(box["x"] + x + 20 * scale, box["y"] + y + 3 * scale)
+    mouse.up()
+    first |= {"left": first["left"] + 20, "bottom": first["bottom"] + 3}
+    assert_decoded(lab, scene, decoded(deeplab, scene))
+
+
+def decoded(deeplab: dict[str, Any], scene: dict[str, Any]) -> list[Tensor]:
+    """What the decoder says from both maps, from ASPP's and from low-level features."""
+    image = as_input(compose(scene, side=SIDE)[0])
+    player = Player(deeplab["network"])
+    with torch.no_grad():
+        return [
+            Joined(player, off)(image).argmax(dim=1)[0] for off in DECODER_OFF.values()
+        ]
+
+
+def assert_decoded(lab: Lab, scene: dict[str, Any], answers: list[Tensor]) -> None:
+    """The page says so, but for pixels at which two classes are nearly equal."""
+    label = compose(scene, side=SIDE)[1]
+    counts = [int((one == VEHICLE).sum()) for one in answers]
+    about = ["|".join(map(str, range(one - 4, one + 5))) for one in counts]
+    lab.said(
+        "Vehicles cover {} pixels. From both maps the decoder paints ({}) blue, from "
+        "ASPP's map alone ({}), from the low-level features alone ({})".format(
+            int((label == VEHICLE).sum()), *about
+        )
+    )
+    for bar, answer in zip(lab.bars(), answers, strict=True):
+        meter = ScoreMeter(Street.classes)
+        meter.update(answer[None], label[None])
+        assert float(bar) == pytest.approx(meter.compute().boundary_miou, abs=0.011)
 
 
 def rights(signs: dict[str, Any], scene: dict[str, Any]) -> list[str]:
@@ -608,10 +779,59 @@ def test_what_chapter_04_suggests_of_its_signs_is_so(signs: dict[str, Any]) -> N
         assert tuple(rows[48]) == box[0]
 
 
+def test_what_chapter_05_says_of_its_decoder_is_so(deeplab: dict[str, Any]) -> None:
+    """Layers from the one map, better borders and more errors from the other."""
+    chapter = (ROOT / "chapters" / "05_deeplabv3plus.ipynb").read_text("utf-8")
+    player = Player(deeplab["network"]).eval()
+    val = Street("val", size=SIDE, length=64)
+    both, what, where = (
+        evaluate(Joined(player, off), val) for off in DECODER_OFF.values()
+    )
+    means = [one.boundary_miou for one in (both, what, where)]
+    assert list(deeplab["scores"].values()) == pytest.approx(means, abs=2e-3)
+    stated = (
+        "is {:.2f} from both maps, {:.2f} from ASPP's and {:.2f} from the low-level"
+    )
+    assert stated.format(*deeplab["scores"].values()) in chapter
+    assert where.pixel_accuracy < both.pixel_accuracy - 0.2
+    assert f"trained for {STEPS:,} steps" in chapter
+    for scene in deeplab["scenes"]:
+        label = compose(scene, side=SIDE)[1]
+        whole, layers, edges = decoded(deeplab, scene)
+        assert of_one_class(layers) > 0.9 > 0.8 > of_one_class(label)
+        assert (edges == label).float().mean() < (whole == label).float().mean() - 0.1
+
+
+def test_what_chapter_02_says_of_its_gates_is_so(cbam: dict[str, Any]) -> None:
+    chapter = (ROOT / "chapters" / "02_cbam.ipynb").read_text("utf-8")
+    player = Player(cbam["network"]).eval()
+    found = [
+        right_of_stop_and_go(player, exchanged=names)
+        for names in ((), ("channel",), ("spatial",))
+    ]
+    scores = list(cbam["scores"].values())
+    assert scores == pytest.approx(found, abs=2e-3)
+    own, channel, spatial = (f"{one:.1%}".replace("%", " %") for one in scores)
+    assert (
+        f"either lamp {own} of the vehicles' pixels are right with its own" in chapter
+    )
+    assert (
+        f"{channel} with the other lamp's channel gates and {spatial} with" in chapter
+    )
+    assert f"trained for {STEPS:,} steps" in chapter
+
+
+def of_one_class(answer: Tensor) -> float:
+    """The share of a row that its most frequent class has, on average."""
+    return sum(row.bincount().max().item() / SIDE for row in answer) / SIDE
+
+
 def test_the_pages_data_are_light() -> None:
-    """Of the lab's own page; the signs stand in chapter 04 alone."""
+    """Of the lab's own page; the others stand in one chapter each."""
     data = [(WIDGETS / "lab" / f"{name}.js").read_bytes() for name in DATA[:2]]
     assert sum(len(gzip.compress(one, 6)) for one in data) < 700_000
+    data = [(WIDGETS / "lab" / f"{name}.js").read_bytes() for name in DATA[3:]]
+    assert max(len(gzip.compress(one, 6)) for one in data) < 250_000
 
 
 @pytest.mark.browser

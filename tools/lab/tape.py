@@ -12,7 +12,8 @@ and adds fixed numbers, which the convolution before it can do itself.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
@@ -25,10 +26,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from simseg_core.models.aspp import ASPP, ImagePooling
 from simseg_core.models.attention import SelfAttention2d
+from simseg_core.models.cbam import CBAM, ChannelAttention, SpatialAttention
+from simseg_core.models.deeplabv3plus import DeepLabV3Plus
 from simseg_core.models.residual import ResidualUnit
 from simseg_core.models.unet_padded import UNetPadded
 
-__all__ = ["Player", "Tape", "record"]
+__all__ = ["Player", "Tape", "record", "without_idle_taps"]
 
 Operation = dict[str, Any]
 
@@ -112,6 +115,14 @@ def _(module: nn.Conv2d, tape: Tape, x: int) -> int:
 
 
 @play_into.register
+def _(module: nn.Linear, tape: Tape, x: int) -> int:
+    """On a map of one position it is a 1x1 convolution."""
+    made = tape.add("conv", x, channels=module.out_features, size=1, stride=1, rate=1)
+    tape.parts[made] = module.weight.detach()[..., None, None], module.bias.detach()
+    return made
+
+
+@play_into.register
 def _(module: nn.ConvTranspose2d, tape: Tape, x: int) -> int:
     return tape.convolve("up", module, x)
 
@@ -148,7 +159,9 @@ def _(module: nn.Identity, tape: Tape, x: int) -> int:
 
 @play_into.register
 def _(module: nn.MaxPool2d, tape: Tape, x: int) -> int:
-    return tape.add("pool", x)
+    # A pooling is over squares of 2x2 unless its size is told.
+    size = {} if module.kernel_size == 2 else {"size": module.kernel_size}
+    return tape.add("pool", x, **size)
 
 
 @play_into.register
@@ -190,10 +203,77 @@ def _(module: ASPP, tape: Tape, x: int) -> int:
 
 
 @play_into.register
+def _(module: DeepLabV3Plus, tape: Tape, x: int) -> int:
+    """For images whose sides the output stride divides: then resizes have factors."""
+    enlarge, maps = module.encoder.output_stride, []
+    x = play_into(module.encoder.stem, tape, x)
+    x = play_into(module.encoder.pool, tape, x)
+    for stage in module.encoder.stages:
+        x = play_into(stage, tape, x)
+        maps.append(x)
+    x = play_into(module.aspp, tape, x)
+    if module.decoder is not None:
+        narrow = play_into(module.decoder.narrow, tape, maps[0])
+        x = tape.add("resize", x, factor=enlarge // 4)
+        x = play_into(module.decoder.refine, tape, tape.add("concat", x, narrow))
+        enlarge = 4
+    x = play_into(module.classify, tape, x)
+    return tape.add("resize", x, factor=enlarge)
+
+
+@play_into.register
 def _(module: SelfAttention2d, tape: Tape, x: int) -> int:
     asked = [play_into(part, tape, x) for part in (module.query, module.key)]
     value = play_into(module.value, tape, x)
     return tape.add("attend", x, *asked, value, gamma=module.gamma.item())
+
+
+@play_into.register
+def _(module: ChannelAttention, tape: Tape, x: int) -> int:
+    """Its gate, one number a channel."""
+    pooled = tape.add("mean", x), tape.add("most", x)
+    scores = [play_into(module.mlp, tape, one) for one in pooled]
+    return tape.add("sigmoid", tape.add("add", *scores))
+
+
+@play_into.register
+def _(module: SpatialAttention, tape: Tape, x: int) -> int:
+    """Its gate, one number a position."""
+    score = play_into(module.conv, tape, tape.add("across", x))
+    return tape.add("sigmoid", play_into(module.norm, tape, score))
+
+
+@play_into.register
+def _(module: CBAM, tape: Tape, x: int) -> int:
+    assert module.order == "channel_first"
+    x = tape.add("gate", x, play_into(module.channel, tape, x))
+    return tape.add("gate", x, play_into(module.spatial, tape, x))
+
+
+def without_idle_taps(network: nn.Module, side: int) -> nn.Module:
+    """Copy a network; of a 3x3 whose holes are as wide as its map, keep the middle tap.
+
+    All other taps meet the padding, wherever they are, and would only be loaded. On the
+    4 by 4 positions that output stride 16 leaves of 64 pixels, ASPP's rates do that.
+
+    Args:
+        network: what is copied.
+        side: of the square images that the copy is for.
+    """
+    network = copy.deepcopy(network).eval()
+
+    def shrink(conv: nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if conv.kernel_size == (3, 3) and conv.dilation[0] >= inputs[0].shape[-1]:
+            conv.weight = nn.Parameter(conv.weight[:, :, 1:2, 1:2])
+            conv.kernel_size, conv.padding, conv.dilation = (1, 1), (0, 0), (1, 1)
+
+    convolutions = [one for one in network.modules() if isinstance(one, nn.Conv2d)]
+    hooks = [one.register_forward_hook(shrink) for one in convolutions]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, side, side))
+    for hook in hooks:
+        hook.remove()
+    return network
 
 
 class Player(nn.Module):
@@ -215,10 +295,17 @@ class Player(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the last map."""
-        maps = [x]
-        for operation in self.operations:
-            maps.append(self._play(operation, [maps[n] for n in operation["from"]]))
-        return maps[-1]
+        return self.maps(x)[-1]
+
+    def maps(
+        self, x: Tensor, given: Mapping[int, Tensor] | None = None
+    ) -> list[Tensor]:
+        """Return all maps; those that are given, by number, are not computed."""
+        maps, given = [x], given or {}
+        for made, operation in enumerate(self.operations, start=1):
+            read = [maps[number] for number in operation["from"]]
+            maps.append(given[made] if made in given else self._play(operation, read))
+        return maps
 
     def _play(self, operation: Operation, read: list[Tensor]) -> Tensor:
         op, x = operation["op"], read[0]
@@ -233,11 +320,20 @@ class Player(nn.Module):
         elif op == "add":
             y = read[0] + read[1]
         elif op == "pool":
-            y = F.max_pool2d(x, 2)
+            size = operation.get("size", 2)
+            y = F.max_pool2d(x, size, stride=2, padding=(size - 1) // 2)
         elif op == "concat":
             y = torch.cat(read, dim=1)
         elif op == "mean":
             y = x.mean(dim=(2, 3), keepdim=True)
+        elif op == "most":
+            y = x.amax(dim=(2, 3), keepdim=True)
+        elif op == "across":
+            y = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], dim=1)
+        elif op == "sigmoid":
+            y = x.sigmoid()
+        elif op == "gate":
+            y = x * read[1]
         elif op == "repeat":
             y = x.expand(-1, -1, *read[1].shape[2:])
         elif op == "resize":

@@ -19,6 +19,7 @@ from simseg_core.data import Signal, Signs, Street
 from simseg_core.data.compose.scenes import SceneDataset
 from simseg_core.models.aspp import ASPP
 from simseg_core.models.attention import SelfAttention2d
+from simseg_core.models.cbam import CBAM
 from simseg_core.models.layers import conv_bn_relu, init_he
 from simseg_core.training import fit, inverse_sqrt_frequency
 
@@ -28,6 +29,9 @@ __all__ = [
     "STEPS",
     "attending",
     "attention_network",
+    "decoder_network",
+    "gates_network",
+    "gating",
     "pooling",
     "signs_networks",
     "street_networks",
@@ -49,11 +53,25 @@ def street_networks(kept: Path) -> dict[str, nn.Module]:
     }
 
 
+def decoder_network(kept: Path) -> nn.Module:
+    """Train chapter 05's DeepLabV3+."""
+    scenes = Street("train", size=SIDE)
+    weights = inverse_sqrt_frequency(scenes)
+    return _trained(kept / "decoder.pt", _deeplab, scenes, weights)
+
+
 def attention_network(kept: Path) -> nn.Module:
     """Train chapter 01's network."""
     scenes = Signal("train", size=SIDE)
     weights = torch.tensor([0.5, 1.25, 1.25])  # as in the chapter
     return _trained(kept / "signal.pt", attending, scenes, weights)
+
+
+def gates_network(kept: Path) -> nn.Module:
+    """Train chapter 02's network, on the scenes of chapter 01's."""
+    scenes = Signal("train", size=SIDE)
+    weights = inverse_sqrt_frequency(scenes)  # as in the chapter
+    return _trained(kept / "gates.pt", gating, scenes, weights)
 
 
 def signs_networks(kept: Path) -> dict[str, nn.Module]:
@@ -89,6 +107,26 @@ def pooling(rate: str, width: int = 24) -> nn.Module:
 def _unet(skips: bool) -> nn.Module:
     network = create_model("unet_residual", preset="small", num_classes=6, skips=skips)
     return network.to(memory_format=torch.channels_last)  # faster on CPU
+
+
+def _deeplab() -> nn.Module:
+    network = create_model("deeplabv3plus_resnet50", preset="small", num_classes=6)
+    return network.to(memory_format=torch.channels_last)
+
+
+def gating() -> nn.Module:
+    """Build chapter 02's network: (B, 3, H, W) -> logits (B, 3, H, W)."""
+    network = nn.Sequential(
+        conv_bn_relu(3, 16, stride=2),
+        conv_bn_relu(16, 32, stride=2),
+        conv_bn_relu(32, 48, stride=2),
+        conv_bn_relu(48, 48),
+        CBAM(48, reduction=2),
+        nn.Conv2d(48, len(Signal.classes), 1),
+        nn.Upsample(scale_factor=8, mode="bilinear"),
+    )
+    init_he(network)
+    return network
 
 
 def attending() -> nn.Module:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from lab.scenes import (
     as_input,
@@ -25,15 +26,20 @@ from lab.scenes import (
     signal_scene,
     street_scene,
 )
-from lab.tape import Player, record
+from lab.tape import Player, record, without_idle_taps
 from lab.train import SIDE, SIGNS_SIDE
 from simseg_core.data import Signal, Signs, Street, colorize, denormalize
 from simseg_core.probes import receptive_field
 from simseg_core.training import evaluate
 
 __all__ = [
+    "DECODER_OFF",
+    "Joined",
     "read_data",
     "right_of_stop_and_go",
+    "with_gates_of",
+    "write_decoder",
+    "write_gates",
     "write_signal",
     "write_signs",
     "write_street",
@@ -86,7 +92,9 @@ STREETS: tuple[dict[str, Any], ...] = (
         "gap": 0.70,
     },
 )
-SIGNALS = (10, 7, 21)  # validation scenes; the last is one that it gets wrong
+SIGNALS = (10, 7, 21)  # validation scenes; attention gets the last one wrong
+# What the decoder reads, and which of the two maps that it joins is then evened out.
+DECODER_OFF = {"both maps": None, "ASPP's alone": 1, "low-level alone": 0}
 
 
 def read_data(script: Path) -> dict[str, Any]:
@@ -125,6 +133,62 @@ def write_street(folder: Path, networks: dict[str, nn.Module]) -> None:
         "place; the answer without skips, a black band where the wires hang; the truth."
     )
     (folder / "skips.svg").write_text(still(shown, alt), "utf-8")
+
+
+def write_decoder(folder: Path, network: nn.Module) -> None:
+    """Write ``lab/deeplab.js`` and ``decoder.svg`` below `folder`."""
+    scenes = [street_scene(side=SIDE, **street) for street in STREETS]
+    tape = record(without_idle_taps(network, SIDE)).script()
+    player = Player(tape).eval()
+    val = Street("val", size=SIDE, length=64)
+    data = {
+        "side": SIDE,
+        "classes": Street.classes,
+        "palette": Street.palette,
+        "network": tape,
+        "scenes": scenes,
+        "scores": {
+            words: round(evaluate(Joined(player, off), val).boundary_miou, 4)
+            for words, off in DECODER_OFF.items()
+        },
+    }
+    _write(folder / "lab" / "deeplab.js", "deeplab", data)
+    image, _ = compose(scenes[0], side=SIDE)
+    shown = {"the street": image.byte().permute(1, 2, 0).numpy()}
+    for words, off in DECODER_OFF.items():
+        answer = Joined(player, off)(as_input(image)).argmax(dim=1)[0]
+        shown[words] = colorize(answer, Street.palette)
+    alt = (
+        "A street and three answers of one DeepLabV3+. Reading both maps, the decoder "
+        "draws houses and cars with rounded outlines; with ASPP's map alone, flat "
+        "layers of houses and road; with low-level features alone, outlines in place "
+        "and classes mixed up."
+    )
+    (folder / "decoder.svg").write_text(still(shown, alt), "utf-8")
+
+
+class Joined(nn.Module):
+    """DeepLabV3+ whose decoder may read one of its two maps at its mean everywhere.
+
+    Args:
+        player: of the network.
+        off: which map: 0 is ASPP's, 1 the low-level features, None neither.
+    """
+
+    def __init__(self, player: Player, off: int | None) -> None:
+        super().__init__()
+        self.player, self.off = player, off
+        joins = [one for one in player.operations if one["op"] == "concat"]
+        self.sources = joins[-1]["from"]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits."""
+        if self.off is None:
+            return self.player(x)
+        evened = self.sources[self.off]
+        map_ = self.player.maps(x)[evened]
+        mean = map_.mean(dim=(2, 3), keepdim=True).expand_as(map_)
+        return self.player.maps(x, {evened: mean})[-1]
 
 
 def write_signs(folder: Path, networks: dict[str, nn.Module]) -> None:
@@ -195,6 +259,69 @@ def write_signal(folder: Path, network: nn.Module) -> None:
     (folder / "attention.svg").write_text(still(shown, alt), "utf-8")
 
 
+def write_gates(folder: Path, network: nn.Module) -> None:
+    """Write ``lab/cbam.js`` and ``gates.svg`` below `folder`."""
+    tape = record(network).script()
+    player = Player(tape).eval()
+    data = {
+        "side": SIDE,
+        "classes": Signal.classes,
+        "palette": Signal.palette,
+        "network": tape,
+        "scenes": [signal_scene(index, side=SIDE) for index in SIGNALS],
+        "numbers": SIGNALS,
+        "scores": {
+            " and ".join(exchanged) or "neither": round(
+                right_of_stop_and_go(player, exchanged=exchanged), 4
+            )
+            for exchanged in ((), ("channel",), ("spatial",))
+        },
+    }
+    _write(folder / "lab" / "cbam.js", "cbam", data)
+    val = Signal("val", size=SIDE)
+    (stop, _), (go, _) = (val.with_lamp(SIGNALS[0], one) for one in ("stop", "go"))
+    photograph = (denormalize(stop) * 255).byte().permute(1, 2, 0).numpy()
+    shown = {"lamp at stop": photograph}
+    for words, exchanged in {
+        "its own gates": (),
+        "channel gates of go": ("channel",),
+        "spatial gates of go": ("spatial",),
+    }.items():
+        logits = with_gates_of(player, stop[None], go[None], exchanged)
+        shown[words] = colorize(logits.argmax(dim=1)[0], Signal.palette)
+    alt = (
+        "A road under a lamp at stop and three answers of one network with CBAM: with "
+        "its own gates all vehicles are orange, to stop; with the channel gates of the "
+        "lamp at go all are blue; with the spatial gates of go all are orange again."
+    )
+    (folder / "gates.svg").write_text(still(shown, alt), "utf-8")
+
+
+def with_gates_of(
+    player: Player, image: Tensor, other: Tensor, exchanged: Sequence[str]
+) -> Tensor:
+    """Return the logits of an image, with some gates as another image makes them.
+
+    Args:
+        player: of a network with one CBAM.
+        image: ``(B, 3, H, W)``, and as many others.
+        other: the images whose gates are taken.
+        exchanged: which: "channel", "spatial" or both.
+    """
+    channel, spatial = (
+        made
+        for made, one in enumerate(player.operations, start=1)
+        if one["op"] == "sigmoid"
+    )
+    own, theirs = player.maps(image), player.maps(other)
+    gates = {"channel": channel, "spatial": spatial}
+    given = {
+        made: (theirs if name in exchanged else own)[made]
+        for name, made in gates.items()
+    }
+    return player.maps(image, given)[-1]
+
+
 def without_gamma(tape: dict[str, Any]) -> Player:
     """Build the network of a tape with its attention switched off."""
     off = [
@@ -204,13 +331,25 @@ def without_gamma(tape: dict[str, Any]) -> Player:
 
 
 @torch.no_grad()
-def right_of_stop_and_go(player: Player, count: int = 48) -> float:
-    """Measure the stop/go accuracy of chapter 01: each scene with either lamp."""
+def right_of_stop_and_go(
+    player: Player, count: int = 48, *, exchanged: Sequence[str] = ()
+) -> float:
+    """Measure the stop/go accuracy of chapter 01: each scene with either lamp.
+
+    Args:
+        player: of the network.
+        count: of scenes.
+        exchanged: gates that are taken from under the other lamp.
+    """
     val, right, all_pixels = Signal("val", size=SIDE, length=count), 0, 0
     for index in range(count):
-        for state in ("stop", "go"):
+        for state, other in (("stop", "go"), ("go", "stop")):
             image, label = val.with_lamp(index, state)
-            answer = player(image[None])[0, 1:].argmax(dim=0) + 1
+            logits = player(image[None])
+            if exchanged:
+                others = val.with_lamp(index, other)[0][None]
+                logits = with_gates_of(player, image[None], others, exchanged)
+            answer = logits[0, 1:].argmax(dim=0) + 1
             right += int((answer == label)[label > 0].sum())
             all_pixels += int((label > 0).sum())
     return right / all_pixels

@@ -5,14 +5,13 @@
 {
   const { html: make, button, result, clamp } = Parts;
   const {
-    choice, slider, picture, bar, bytes, newMap, followPointer, followArrows, drawClasses,
-    drawPhotograph, legend, eachFrame, atRest, readNetwork, normalize, forward, classes,
-    sheetOf,
+    choice, slider, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
+    legend, eachFrame, atRest, readNetwork, normalize, forward, classes, LAMPS, readRoad,
+    rightUnder,
   } = simsegLab;
 
   const STRIDE = 8; // pixels from one position that asks to the next
   const SEES = 7; // pixels that a position sees to each side of the first of its own
-  const LAMPS = { stop: "stop", go: "go" };
 
   simsegWidget("attention", (box) => {
     const data = simsegLab.signal;
@@ -31,12 +30,7 @@
 
     // A scene with either lamp, and which positions can see the lamp themselves.
     function readScene(scene) {
-      const photographs = {};
-      for (const state of Object.keys(LAMPS)) {
-        photographs[state] = newMap(3, side, side);
-        photographs[state].data.set(bytes(scene[state]));
-      }
-      const vehicles = bytes(scene.vehicles);
+      const { photographs, vehicles } = readRoad(scene, side);
       const [a, b] = Object.values(photographs).map(({ data }) => data);
       const seesLamp = new Uint8Array(across * across);
       for (let n = 0; n < a.length; n++) {
@@ -74,17 +68,8 @@
       return { logits: maps.at(-1), gaze: maps[attends + 1].attention };
     }
 
-    // Of the vehicles' pixels, the share where the larger of the two logits, "stop" and
-    // "go", is the one that this lamp asks for: the accuracy of chapter 01.
     function right({ logits }, state) {
-      const [stop, go] = [sheetOf(logits, 1), sheetOf(logits, 2)];
-      let [hits, all] = [0, 0];
-      scenes[number].vehicles.forEach((vehicle, n) => {
-        if (!vehicle) return;
-        all++;
-        if (stop[n] > go[n] === (state === "stop")) hits++;
-      });
-      return hits / all;
+      return rightUnder(state, scenes[number].vehicles, logits);
     }
 
     function rowOf(gaze) {

@@ -7,24 +7,31 @@
 {
   const { newMap } = simsegLab;
 
-  function forward(network, image) {
+  // Maps that are `given`, by number, are taken as they are: so a page can go on from the
+  // middle, or try what a network says of maps that it did not make.
+  function forward(network, image, given = []) {
     const maps = [image];
     for (const operation of network.operations) {
-      const read = operation.from.map((number) => maps[number]);
-      const made = OPERATIONS[operation.op](operation, network.weights, ...read);
-      if (operation.relu) rectify(made);
-      maps.push(made);
+      maps.push(given[maps.length] ?? make(operation, network.weights, maps));
     }
     return maps;
+  }
+
+  function make(operation, weights, maps) {
+    const read = operation.from.map((number) => maps[number]);
+    const made = OPERATIONS[operation.op](operation, weights, ...read);
+    if (operation.relu) rectify(made);
+    return made;
   }
 
   const OPERATIONS = {
     conv({ channels, size, stride, rate, at }, weights, x) {
       const kernels = weights.subarray(at, at + channels * x.channels * size ** 2);
       const biases = weights.subarray(at + kernels.length);
-      return size === 1
-        ? mixChannels(x, kernels, biases, channels)
-        : convolve(x, kernels, biases, channels, { stride, rate });
+      if (size === 1) return mixChannels(everyOther(x, stride), kernels, biases, channels);
+      return size === 3
+        ? convolve(x, kernels, biases, channels, { stride, rate })
+        : convolveWide(x, kernels, biases, channels, { size, stride });
     },
 
     // A transposed convolution of stride 2: each number writes a square of 2x2.
@@ -53,17 +60,22 @@
       return y;
     },
 
-    // Each 2x2 square keeps its largest number. Who won is remembered for the way back.
-    pool(operation, weights, x) {
+    // Each square keeps its largest number; squares stand 2 apart, those of 3x3 overlap.
+    // Who won is remembered for the way back.
+    pool({ size = 2 }, weights, x) {
       const y = newMap(x.channels, x.height / 2, x.width / 2);
+      const before = size - 2; // rows and columns that a square has beyond its own two
       y.winners = new Uint32Array(y.data.length);
       for (let n = 0; n < y.data.length; n++) {
-        const row = 2 * Math.floor(n / y.width); // counted through all sheets
-        const corner = row * x.width + 2 * (n % y.width);
-        let winner = corner;
-        for (let rival = 1; rival < 4; rival++) {
-          const at = corner + (rival % 2) + (rival > 1 ? x.width : 0);
-          if (x.data[at] > x.data[winner]) winner = at;
+        const line = 2 * Math.floor(n / y.width); // counted through all sheets
+        const column = 2 * (n % y.width);
+        const up = line % x.height ? before : 0; // no further than the map's edge
+        const left = column ? before : 0;
+        let winner = line * x.width + column;
+        for (let row = line - up; row < line + 2; row++) {
+          for (let at = row * x.width + column - left; at < row * x.width + column + 2; at++) {
+            if (x.data[at] > x.data[winner]) winner = at;
+          }
         }
         y.winners[n] = winner;
         y.data[n] = x.data[winner];
@@ -99,7 +111,38 @@
       return y;
     },
 
-    // ... and the same number at every position again.
+    // ... or the largest number of each sheet.
+    most(operation, weights, x) {
+      const y = newMap(x.channels, 1, 1);
+      for (let c = 0; c < x.channels; c++) y.data[c] = Math.max(...sheetOf(x, c));
+      return y;
+    },
+
+    // Through all sheets, at each position: the largest number, and the mean.
+    across(operation, weights, x) {
+      const y = newMap(2, x.height, x.width);
+      const [most, mean] = [sheetOf(y, 0).fill(-Infinity), sheetOf(y, 1)];
+      for (let c = 0; c < x.channels; c++) {
+        sheetOf(x, c).forEach((one, n) => {
+          most[n] = Math.max(most[n], one);
+          mean[n] += one / x.channels;
+        });
+      }
+      return y;
+    },
+
+    sigmoid(operation, weights, x) {
+      return { ...x, data: x.data.map((one) => 1 / (1 + Math.exp(-one))) };
+    },
+
+    // Gates multiply: one number for a whole sheet, or one for each position.
+    gate(operation, weights, x, gates) {
+      const sheet = x.height * x.width;
+      const of = gates.channels === 1 ? (n) => n % sheet : (n) => Math.floor(n / sheet);
+      return { ...x, data: x.data.map((one, n) => one * gates.data[of(n)]) };
+    },
+
+    // The same number of each sheet at every position again.
     repeat(operation, weights, x, { height, width }) {
       const y = newMap(x.channels, height, width);
       for (let c = 0; c < x.channels; c++) sheetOf(y, c).fill(x.data[c]);
@@ -185,6 +228,26 @@
     return y;
   }
 
+  // A larger kernel, tap by tap: the same sum, slower, for the few layers that have one.
+  function convolveWide(x, kernels, biases, channels, { size, stride }) {
+    const y = newMap(channels, Math.ceil(x.height / stride), Math.ceil(x.width / stride));
+    const { frame, width } = framed(x, (size - 1) / 2);
+    const framedSheet = frame.length / x.channels;
+    for (let o = 0; o < channels; o++) {
+      const out = sheetOf(y, o).fill(biases[o]);
+      for (let tap = 0; tap < x.channels * size ** 2; tap++) {
+        const weight = kernels[o * x.channels * size ** 2 + tap];
+        const [i, down] = [Math.floor(tap / size ** 2), Math.floor(tap / size) % size];
+        const corner = i * framedSheet + down * width + (tap % size);
+        for (let n = 0; n < out.length; n++) {
+          const row = stride * Math.floor(n / y.width);
+          out[n] += weight * frame[corner + row * width + stride * (n % y.width)];
+        }
+      }
+    }
+    return y;
+  }
+
   function framed(x, border) {
     const [height, width] = [x.height + 2 * border, x.width + 2 * border];
     const frame = new Float32Array(x.channels * height * width);
@@ -206,6 +269,22 @@
         const sheet = sheetOf(x, i);
         const weight = kernels[o * x.channels + i];
         for (let n = 0; n < out.length; n++) out[n] += weight * sheet[n];
+      }
+    }
+    return y;
+  }
+
+  // What a stride leaves of a map: its first row and column, and so on.
+  function everyOther(x, stride) {
+    if (stride === 1) return x;
+    const y = newMap(x.channels, Math.ceil(x.height / stride), Math.ceil(x.width / stride));
+    let n = 0;
+    for (let c = 0; c < x.channels; c++) {
+      const sheet = sheetOf(x, c);
+      for (let row = 0; row < x.height; row += stride) {
+        for (let column = 0; column < x.width; column += stride) {
+          y.data[n++] = sheet[row * x.width + column];
+        }
       }
     }
     return y;

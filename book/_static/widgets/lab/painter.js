@@ -94,6 +94,14 @@
     }
   }
 
+  // The vehicle at a pixel, the one in front where there are two; undefined for none.
+  function vehicleAt(street, [row, column]) {
+    const hit = (one) =>
+      column >= one.left && column < one.left + one.width &&
+      row >= one.bottom - one.height && row < one.bottom;
+    return street.vehicles.findLast(hit);
+  }
+
   const BLACK = [0, 0, 0];
 
   function paintVehicle(canvas, vehicle, classIndex) {
@@ -163,5 +171,5 @@
     return shot;
   }
 
-  Object.assign(simsegLab, { readStreet, paintStreet, readWall, paintSign });
+  Object.assign(simsegLab, { readStreet, paintStreet, vehicleAt, readWall, paintSign });
 }

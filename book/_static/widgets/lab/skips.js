@@ -6,7 +6,7 @@
   const { html: make, button, select, result, clamp } = Parts;
   const {
     choice, slider, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
-    iou, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet,
+    iou, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet, vehicleAt,
     normalize, forward, classes, effectiveField, fieldSize,
   } = simsegLab;
 
@@ -197,13 +197,6 @@
     const { canvas } = photograph;
     let held; // the vehicle that the pointer came down on
 
-    function vehicleAt([row, column]) {
-      const hit = (one) =>
-        column >= one.left && column < one.left + one.width &&
-        row >= one.bottom - one.height && row < one.bottom;
-      return street.vehicles.findLast(hit); // the one in front
-    }
-
     function ask(here) {
       if (tool !== "ask") return;
       place = here;
@@ -212,7 +205,7 @@
 
     followPointer(canvas, {
       press(here) {
-        held = vehicleAt(here);
+        held = vehicleAt(street, here);
         if (tool === "paint") {
           place = here;
           paintLine(here, here);
