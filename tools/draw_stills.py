@@ -9,7 +9,7 @@ Usage: draw_stills.py (or: make stills)
 
 from __future__ import annotations
 
-import shutil
+import argparse
 import sys
 from pathlib import Path
 
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDGETS = ROOT / "book" / "_static" / "widgets"
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
+from site_check import find_chromium  # noqa: E402 (beside this file)
 from widgets import SCRIPTS  # noqa: E402 (Sphinx extensions lie in no package)
 
 STILLS = ("gridding", "overlap", "receptive-field", "unet-sizes", "wiring")
@@ -49,11 +50,11 @@ def draw(browser: Browser, name: str) -> str:
 
 def main() -> None:
     """Draw all of them."""
+    argparse.ArgumentParser(description="Draw the explorers' stills.").parse_args()
     with sync_playwright() as playwright:
         # None is the browser that Playwright itself has installed, if it has.
-        path = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"]
+            executable_path=find_chromium(), args=["--no-sandbox"]
         )
         for name in STILLS:
             (WIDGETS / f"{name}.svg").write_text(draw(browser, name), encoding="utf-8")
