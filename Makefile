@@ -41,7 +41,7 @@ READY_TEST := $(VENV)/.ready-test
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1 | /' \
-	  | awk -F '|' '{printf "%-12s%s\n", $$1, $$2}'
+	  | awk -F '|' '{printf "%-14s%s\n", $$1, $$2}'
 
 # --- the environment -------------------------------------------------------------
 # tools/install.sh makes it and says whether it is whole; the stamps are written last.

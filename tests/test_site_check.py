@@ -75,6 +75,7 @@ def test_text_is_sent_packed(tmp_path: Path) -> None:
     [
         ("index", "", "Lighthouse needs Node"),
         ("no/such", None, "Not in the built book: ['no/such']. Remedy: make book"),
+        ("index.html", None, "name a page as chapters/03_unet"),
     ],
 )
 def test_what_is_missing_is_told(
@@ -93,3 +94,10 @@ def test_what_is_missing_is_told(
     )
     assert done.returncode == 1
     assert words in done.stderr
+
+
+def test_a_page_is_loaded_once_at_least() -> None:
+    command = [sys.executable, "tools/site_check.py", "--runs", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--runs must be at least 1" in done.stderr

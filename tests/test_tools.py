@@ -4,6 +4,7 @@ import importlib.util
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -570,3 +571,5 @@ def test_every_target_is_explained_by_make_help() -> None:
     targets = "book serve test lint chapter bench jupyter lab clean"
     for target in targets.split():
         assert f"\n  {target} " in shown
+    widths = [re.match(r"  \S+ +", line) for line in shown.splitlines()[1:]]
+    assert len({one.end() for one in widths if one}) == 1, "one column of words"

@@ -9,6 +9,7 @@ Usage: draw_stills.py (or: make stills)
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def draw(browser: Browser, name: str) -> str:
 
 def main() -> None:
     """Draw all of them."""
+    argparse.ArgumentParser(description="Draw the explorers' stills.").parse_args()
     with sync_playwright() as playwright:
         # None is the browser that Playwright itself has installed, if it has.
         browser = playwright.chromium.launch(

@@ -165,6 +165,8 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", help="as chapters/03_unet; default: all")
     parser.add_argument("--runs", type=int, default=5, help="loads of each page")
     arguments = parser.parse_args()
+    if arguments.runs < 1:
+        parser.error("--runs must be at least 1")
     browser = needed_browser()
     every = [
         file.relative_to(SITE).with_suffix("").as_posix()
@@ -173,8 +175,11 @@ def main() -> int:
     ]
     pages = arguments.pages or every
     missing = [page for page in pages if page not in every]
-    if missing or not pages:
-        raise SystemExit(f"Not in the built book: {missing or SITE}. Remedy: make book")
+    if missing or not every:
+        raise SystemExit(
+            f"Not in the built book: {missing or SITE}. Remedy: make book, and name a "
+            "page as chapters/03_unet."
+        )
     heads = ("speed", "access", "practice", "seo", "KB", "paint s")
     print(f"{'page':<34}" + "".join(f"{head:>8}" for head in heads), flush=True)
     short: list[str] = []

@@ -34,6 +34,13 @@ Scorer.score = ([page, title, anchor, isName, score]) => {
   return score + (named ? 10 : 0) + (page.startsWith("chapters/") ? 4 : 0);
 };
 
+// Sphinx looks words up in plain objects, and each of those knows a "constructor", which
+// is no page: only what the index holds is found.
+for (const found of [Search._index.terms, Search._index.titleterms]) {
+  const { hasOwnProperty } = Object.prototype; // all that Sphinx asks of them besides
+  Object.setPrototypeOf(found, { __proto__: null, hasOwnProperty });
+}
+
 function make(tag, text, attributes = {}) {
   return Object.assign(document.createElement(tag), { textContent: text }, attributes);
 }

@@ -418,6 +418,11 @@ def test_all_that_has_started_is_accessible(explorers: Page, theme: str) -> None
     assert found == []
 
 
+def test_nothing_hangs_out_on_the_smallest_phone(explorers: Page) -> None:
+    explorers.set_viewport_size({"width": 320, "height": 640})
+    assert explorers.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_a_finger_drags_and_the_page_still_scrolls(explorers: Page) -> None:
     box = explorers.locator("[data-widget=gridding]")
     picture = box.locator("svg").first

@@ -490,6 +490,11 @@ def test_a_pointer_moves_a_car_and_draws_a_line(
 
     mouse, row = lab.tab.mouse, car["bottom"] - 3
     mouse.move(*point(row, car["left"] + 4))
+    mouse.down(button="right")  # opens a menu, and moves nothing
+    mouse.move(*point(row + 5, car["left"] + 20))
+    mouse.up(button="right")
+    lab.said(words(*answers(street, scene)))
+    mouse.move(*point(row, car["left"] + 4))
     mouse.down()
     mouse.move(*point(row, car["left"] + 13))
     mouse.up()
@@ -844,6 +849,11 @@ def test_the_lab_runs_from_a_folder(browser: Browser, site: Path) -> None:
         status.scroll_into_view_if_needed()
     tab.locator("[data-widget=attention]").scroll_into_view_if_needed()
     expect(tab.get_by_role("status").last).to_contain_text("its gaze", timeout=WAIT)
+    tab.set_viewport_size({"width": 320, "height": 640})  # the smallest phone
+    assert tab.evaluate("document.documentElement.scrollWidth") == 320
+    for index in ("genindex", "py-modindex"):  # pages that no other test opens
+        tab.goto((site / f"{index}.html").as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth") == 320, index
     tab.close()
     assert complaints == []
 

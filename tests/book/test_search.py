@@ -98,6 +98,16 @@ def test_what_is_no_term_leads_to_its_page(tab: Page, address: str) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("words", ["constructor", "__proto__", "<zzz>", "[(*\\"])
+def test_what_no_page_holds_finds_none(tab: Page, address: str, words: str) -> None:
+    """Also where JavaScript's own objects know the word, or a pattern the sign."""
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    assert search(tab, address, words) == []
+    assert errors == []
+
+
+@pytest.mark.browser
 def test_excerpts_quote_prose(tab: Page, address: str) -> None:
     """Sentences that hold the word, not code, and not the page's table of contents."""
     search(tab, address, "bandwidth")

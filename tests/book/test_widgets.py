@@ -106,6 +106,34 @@ def test_a_widget_starts_when_the_reader_comes_near_also_from_a_folder(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize(
+    "fault",
+    [None, "", "simsegWidget('toy', (box) => { box.append('half'); oh.no(); });"],
+)
+def test_where_a_script_fails_the_words_remain_and_more_say_so(
+    build: Build, browser: Browser, tmp_path: Path, fault: str | None
+) -> None:
+    """Its file does not arrive, starts no widget, or fails as it starts."""
+    build(a=page("```{widget} toy\nOnly *words*.\n```"))
+    tab = browser.new_page()
+    uncaught: list[str] = []
+    tab.on("pageerror", lambda error: uncaught.append(str(error)))
+    tab.route(
+        "**/second.js*",
+        lambda route: route.abort() if fault is None else route.fulfill(body=fault),
+    )
+    tab.goto((tmp_path / "out/chapters/a.html").as_uri())
+    said = tab.get_by_role("status").inner_text()
+    words = tab.locator(".widget").inner_text().split("\n")[0]
+    live = tab.locator(".widget-live").count()
+    tab.close()
+    assert "did not load" in said
+    assert words == "Only words."
+    assert live == 0
+    assert uncaught == []
+
+
+@pytest.mark.browser
 def test_without_scripts_the_words_remain(
     build: Build, browser: Browser, tmp_path: Path
 ) -> None:

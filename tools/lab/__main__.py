@@ -4,6 +4,7 @@ A network that an earlier call trained is kept below ``.ran/lab``; remove it the
 train it again.
 """
 
+import argparse
 from pathlib import Path
 
 from lab.train import (
@@ -24,6 +25,9 @@ from lab.write import (
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".ran" / "lab"
 PAGES = ROOT / "book" / "_static" / "widgets"
+
+# A wrong word on the command line is told before minutes of training.
+argparse.ArgumentParser(prog="make lab", description=__doc__).parse_args()
 
 print("== the lab: nine networks, 40 s of computing each or less")
 write_street(PAGES, street_networks(KEPT))

@@ -3,6 +3,7 @@
 // A box is <div class="widget" data-widget="NAME" data-scripts="a.js b.js">. Its scripts
 // lie beside this file. One of them calls simsegWidget("NAME", start), and then
 // start(box) is called for each box of that name, emptied of what stood there before.
+// Where that fails, on a poor line or by a fault, what stood there stays, and words say so.
 "use strict";
 
 (() => {
@@ -27,14 +28,29 @@
   }
 
   async function begin(box) {
-    // In their order: a script may use what the one before it has defined.
-    for (const name of box.dataset.scripts.split(" ")) {
-      await load(new URL(name, here).href);
+    const still = [...box.childNodes];
+    try {
+      // In their order: a script may use what the one before it has defined.
+      for (const name of box.dataset.scripts.split(" ")) {
+        await load(new URL(name, here).href);
+      }
+      const start = starts.get(box.dataset.widget);
+      box.replaceChildren();
+      box.classList.add("widget-live");
+      start(box);
+    } catch (error) {
+      console.error(error);
+      box.classList.remove("widget-live");
+      box.replaceChildren(...still, apology());
     }
-    const start = starts.get(box.dataset.widget);
-    box.replaceChildren();
-    box.classList.add("widget-live");
-    start(box);
+  }
+
+  function apology() {
+    const words = document.createElement("p");
+    words.className = "widget-formula";
+    words.setAttribute("role", "status");
+    words.textContent = "The controls did not load. Load the page again to try it.";
+    return words;
   }
 
   const watcher = new IntersectionObserver((entries) => {

@@ -82,11 +82,14 @@
   function followPointer(canvas, { press = () => {}, drag = () => {}, hover = () => {} }) {
     let last = null; // where it was, while it is held
     canvas.addEventListener("pointerdown", (event) => {
+      // Neither the button that opens a menu, nor a second finger.
+      if (event.button !== 0 || !event.isPrimary) return;
       last = placeOf(event, canvas);
       canvas.setPointerCapture(event.pointerId);
       press(last);
     });
     canvas.addEventListener("pointermove", (event) => {
+      if (!event.isPrimary) return;
       const here = placeOf(event, canvas);
       if (last) {
         drag(here, last);
@@ -95,9 +98,7 @@
         hover(here);
       }
     });
-    for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, () => { last = null; });
-    }
+    canvas.addEventListener("lostpointercapture", () => { last = null; });
   }
 
   // What the arrow keys move: rows, columns.
