@@ -69,6 +69,18 @@ def test_a_commands_option_stays_whole(fitting: Any) -> None:
     assert '<span class="whole">--batch-size</span> 4' in listing(
         fitting, command, "sh"
     )
+    marked = f'{"word " * 9}<span class="w"> </span>--batch-size'  # as Pygments does
+    assert '<span class="whole">--batch-size</span>' in listing(fitting, marked, "sh")
+
+
+def test_an_option_in_a_sentence_stays_whole(fitting: Any) -> None:
+    context = {
+        "body": '<span class="pre">--max-lr</span> <span class="pre">max-lr</span>'
+    }
+    fitting.fit(None, "", "", context, None)
+    assert context["body"] == (
+        '<span class="pre whole">--max-lr</span> <span class="pre">max-lr</span>'
+    )
 
 
 def test_what_a_program_prints_in_columns_keeps_them(fitting: Any) -> None:

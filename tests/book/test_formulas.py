@@ -34,6 +34,13 @@ def test_a_formula_on_its_own_lines_is_marked(extension: Any) -> None:
     assert made == '<math display="block"><mi>x</mi></math>'
 
 
+def test_no_line_breaks_between_a_formula_and_its_comma(extension: Any) -> None:
+    formula = '<span class="math"><math><mi>x</mi></math>'
+    context = {"body": f"{formula}</span>, and {formula}</span> is"}
+    extension.keep_points(None, "", "", context, None)
+    assert context["body"] == f"{formula},</span> and {formula}</span> is"
+
+
 def test_a_formula_that_cannot_be_read_is_told(
     extension: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
