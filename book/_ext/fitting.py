@@ -29,7 +29,8 @@ TAGS = re.compile(r"<[^>]*>")
 TEXT = ("myst-ansi", "text", "none", "console")  # what programs print
 LONG_WORD = re.compile(r"\S{24}")  # that may not fit beside its line's indentation
 BRACKET = re.compile(r"[(\[{]</span>")
-OPTION = re.compile(r"(?<=\s)--\w[\w-]*")  # of a command, not broken after its hyphens
+OPTION = re.compile(r"(?<=[\s>])--\w[\w-]*")  # of a command, not broken after hyphens
+INLINE_OPTION = re.compile(r'(?<=<span class="pre)(?=">--\w)')
 LONG_NAME = re.compile(r"\S{15}")  # that makes a column of a table too wide
 JOINT = re.compile(r"(?<=[/_(=])(?=[^/_(=])|(?<=::)")
 GAP = re.compile(r"(?<=\S)  +(?=\S)")
@@ -114,6 +115,7 @@ def fit(
     """Mend what one page holds."""
     if context.get("body"):
         body = LISTING.sub(fit_listing, context["body"])
+        body = INLINE_OPTION.sub(" whole", body)
         context["body"] = TABLE.sub(fit_table, body)
 
 

@@ -7,6 +7,7 @@ draws a warning. ``math.woff2`` draws them alike everywhere; ``book.css`` names 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -18,6 +19,7 @@ from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
 
+POINTS = re.compile(r"(</math>)(</span>)([.,;:!?)]+)")
 converter = LatexToMathML(fancy_error=False)
 
 
@@ -47,7 +49,16 @@ def write_display(writer: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def keep_points(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Take the comma behind a formula into its element, which no line breaks."""
+    if context.get("body"):
+        context["body"] = POINTS.sub(r"\1\3\2", context["body"])
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_html_math_renderer("mathml", (write_inline, None), (write_display, None))
+    app.connect("html-page-context", keep_points)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -57,6 +57,18 @@ def test_a_call_too_long_for_a_phone_breaks_after_its_bracket() -> None:
 def test_a_commands_option_stays_whole() -> None:
     command = f"{'word ' * 9}--batch-size 4"
     assert '<span class="whole">--batch-size</span> 4' in listing(command, "sh")
+    marked = f'{"word " * 9}<span class="w"> </span>--batch-size'  # as Pygments does
+    assert '<span class="whole">--batch-size</span>' in listing(marked, "sh")
+
+
+def test_an_option_in_a_sentence_stays_whole() -> None:
+    context = {
+        "body": '<span class="pre">--max-lr</span> <span class="pre">max-lr</span>'
+    }
+    fitting.fit(None, "", "", context, None)
+    assert context["body"] == (
+        '<span class="pre whole">--max-lr</span> <span class="pre">max-lr</span>'
+    )
 
 
 def test_what_a_program_prints_in_columns_keeps_them() -> None:

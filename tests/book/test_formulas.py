@@ -27,6 +27,13 @@ def test_a_formula_on_its_own_lines_is_marked() -> None:
     assert made == '<math display="block"><mi>x</mi></math>'
 
 
+def test_no_line_breaks_between_a_formula_and_its_comma() -> None:
+    formula = '<span class="math"><math><mi>x</mi></math>'
+    context = {"body": f"{formula}</span>, and {formula}</span> is"}
+    mathml.keep_points(None, "", "", context, None)
+    assert context["body"] == f"{formula},</span> and {formula}</span> is"
+
+
 def test_a_formula_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(
