@@ -17,7 +17,8 @@ AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 # long over each of them as over a paragraph: it is shown one word of each colour.
 ONE_OF_EACH_COLOUR = """() => {
   const known = new Set();
-  for (const word of document.querySelectorAll(".highlight pre span")) {
+  const words = ".highlight pre span:not(.long, .whole)"; // those two are of the layout
+  for (const word of document.querySelectorAll(words)) {
     if (known.has(word.className)) word.replaceWith(...word.childNodes);
     known.add(word.className);
   }
