@@ -5,8 +5,8 @@
 {
   const { html: make, button, result, clamp } = Parts;
   const {
-    choice, slider, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
-    legend, eachFrame, atRest, readNetwork, normalize, forward, classes, LAMPS, readRoad,
+    choice, slider, picture, bar, percent, setOff, followPointer, followArrows, drawClasses,
+    drawPhotograph, legend, eachFrame, atRest, readNetwork, normalize, forward, classes, LAMPS, readRoad,
     rightUnder,
   } = simsegLab;
 
@@ -93,9 +93,7 @@
       const seen = scenes[number].photographs[lamp];
       drawPhotograph(photograph.canvas, seen, weights, { dim: 0.65, glow: 0.6 });
       photograph.setMark(asker.map((one) => one * STRIDE), [STRIDE, STRIDE]);
-      for (const [state, one] of Object.entries(bars)) {
-        one.element.classList.toggle("lab-shown", state === lamp);
-      }
+      setOff(bars, lamp);
       tell();
     });
 
@@ -136,7 +134,6 @@
     photograph.caption.textContent = "Touch a vehicle: bright is where it looks.";
     const answer = picture(side, { role: "img", "aria-label": "The network's answer" });
     answer.caption.textContent = "What the network says.";
-    const percent = (share) => `${Math.round(100 * share)} %`;
     const bars = { stop: bar("lamp at stop", percent), go: bar("lamp at go", percent) };
     const gammaOf = (share) => (share === 0 ? "0" : (share * trained).toFixed(2));
     const range = { min: 0, max: 1, step: 0.02, value: strength };

@@ -66,6 +66,15 @@
     return { element, set };
   }
 
+  const percent = (share) => `${Math.round(100 * share)} %`;
+
+  // Of several bars, set off the one whose answer is shown.
+  function setOff(bars, shown) {
+    for (const [name, { element }] of Object.entries(bars)) {
+      element.classList.toggle("lab-shown", name === shown);
+    }
+  }
+
   // Where on the canvas, in its own pixels: [row, column].
   function placeOf(event, canvas) {
     const box = canvas.getBoundingClientRect();
@@ -185,7 +194,7 @@
   }
 
   Object.assign(simsegLab, {
-    choice, slider, picture, bar, followPointer, followArrows, drawClasses,
-    drawPhotograph, iou, count, legend, eachFrame, atRest,
+    choice, slider, picture, bar, percent, setOff, followPointer, followArrows,
+    drawClasses, drawPhotograph, iou, count, legend, eachFrame, atRest,
   });
 }

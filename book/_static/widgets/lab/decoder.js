@@ -6,8 +6,8 @@
 {
   const { html: make, button, select, result, clamp } = Parts;
   const {
-    newMap, choice, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
-    count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet, vehicleAt,
+    newMap, choice, picture, bar, setOff, followPointer, followArrows, drawClasses,
+    drawPhotograph, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet, vehicleAt,
     normalize, forward, classes, sheetOf,
   } = simsegLab;
 
@@ -112,9 +112,7 @@
       const labels = shown === "truth" ? scene.label : answerOf(shown);
       drawClasses(answer.canvas, labels, palette);
       answer.caption.textContent = SAYS[shown];
-      for (const [name, one] of Object.entries(bars)) {
-        one.element.classList.toggle("lab-shown", name === shown);
-      }
+      setOff(bars, shown);
       tell();
     });
 

@@ -5,7 +5,7 @@
 {
   const { html: make, button, result } = Parts;
   const {
-    choice, picture, bar, drawClasses, drawPhotograph, legend, eachFrame, atRest,
+    choice, picture, bar, percent, setOff, drawClasses, drawPhotograph, legend, eachFrame, atRest,
     readNetwork, normalize, forward, classes, LAMPS, readRoad, rightUnder,
   } = simsegLab;
 
@@ -51,12 +51,11 @@
         const logits = answerUnder(state);
         if (state === lamp) drawClasses(answer.canvas, classes(logits), palette);
         bars[state].set(rightUnder(state, vehicles, logits));
-        bars[state].element.classList.toggle("lab-shown", state === lamp);
         const open = maps[state][gates[0]].data;
         strips[state].draw(open);
-        const used = state === (whose[0] === "own" ? lamp : other(lamp));
-        strips[state].element.classList.toggle("lab-shown", used);
       }
+      setOff(bars, lamp);
+      setOff(strips, whose[0] === "own" ? lamp : other(lamp));
       tell();
     });
 
@@ -84,7 +83,6 @@
     photograph.caption.textContent = "The lamp is at the left.";
     const answer = picture(side, { role: "img", "aria-label": "The network's answer" });
     answer.caption.textContent = "What the network says.";
-    const percent = (share) => `${Math.round(100 * share)} %`;
     const words = { stop: "lamp at stop", go: "lamp at go" };
     const bars = { stop: bar(words.stop, percent), go: bar(words.go, percent) };
     const strips = { stop: strip(words.stop), go: strip(words.go) };

@@ -6,8 +6,8 @@
 {
   const { html: make, result, clamp } = Parts;
   const {
-    choice, slider, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
-    legend, eachFrame, atRest, readNetwork, readWall, paintSign, normalize, forward, classes,
+    choice, slider, picture, bar, percent, setOff, followPointer, followArrows, drawClasses,
+    drawPhotograph, legend, eachFrame, atRest, readNetwork, readWall, paintSign, normalize, forward, classes,
   } = simsegLab;
 
   const RATES = { 1: "rate 1", 2: "rate 2", 4: "rate 4", aspp: "ASPP" };
@@ -57,9 +57,7 @@
       const [rows, columns] = [sign.row, sign.column].map((n) => field?.[n]);
       photograph.setMark(field ? [rows[0], columns[0]] : null,
         field && [rows[1] - rows[0] + 1, columns[1] - columns[0] + 1]);
-      for (const [name, one] of Object.entries(bars)) {
-        one.element.classList.toggle("lab-shown", name === shown);
-      }
+      setOff(bars, shown);
       tell();
     });
 
@@ -91,7 +89,6 @@
     photograph.caption.textContent = "Drag it. The square: all that its middle sees.";
     const answer = picture(side, { role: "img", "aria-label": "The network's answer" });
     answer.caption.textContent = "What the network says.";
-    const percent = (share) => `${Math.round(100 * share)} %`;
     const bars = Object.fromEntries(
       Object.entries(RATES).map(([name, words]) => [name, bar(words, percent)]),
     );

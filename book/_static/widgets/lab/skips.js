@@ -5,8 +5,8 @@
 {
   const { html: make, button, select, result, clamp } = Parts;
   const {
-    choice, slider, picture, bar, followPointer, followArrows, drawClasses, drawPhotograph,
-    iou, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet, vehicleAt,
+    choice, slider, picture, bar, setOff, followPointer, followArrows, drawClasses,
+    drawPhotograph, iou, count, legend, eachFrame, atRest, readNetwork, readStreet, paintStreet, vehicleAt,
     normalize, forward, classes, effectiveField, fieldSize,
   } = simsegLab;
 
@@ -96,9 +96,7 @@
       }
       drawPhotograph(photograph.canvas, scene.photograph, glow);
       for (const one of [photograph, answer]) one.setMark(tool === "move" ? null : place);
-      for (const [name, one] of Object.entries(bars)) {
-        one.element.classList.toggle("lab-shown", name === shown);
-      }
+      setOff(bars, shown);
       tell();
     });
 
