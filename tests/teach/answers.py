@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
-
 from teach.source import EXAMPLE, Question, Source
 
 

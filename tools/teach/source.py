@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENTS = ROOT / "assignments"
 # What nbgrader puts in a solution's place (`nbgrader_config.py` says it to nbgrader).
 STUB = 'raise NotImplementedError("not attempted")'
-# Random numbers that a notebook without a student of its own is tried with.
+TEXT_STUB = "YOUR ANSWER HERE"
+# The number that a source is tried with; it is nobody's.
 EXAMPLE = 20260807
 
 
@@ -76,12 +77,14 @@ class Question:
     @property
     def reference(self) -> str:
         """The answer's code with its solution."""
-        return re.sub(r"^ *### (BEGIN|END) SOLUTION\n?", "", self.answer.code, flags=re.M)
+        return re.sub(
+            r"^ *### (BEGIN|END) SOLUTION\n?", "", self.answer.code, flags=re.M
+        )
 
     @property
     def stub(self) -> str:
-        """The answer's code as students get it."""
-        return cleared(self.answer.code)
+        """The answer as students get it."""
+        return cleared(self.answer.code, TEXT_STUB if self.is_written else STUB)
 
 
 class Source:
@@ -152,18 +155,19 @@ def list_assignments() -> list[str]:
     return sorted(path.parent.name for path in ASSIGNMENTS.glob("source/*/*.ipynb"))
 
 
-def cleared(code: str) -> str:
-    """Put the stub where a solution stands, as nbgrader does.
+def cleared(text: str, stub: str = STUB) -> str:
+    r"""Put a stub where a solution stands, as nbgrader does; a mark scheme goes.
 
-    >>> print(cleared("def f():\\n    ### BEGIN SOLUTION\\n    return 1\\n"
+    >>> print(cleared("def f():\n    ### BEGIN SOLUTION\n    return 1\n"
     ...               "    ### END SOLUTION"))
     def f():
         raise NotImplementedError("not attempted")
     """
-    region = re.compile(
-        r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION", flags=re.M | re.S
-    )
-    return region.sub(lambda found: found[1] + STUB, code)
+    region = r"^( *){mark} BEGIN {name}\n.*?^ *{mark} END {name}(\n|\Z)"
+    solution = region.format(mark="###", name="SOLUTION")
+    scheme = region.format(mark="===", name="MARK SCHEME")
+    text = re.sub(scheme, "", text, flags=re.M | re.S)
+    return re.sub(solution, lambda m: m[1] + stub + m[2], text, flags=re.M | re.S)
 
 
 def _read(cell: Any) -> Cell:
