@@ -3,9 +3,7 @@
 `nbgrader generate_assignment 03_unet` and all its other commands work from here.
 """
 
-from traitlets.config import get_config
-
-c = get_config()
+c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "simple-segmentation"
 c.ClearSolutions.code_stub = {
     "python": 'raise NotImplementedError("not attempted")',

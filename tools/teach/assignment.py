@@ -15,7 +15,6 @@ from typing import Any
 import nbformat
 from nbgrader.preprocessors import (
     ClearHiddenTests,
-    ClearMarkScheme,
     ClearOutput,
     ClearSolutions,
     ComputeChecksums,
@@ -31,7 +30,6 @@ _STEPS = (
     LockCells,
     ClearSolutions,
     ClearOutput,
-    ClearMarkScheme,
     ComputeChecksums,
     ClearHiddenTests,
     ComputeChecksums,
@@ -97,8 +95,14 @@ def _write(asked: argparse.Namespace) -> int:
 
 
 def _put(path: Path, notebook: Any) -> None:
+    text = nbformat.writes(notebook) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ValueError(
+            f"{path} is another than would be written now, and is kept. Remedy: move "
+            "it away, or say OUT=another-folder."
+        )
     with replacing(path) as beside:
-        nbformat.write(notebook, beside)
+        beside.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

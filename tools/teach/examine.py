@@ -14,11 +14,10 @@ from typing import Any
 import nbformat
 import torch
 
-from simseg_core.exercises.bench.reader import describe
+from simseg_core.exercises.bench.steps import NotYet
 from teach.own_work import taken
 from teach.sandbox.process import Ended, Limits, Sandbox
-from teach.sandbox.remote import NotDefined, fetch
-from teach.sandbox.wire import Malformed
+from teach.sandbox.remote import InPlace, NotDefined, fetch
 from teach.source import Cell, Question, Source
 from teach.students import Submission
 
@@ -57,6 +56,7 @@ class Graded:
         note: What the teacher should know of it.
         seconds: Of the processor, that the student's code took.
         peak: Bytes, the most that it held.
+        copied: Questions whose answer is the reference, word for word.
     """
 
     student: str
@@ -64,6 +64,7 @@ class Graded:
     note: str = ""
     seconds: float = 0.0
     peak: int = 0
+    copied: list[str] = field(default_factory=list)
 
     @property
     def points(self) -> float:
@@ -141,6 +142,7 @@ def examine(
         "; ".join(dict.fromkeys(notes)),
         examination.seconds,
         examination.peak,
+        examination.copied,
     )
 
 
@@ -197,6 +199,7 @@ class _Examination:
         self._over = ""  # why no more is run
         self._lost: dict[str, str] = {}  # question -> how it ended the process
         self.notes: list[str] = []
+        self.copied: list[str] = []
         self.seconds, self._waited, self.peak = 0.0, 0.0, 0
 
     def marks(self) -> list[Mark]:
@@ -238,7 +241,7 @@ class _Examination:
             mark.status, mark.hint = "not yet", f"The answer {why}."
             return mark
         if _is_the_solution(question, answer):
-            self.notes.append(f"{question.name} is the solution, word for word")
+            self.copied.append(question.name)
         mark.points = sum(points for points, _ in found)
         mark.hint = next((hint for _, hint in found if hint), "")
         whole = mark.points == question.points
@@ -266,10 +269,10 @@ class _Examination:
             names |= {other: fetch(self._sandbox, other) for other in wanted}
             torch.manual_seed(self._number % 2**31)
             exec(compile(cell.code, f"<frozen {cell.name}>", "exec"), names)
-        except (Ended, Malformed) as error:
+        except Ended as error:
             self._leave()
             self._lost[name] = str(error)
-            if isinstance(error, Ended) and error.for_good:
+            if error.for_good:
                 self._over = str(error)
             return 0.0, str(error)
         except NotDefined as error:
@@ -277,8 +280,7 @@ class _Examination:
         except AssertionError as error:
             return 0.0, str(error) or "A test does not hold."
         except Exception as error:
-            told = type(error).__name__ == "NotYet"
-            return 0.0, str(error) if told else f"The answer raises {describe(error)}."
+            return 0.0, _told(error)
         return cell.points, ""
 
     def _why_not_defined(self, name: str) -> str:
@@ -318,10 +320,10 @@ class _Examination:
                 assert self._sandbox is not None
                 doing = "This cell" if step.is_theirs else "A cell of the assignment"
                 reply = self._sandbox.ask("run", doing, code=step.code, name=step.name)
-            except (Ended, Malformed) as error:
+            except Ended as error:
                 step.error, step.is_left_out = str(error), True
                 self._leave()
-                if isinstance(error, Ended) and error.for_good:
+                if error.for_good:
                     raise
                 self.notes.append(f"{step.name.rstrip('+')}: {error}")
                 self._enter()
@@ -342,6 +344,16 @@ class _Examination:
             self._waited = self._sandbox.waited
             self.peak = max(self.peak, self._sandbox.peak)
             self._sandbox = None
+
+
+def _told(error: Exception) -> str:
+    """Tell what made a test fail: its hint, the student's error, or what came back."""
+    if isinstance(error, NotYet | InPlace):
+        return str(error)
+    text = f"{type(error).__name__}: {error}"
+    if hasattr(error, "line"):  # raised by the student's code
+        return f"The answer raises {text}{error.line}."
+    return f"What came back cannot be compared: {text.splitlines()[0]}"
 
 
 def _is_untouched(question: Question, answer: str) -> bool:

@@ -56,41 +56,45 @@ def grade(
     context.set_forkserver_preload(["teach.examine"])
     waiting = list(enumerate(handed_in))[::-1]
     running: dict[Any, tuple[int, Submission, Any, float]] = {}
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            place, one = waiting.pop()
-            number = number_of(one.student, source.name, secret)
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(
-                target=_examined, args=(theirs, source, one, number, limits)
-            )
-            process.start()
-            theirs.close()
-            running[ours] = place, one, process, time.monotonic()
-        for pipe in cast(list[Connection], wait(list(running), timeout=1.0)):
-            place, one, process, _ = running.pop(pipe)
-            try:
-                yield place, pipe.recv()
-            except EOFError:
-                yield place, _not_graded(source, one, "grading it ended by itself")
-            process.join()
-        for pipe, (place, one, process, began) in list(running.items()):
-            # The sandbox keeps its own time; this is for a test that never ends.
-            if time.monotonic() - began > 8 * limits.total + 600:
-                del running[pipe]
-                process.kill()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                place, one = waiting.pop()
+                number = number_of(one.student, source.name, secret)
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(
+                    target=_examined, args=(theirs, source, one, number, limits)
+                )
+                process.start()
+                theirs.close()
+                running[ours] = place, one, process, time.monotonic()
+            for pipe in cast(list[Connection], wait(list(running), timeout=1.0)):
+                place, one, process, _ = running.pop(pipe)
+                try:
+                    yield place, pipe.recv()
+                except EOFError:
+                    yield place, _not_graded(source, one, "grading it ended by itself")
                 process.join()
-                yield place, _not_graded(source, one, "a test of it never ended")
+            for pipe, (place, one, process, began) in list(running.items()):
+                # The sandbox keeps its own time; this is for a test that never ends.
+                if time.monotonic() - began > 60 * limits.total:
+                    del running[pipe]
+                    process.kill()
+                    yield place, _not_graded(source, one, "a test of it never ended")
+    finally:
+        for _, _, process, _ in running.values():
+            process.terminate()
 
 
 def _examined(
     pipe: Connection, source: Source, one: Submission, number: int, limits: Limits
 ) -> None:
     try:
-        pipe.send(examine(source, one, number, limits))
+        graded = examine(source, one, number, limits)
     except Exception as error:
         why = f"grading it raised {type(error).__name__}: {error}"
-        pipe.send(_not_graded(source, one, why))
+        graded = _not_graded(source, one, why)
+    pipe.send(graded)
 
 
 def _not_graded(source: Source, one: Submission, why: str) -> Graded:
@@ -141,7 +145,8 @@ def table(source: Source, graded: Iterable[Graded]) -> str:
         head += [name, f"{name}: status", f"{name}: why"]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*head, "note", "seconds", "memory in MiB"])
+    head += ["note", "the solution's words", "seconds", "memory in MiB"]
+    writer.writerow(head)
     for one in graded:
         unread = sum(mark.most for mark in one.marks if mark.points is None)
         row: list[object] = [one.student, f"{one.points:g}", f"{source.points:g}"]
@@ -149,7 +154,7 @@ def table(source: Source, graded: Iterable[Graded]) -> str:
         for mark in one.marks:
             points = "" if mark.points is None else f"{mark.points:g}"
             row += [points, mark.status, mark.hint]
-        row += [one.note, f"{one.seconds:.1f}", one.peak >> 20]
+        row += [one.note, " ".join(one.copied), f"{one.seconds:.1f}", one.peak >> 20]
         writer.writerow([_harmless(str(item)) for item in row])
     return file.getvalue()
 
@@ -171,14 +176,7 @@ def written(source: Source, graded: Iterable[Graded]) -> str:
 
 def _harmless(text: str) -> str:
     """Keep a spreadsheet from taking a student's text for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(text) and float(text) == float(text)
-    except ValueError:
-        return False
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def feedback(source: Source, one: Graded) -> str:

@@ -68,13 +68,13 @@ def outcomes(source: Source, grades: str) -> list[Outcome]:
         name = question.name
         counts = Counter(row[f"{name}: status"] for row in rows)
         points = [float(row[name]) for row in rows if row[name]]
-        hints = [] if question.is_written else [row[f"{name}: why"] for row in rows]
+        wrong = [r for r in rows if r[f"{name}: status"] in ("not yet", "partly right")]
         found.append(
             Outcome(
                 question.title,
                 {status: counts[status] for status in STATUSES if counts[status]},
                 sum(points) / len(points) / question.points if points else None,
-                mistakes(hint for hint in hints if hint),
+                mistakes(row[f"{name}: why"] for row in wrong),
             )
         )
     return found
@@ -104,13 +104,14 @@ def report(source: Source, grades: str, protected: str) -> str:
         protected: What students' code was kept from, as `protection()` says it.
     """
     rows = list(csv.DictReader(io.StringIO(grades)))
+    found = outcomes(source, grades)
     return PAGES.get_template("report.html").render(
         title=source.title,
         students=len(rows),
         points=sorted(float(row["points"]) for row in rows),
         of=source.points,
-        outcomes=outcomes(source, grades),
-        statuses=STATUSES,
+        outcomes=found,
+        statuses=[s for s in STATUSES if any(s in one.counts for one in found)],
         notes=mistakes(
             note for row in rows for note in row["note"].split("; ") if note
         ),

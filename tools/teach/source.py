@@ -5,6 +5,7 @@ rules a source keeps beyond nbgrader's own.
 """
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,8 @@ from typing import Any
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
-ASSIGNMENTS = ROOT / "assignments"
+# A teacher may keep assignments of their own elsewhere (make ... ASSIGNMENTS=folder).
+ASSIGNMENTS = Path(os.environ.get("ASSIGNMENTS") or ROOT / "assignments").resolve()
 # What nbgrader puts in a solution's place (`nbgrader_config.py` says it to nbgrader).
 STUB = 'raise NotImplementedError("not attempted")'
 TEXT_STUB = "YOUR ANSWER HERE"
@@ -156,18 +158,15 @@ def list_assignments() -> list[str]:
 
 
 def cleared(text: str, stub: str = STUB) -> str:
-    r"""Put a stub where a solution stands, as nbgrader does; a mark scheme goes.
+    r"""Put a stub where a solution stands, as nbgrader does.
 
     >>> print(cleared("def f():\n    ### BEGIN SOLUTION\n    return 1\n"
     ...               "    ### END SOLUTION"))
     def f():
         raise NotImplementedError("not attempted")
     """
-    region = r"^( *){mark} BEGIN {name}\n.*?^ *{mark} END {name}(\n|\Z)"
-    solution = region.format(mark="###", name="SOLUTION")
-    scheme = region.format(mark="===", name="MARK SCHEME")
-    text = re.sub(scheme, "", text, flags=re.M | re.S)
-    return re.sub(solution, lambda m: m[1] + stub + m[2], text, flags=re.M | re.S)
+    region = r"^( *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION"
+    return re.sub(region, lambda m: m[1] + stub, text, flags=re.M | re.S)
 
 
 def _read(cell: Any) -> Cell:

@@ -27,7 +27,9 @@ from teach.sandbox import worker
 from teach.sandbox.wire import LARGEST, LENGTHS, Malformed, pack, unpack
 
 _TICK = 0.02  # seconds between two looks at what the process uses
-_WAITING = 4  # so many times longer, by the wall, may code take that waits or sleeps
+# So many times longer, by the wall, may code take that waits or sleeps; and code that
+# computes, on a machine that has much else to do.
+_WAITING, _STARVING = 4, 40
 _PACKAGE = Path(simseg_core.__file__).resolve().parent
 _TOOLS = Path(__file__).resolve().parents[2]
 _INSIDE = ("teach/__init__.py", "teach/sandbox")
@@ -52,8 +54,11 @@ class Limits:
     file: int = 64 * 2**20
 
 
-class Ended(Exception):
+class Ended(BaseException):
     """The process is no more, or was stopped; the message says why.
+
+    No `except Exception` of a test takes it for an error of the student's: what comes
+    after it would be asked of nobody.
 
     Attributes:
         for_good: Whether its time for the whole notebook is used up.
@@ -155,11 +160,18 @@ class Sandbox:
             **arguments: The method's arguments.
 
         Raises:
-            Ended: It takes too long, or the process is gone.
-            Malformed: What came back is no message.
+            Ended: It takes too long, what came back is no message, or the process is
+                gone. It is, after that.
         """
         message = pack({"do": do, "with": arguments})
-        return self._receive(self._limits.seconds, doing, message)
+        try:
+            return self._receive(self._limits.seconds, doing, message)
+        except Malformed as error:
+            self.close()
+            raise Ended(f"What {doing} gives cannot be read: {error}.") from None
+        except BaseException:  # a reply may still come, which nobody waits for
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the process and all that it started."""
@@ -239,12 +251,14 @@ class Sandbox:
                 f"{doing} did not come back within {seconds:g} s and was stopped: does "
                 "a loop never end?"
             )
-        if took > _WAITING * seconds:
+        is_idle = now - computed < took / 10
+        if took > (_WAITING if is_idle else _STARVING) * seconds:
             raise Ended(
                 f"{doing} did not come back within {_WAITING * seconds:g} s, though it "
                 "hardly computed: does it sleep, or wait for something?"
             )
-        if max(self.seconds, (self.waited + took) / _WAITING) > limits.total:
+        waited = (self.waited + took) / (_WAITING if is_idle else _STARVING)
+        if max(self.seconds, waited) > limits.total:
             raise Ended(
                 f"The notebook had computed for {limits.total:g} s in all and was "
                 "stopped.",

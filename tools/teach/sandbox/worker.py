@@ -216,7 +216,8 @@ def _described(error: BaseException) -> dict[str, str]:
             break
     if isinstance(error, SyntaxError) and not line:
         line = f" (line {error.lineno}: `{(error.text or '').strip()[:85]}`)"
-    text = "\n".join(str(error).strip().splitlines()[:1])
+    said = str(error.msg) if isinstance(error, SyntaxError) else str(error)
+    text = "\n".join(said.strip().splitlines()[:1])
     return {"kind": type(error).__name__, "text": text[:500], "line": line}
 
 
