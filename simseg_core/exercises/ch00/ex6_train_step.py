@@ -25,9 +25,9 @@ HELP = Help(
     "3.24. If an old gradient of 1 is still there, the new one is added to it, 6 + 1 = "
     "7, and the step leads to 3 - 0.2 · 7 = 1.6. So old gradients go before new ones "
     "are computed. In evaluation mode BatchNorm uses what it has gathered, not this "
-    "batch: so the mode comes first of all. Void pixels leave the sum and the count of "
-    "the mean. And a loss that is kept as a tensor keeps its whole graph: give back "
-    "the bare number.",
+    "batch: so the mode comes first of all. Void pixels leave the mean, its sum and "
+    "its count. A loss kept as a tensor keeps its whole graph: give back the bare "
+    "number.",
 )
 
 TrainStep = Callable[[nn.Module, Tensor, Tensor, Optimizer], Any]

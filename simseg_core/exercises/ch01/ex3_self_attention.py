@@ -15,7 +15,7 @@ HELP = Help(
     read="Version 4: the block, in its three published layouts",
     ask="Take a map of 3 by 5 with 32 channels and write down the shape after every "
     "step: each 1x1 convolution, each list of positions, the scores, what is read, and "
-    "the way back to a map. What makes a fresh block return its input?",
+    "the way back to a map. What makes a fresh block give back its input?",
     idea="One image of 32 channels, 3 rows of 5. Queries and keys have 32 / 8 = 4 "
     "channels: 4 x 3 x 5 each; values 32 x 3 x 5. As lists of 15 positions: 15 x 4, 15 "
     "x 4 and 15 x 32. The scores are 15 x 15, with a softmax along each row, and what "

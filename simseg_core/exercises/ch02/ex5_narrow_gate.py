@@ -15,12 +15,11 @@ HELP = Help(
     idea="Count on 20 channels. A hidden unit has 20 weights in, a bias, and 20 "
     "weights out: 20 + 1 + 20 = 41. A 7x7 kernel over two maps costs 2 · 7 · 7 = 98, a "
     "3x3 one 2 · 3 · 3 = 18; the difference, 98 - 18 = 80, pays for nearly two units "
-    "more. Why would one want more? A gate is blind if all its units are off: where a "
-    "ReLU gives 0, it gives 0 after a small change, too. If each were off by the toss "
-    "of a coin, 4 units would all be off once in 2 · 2 · 2 · 2 = 16 times, and 6 units "
-    "once in 64. The other way out costs no weight: put a function between the two "
-    "layers that is flat nowhere, on neither side of 0. A unit of that kind is never "
-    "off.",
+    "more. Why more? A gate is blind if all its units are off, where a ReLU gives 0 "
+    "before a change and after it. If each were off by the toss of a coin, 4 units "
+    "would all be off once in 2 · 2 · 2 · 2 = 16 times, and 6 units once in 64. The "
+    "other way out costs no weight: a function between the two layers that is flat on "
+    "neither side of 0. Such a unit is never off.",
 )
 
 BUDGET = 400  # weights

@@ -13,15 +13,14 @@ HELP = Help(
     ask="Walk back from one output row, and note how many neighbouring rows of each "
     "map it reads. If a doubled map is read in a window of 7 rows, how many rows below "
     "are these? And a window of 8: does it matter where it begins?",
-    idea="A toy: two poolings, and stages of one 3x3 convolution, so that each stage "
-    "adds 2 rows, not 4. Walk back. One row reads 3 of the doubled map. Two rows of "
-    "that come from one row below, and 3 rows always touch 2. The next stage: 2 + 2 = "
-    "4 rows. Four rows touch 2 below if they begin with a pair, and 3 if they begin "
-    "within one: here the pixels part. The lowest stage reads 2 more, so 4 or 5. Then "
-    "on down to the image: through a pooling each row is two rows, and its stage adds "
-    "2. From 4: 2 · 4 + 2 = 10, then 2 · 10 + 2 = 22. From 5: 2 · 5 + 2 = 12, then 2 · "
-    "12 + 2 = 26. So the list is 22 and 26. Skips read less than that. Keep a set of "
-    "window sizes: an odd one has one outcome, an even one has two.",
+    idea="A toy: two poolings, and stages of one 3x3 convolution, which add 2 rows and "
+    "not 4. One row reads 3 of the doubled map, whose rows come in pairs from one row "
+    "below: 3 rows always touch 2. The next stage: 2 + 2 = 4 rows. These touch 2 below "
+    "if they begin with a pair, and 3 if they begin within one: here the pixels part. "
+    "The lowest stage adds 2: 4 or 5. Then on to the image: through a pooling each row "
+    "is two, and its stage adds 2. From 4: 2 · 4 + 2 = 10, then 2 · 10 + 2 = 22. From "
+    "5: 2 · 5 + 2 = 12, then 2 · 12 + 2 = 26. So 22 and 26; skips see less. Keep a set "
+    "of sizes: an odd one has one outcome, an even one two.",
 )
 
 

@@ -20,9 +20,8 @@ HELP = Help(
     "3 + 10 · 5 + 0 = 53. For all at once, lay 4 zeros on each side, which makes 6 + 2 "
     "· 4 = 14 values, and cut out three pieces as long as the row, beginning at 0, at "
     "4 and at 8. Weigh them by 1, 10 and 100 and add. In the plane there are nine "
-    "pieces, begun at 0, rate or twice the rate along both axes; each tap mixes the "
-    "channels by a matrix of its own. Or ask a convolution that knows of holes, and "
-    "give it as many zeros.",
+    "pieces, and each tap mixes the channels by a matrix of its own. Or ask a "
+    "convolution that knows of holes, with as many zeros.",
 )
 
 

@@ -16,8 +16,8 @@ HELP = Help(
     "nowhere, so the centre is alone nowhere. At rate 7 the place before is inside "
     "from 7 on, the one behind up to 2: both nowhere, and that is 0 places, not 10 - 2 "
     "· 7 = -4. Neither is inside from 3 to 6, which are 2 · 7 - 10 = 4: 0.16 have the "
-    "centre alone. At rate 12 neither is inside anywhere: all 10, and not 2 · 12 - 10 "
-    "= 14. So each count has an end at which it stops.",
+    "centre alone. At rate 12 neither is inside anywhere: all 10, a share of 1, and "
+    "not 2 · 12 - 10 = 14. So each count has an end at which it stops.",
 )
 
 

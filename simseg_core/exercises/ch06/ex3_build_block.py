@@ -16,14 +16,14 @@ HELP = Help(
     ask="Draw a table with a row for each layer: which maps it reads, how many "
     "channels these have together, how many it writes. Which rows leave the block, and "
     "in which order?",
-    idea="12 channels in, growth 20, four layers, multiplier 1.7. The widths: 20, then "
-    "20 · 1.7 = 34, then 20, then 20 · 1.7 · 1.7 = 57.8, made even 58. Layer 1 reads "
-    "the input: 12 channels. Layer 2 reads layer 1 and the input, in this order: 20 + "
-    "12 = 32. Layer 3 reads layer 2: 34. Layer 4 reads 3, 2 and the input: 20 + 34 + "
-    "12 = 66. Each is a 3x3 convolution, padded, without bias, then BatchNorm and "
-    "ReLU. Keep the maps by their numbers, the input as number 0. Out come the odd "
-    "layers and the last one, in their order: 20 + 20 + 58 = 98 channels. Layer 2 and "
-    "the input stay inside.",
+    idea="Let 12 channels come in, growth 20, four layers, multiplier 1.7. The widths: "
+    "20, then 20 · 1.7 = 34, then 20, then 20 · 1.7 · 1.7 = 57.8, made even 58. Layer "
+    "1 reads the input: 12 channels. Layer 2 reads layer 1 and the input, in this "
+    "order: 20 + 12 = 32. Layer 3 reads layer 2: 34. Layer 4 reads 3, 2 and the input: "
+    "20 + 34 + 12 = 66. Each is a 3x3 convolution, padded, without bias, then "
+    "BatchNorm and ReLU. Keep the maps by their numbers, the input as number 0. Out "
+    "come the odd layers and the last one, in their order: 20 + 20 + 58 = 98 channels. "
+    "Layer 2 and the input stay inside.",
 )
 
 

@@ -11,8 +11,8 @@ HELP = Help(
     ask="For each layer: how many channels does it read, and how many does it write? "
     "Which of the two counts multiplies these, which adds them, and to which of the "
     "two does the 3x3 kernel matter?",
-    idea="12 channels in, growth 20, multiplier 1.7, four layers. The widths are 20, "
-    "34, 20 and 58. The layers read 12, 20 + 12 = 32, 34 and 20 + 34 + 12 = 66 "
+    idea="Let 12 channels come in, growth 20, multiplier 1.7, four layers. The widths "
+    "are 20, 34, 20 and 58. The layers read 12, 20 + 12 = 32, 34 and 20 + 34 + 12 = 66 "
     "channels. Products at one pixel: each channel read meets each channel written in "
     "nine taps, 9 · (12 · 20 + 32 · 34 + 34 · 20 + 66 · 58) = 52524. Traffic: what is "
     "read, 12 + 32 + 34 + 66 = 144, and what is written, 20 + 34 + 20 + 58 = 132: 144 "
