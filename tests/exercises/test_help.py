@@ -108,6 +108,13 @@ def test_lines_fit_a_notebook_and_hang_behind_their_label(number: str) -> None:
         assert re.match(r"  (?:read|ask|idea): +(?<=^.{9})\S| {9}\S", line), line
 
 
+def test_each_step_of_an_example_begins_a_line() -> None:
+    begins = [line[9:15] for line in str(check("03.4", None, hint=3)).splitlines()]
+    steps = re.findall(r"(?:^|[.?]\)?) (\(?[A-Z].{4})", f" {of('03.4').idea}")
+    assert len(steps) == 6
+    assert [one for one in begins if one in steps] == steps
+
+
 def test_a_long_hint_is_folded_as_well() -> None:
     result = check("03.2", lambda *a: 1 / 0 if "a long line of the reader's" else wrong)
     assert result.hint is not None

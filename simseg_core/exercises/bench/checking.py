@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import re
 import textwrap
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -48,10 +49,10 @@ class Result:
     def __str__(self) -> str:
         ending = " yet" if self.status == "not attempted" else ""
         lines = [f"{self.exercise}: {self.status}{ending}."]
-        lines += [_line("right", step) for step in self.right]
+        lines += [_block("right", step) for step in self.right]
         for label in ("hint", "read", "ask", "idea", "more"):
             if text := getattr(self, label):
-                lines.append(_line(label, text))
+                lines.append(_block(label, text))
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -155,13 +156,13 @@ def _title(exercise: Exercise) -> str:
     return str(inspect.getdoc(exercise)).splitlines()[0].rstrip(".")
 
 
-def _line(label: str, text: str) -> str:
-    """Lay out a text behind its label, folded as wide as a notebook shows it."""
-    return textwrap.fill(
-        text,
-        88,
-        initial_indent=f"  {label + ':':<7}",
-        subsequent_indent=" " * 9,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _block(label: str, text: str) -> str:
+    """Lay out a text behind its label, no wider than a notebook shows it.
+
+    Each question and each step of a worked example begins a line of its own.
+    """
+    ends = r"(?<=[.?]) |(?<=[.?]\)) "  # of sentences
+    parts = re.split(ends, text) if label in ("ask", "idea") else [text]
+    fold = textwrap.TextWrapper(79, break_long_words=False, break_on_hyphens=False)
+    lines = [line for part in parts for line in fold.wrap(part)]
+    return f"  {label + ':':<7}" + f"\n{'':9}".join(lines)

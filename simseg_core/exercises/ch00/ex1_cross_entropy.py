@@ -28,8 +28,8 @@ HELP = Help(
     "is minus the logarithm of 3/4, which is 0.288. The second has the logits 0 and 0 "
     "and the label 0: minus the logarithm of 1/2, 0.693. The void pixel adds no loss "
     "and is not counted: (0.288 + 0.693) / 2 ≈ 0.49. Sort out the pixels that count "
-    "before you look up a class: the number for void may name none. For logits of any "
-    "size stay with logarithms: the logarithm of a softmax is the logit, less the "
+    "before you look up a class: the number for void may name no class. For logits of "
+    "any size stay with logarithms: the logarithm of a softmax is the logit, less the "
     "logarithm of the sum of all exponentials, and that sum is safe once the greatest "
     "logit has been taken off each.",
 )

@@ -21,8 +21,8 @@ HELP = Help(
     "and maximum agree. Let the score of a constant 2 be 6, and that of a constant 8 "
     "be 10. If there is one MLP, it makes 6 / 2 = 3 of the 2 and 10 / 2 = 5 of the 8. "
     "So a map with the mean 2 and the maximum 8 must score 3 + 5 = 8; if it does not, "
-    "there are two. So take a map that varies, a constant map of its means and one of "
-    "its maxima. Sums round: compare with a tolerance.",
+    "there are two. Three maps are enough: one that varies, a constant one of its "
+    "means, a constant one of its maxima. Sums round: compare with a tolerance.",
 )
 
 Gate = Callable[[Tensor], Tensor]
