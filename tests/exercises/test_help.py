@@ -109,8 +109,8 @@ def test_lines_fit_a_notebook_and_hang_behind_their_label(number: str) -> None:
 
 
 def test_each_step_of_an_example_begins_a_line() -> None:
-    begins = [line[9:15] for line in str(check("03.4", None, hint=3)).splitlines()]
-    steps = re.findall(r"(?:^|[.?]\)?) (\(?[A-Z].{4})", f" {of('03.4').idea}")
+    begins = [line[9:14] for line in str(check("03.4", None, hint=3)).splitlines()]
+    steps = re.findall(r"(?:^|[.?]\)?) ([A-Z(].{4})", f" {of('03.4').idea}")
     assert len(steps) == 6
     assert [one for one in begins if one in steps] == steps
 
