@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simseg_core.exercises import Result, check, list_exercises
-from simseg_core.exercises.bench.checking import _FILES
+from simseg_core.exercises.bench.checking import _module
 from simseg_core.exercises.bench.help import Help
 from tests.exercises.bench import Answers, stub_function
 
@@ -22,20 +22,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def of(number: str) -> Help:
     """The help of one exercise."""
-    file = _FILES[number]
-    module = import_module(f"simseg_core.exercises.{file.parent.name}.{file.stem}")
-    assert isinstance(module.HELP, Help)
-    return module.HELP
-
-
-def given(number: str) -> Answers:
-    """The answers with which the exercise's check is tested."""
-    return import_module(f"tests.exercises.test_ch{number[:2]}").given
+    told = _module(number).HELP
+    assert isinstance(told, Help)
+    return told
 
 
 def right(number: str) -> Any:
-    """The first right answer."""
-    return next(answer for name, answer in given(number).right if name == number)
+    """The first right answer with which the exercise's check is tested."""
+    given: Answers = import_module(f"tests.exercises.test_ch{number[:2]}").given
+    return next(answer for name, answer in given.right if name == number)
 
 
 every_exercise = pytest.mark.parametrize("number", list_exercises())
@@ -424,6 +419,28 @@ def test_a_worked_example_has_the_right_answers_numbers(
             for one in written
             if "." in one or wanted == round(wanted, 4)
         ), (wanted, written)
+
+
+@pytest.mark.parametrize("number", sorted({number for number, _ in WORKED}))
+def test_an_example_is_none_of_the_checks_own(
+    number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, calls = right(number), list[str]()
+
+    def noting(*args: Any) -> Any:
+        calls.append(repr(args))
+        return answer(*args)
+
+    monkeypatch.setitem(globals(), "right", lambda _: noting)
+    for name, work in WORKED:
+        if name == number:
+            work()
+    worked = set(calls)
+    calls.clear()
+    if worked:  # some examples are smaller tasks, which no answer is asked for
+        assert check(number, noting).status == "right"
+        assert calls
+        assert not worked & set(calls)
 
 
 def test_worked_names_are_split_as_told() -> None:
