@@ -99,7 +99,8 @@ class AnswersOfAnAssignment:
         elif "code" in metafunc.fixturenames:
             metafunc.parametrize("name, code", self.given.right)
         elif "question" in metafunc.fixturenames:
-            questions = self.given.source.questions
+            asked = self.given.source.questions
+            questions = [q for q in asked if not q.is_written]
             metafunc.parametrize("question", questions, ids=lambda q: q.name)
 
     def test_every_question_is_tried(self, question: Question) -> None:
