@@ -10,12 +10,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
 from teach.examine import Graded, Mark
 from teach.grade import grade, main, read_marks, table, written
 from teach.report import outcomes
 from teach.sandbox.process import Limits
 from teach.students import Submission, number_of
+
 from tests.teach import toy
 
 SECRET = b"a secret of the tests"

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import nbformat.v4 as v4
-
 from teach.source import Source
 
 DOUBLE = """def double(x):
