@@ -22,7 +22,7 @@ SECRET = b"a secret of the tests"
 LIMITS = Limits(seconds=4.0, total=40.0, memory=3 * 2**30)
 
 RIGHT = {"half": 2.0, "double": 3.0, "scale": 4.0}
-# Student -> what stands in which cell, the marks that differ from RIGHT, words of a hint.
+# Student -> what stands in which cell, marks that differ from RIGHT, words of a hint.
 CLASS: dict[str, tuple[dict[str, str], dict[str, float], str]] = {
     "reference": ({}, {}, ""),
     "otherwise": (
@@ -291,17 +291,24 @@ def test_a_class_from_the_command_line(course: Path, command: Command) -> None:
         (["toy", "nowhere"], "is no folder"),
         (["toy", "source/toy", "--secret", "none"], "there is no none"),
         (["toy", "graded"], "is no folder"),
-        (["toy", "submitted", "--students", "secret.txt/x"], "Not a directory"),
+        (["toy", "submitted", "--students", "none.csv"], "No such file"),
     ],
 )
 def test_bad_requests_get_one_line(
-    course: Path, command: Command, arguments: list[str], words: str
+    course: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
 ) -> None:
-    name, folder, *more = arguments
-    done = command(name, str(course / folder), *more)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert done.stderr.count("\n") == 1
+    monkeypatch.setattr("teach.source.ASSIGNMENTS", course)
+    monkeypatch.setattr("teach.grade.ASSIGNMENTS", course)
+    monkeypatch.chdir(course)
+    secret = [] if "--secret" in arguments else ["--secret", "secret.txt"]
+    assert main([*arguments, *secret]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
     assert not (course / "graded").exists()
 
 
