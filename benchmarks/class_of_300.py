@@ -4,8 +4,8 @@
 
 makes a class (a third right, a third with one question wrong and one not attempted, a
 sixth not attempted at all, the rest with an answer that loops or ends Python), grades it
-two at a time as `make grade` does, and the first ten one by one with `nbgrader autograde`,
-which has no limits for memory and runs tests and answers in one kernel.
+two at a time as `make grade` does, and ten of the right ones one by one, by it and by
+`nbgrader autograde`, which runs tests and answers in one kernel.
 """
 
 import os
@@ -77,7 +77,7 @@ def main(name: str, students: int) -> None:
     )
     theirs = _by_nbgrader(source, [notebooks[place] for place in whole])
     print(
-        f"  one at a time, right answers: {ours / len(whole):.1f} s a notebook; nbgrader "
+        f"  one at a time, right: {ours / len(whole):.1f} s a notebook; nbgrader "
         f"autograde {theirs / len(whole):.1f} s, a ratio of {ours / theirs:.2f}"
     )
 
