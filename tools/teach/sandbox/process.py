@@ -26,7 +26,7 @@ import simseg_core
 from teach.sandbox import worker
 from teach.sandbox.wire import LARGEST, LENGTHS, Malformed, pack, unpack
 
-_TICK = 0.02  # seconds between two looks at what the process uses
+_TICK = 0.1  # seconds between two looks at what the process uses
 # So many times longer, by the wall, may code take that waits or sleeps; and code that
 # computes, on a machine that has much else to do.
 _WAITING, _STARVING = 4, 40
