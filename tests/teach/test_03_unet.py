@@ -414,8 +414,8 @@ given.same(
 E = "KEPT + 2 * STEP"  # the steps end at the border
 FORGOTTEN = "whose last tile is forgotten where the steps"
 for text, hint in (
-    (f"({E}, {E}), ({E} + 4, {E} + 4), (4 * STEP, 4 * STEP)", "rows taken for the col"),
-    (f"({E}, {E}), ({E} + 4, {E} + 4), ({E}, 4 * STEP)", "columns taken for the rows"),
+    (f"({E}, {E}), (4 * STEP, 4 * STEP)", "rows taken for the columns"),
+    (f"({E}, {E} + STEP), (4 * STEP, 4 * STEP)", "columns taken for the rows"),
     (f"({E}, 4 * STEP), ({E} + STEP, {E} + 4)", f"rows {FORGOTTEN} do not"),
     (f"({E} + 4, {E}), (4 * STEP, {E})", f"columns {FORGOTTEN} do not"),
     ("(4 * STEP, 3 * STEP), (3 * STEP, 4 * STEP)", f"rows {FORGOTTEN} end"),
