@@ -465,7 +465,8 @@ read(adds="'both'", hint="adds is True or False")
 # --- other numbers than the one above -----------------------------------------
 
 
-@pytest.mark.parametrize("number", range(12))
+# Among these numbers each design of question 1 and each tiling of question 5 occurs.
+@pytest.mark.parametrize("number", range(4, 20))
 def test_paper_and_tiles_are_right_for_other_students(
     number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
