@@ -108,7 +108,7 @@ if __name__ == "__main__":
     print(
         json.dumps({"ready": f"torch {torch.__version__}, {torchvision.__version__}"})
     )
-    # What is loaded stays shared with the forks: a collection in one would write to it all.
+    # Forks share what is loaded, until a collection in one of them writes to it all.
     gc.freeze()
     for line in sys.stdin:
         print(json.dumps(run_in_fork(json.loads(line))), flush=True)
