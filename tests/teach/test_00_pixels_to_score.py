@@ -1,6 +1,6 @@
 """Answers to the assignment of chapter 00: right ones in other words, wrong ones."""
 
-from answers import Answers, AnswersOfAnAssignment
+from tests.teach.answers import Answers, AnswersOfAnAssignment
 
 given = Answers("00_pixels_to_score")
 
@@ -133,7 +133,7 @@ given.changed(
     "smoothed-loss",
     "(logits.shape[1] - 1)",
     "2",
-    hint="The targets of one pixel" if False else "which is not right yet",
+    hint="which is not right yet",
 )
 given.changed("smoothed-loss", "!= ignore_index", "!= VOID", hint="number of no class")
 given.changed(
@@ -143,7 +143,10 @@ given.changed(
     hint="for logits of up to some hundreds",
 )
 given.changed(
-    "smoothed-loss", ".log_softmax(dim=1)", ".log_softmax(dim=0)", hint="without smoothing"
+    "smoothed-loss",
+    ".log_softmax(dim=1)",
+    ".log_softmax(dim=0)",
+    hint="without smoothing",
 )
 given.changed(
     "smoothed-loss", "right + share", "right.detach() + share", hint="is a part of it"
@@ -199,7 +202,8 @@ class Tversky(nn.Module):
             hit = p[c, t == c].sum()
             false_alarm = p[c, t != c].sum()
             miss = (1 - p[c, t == c]).sum()
-            scores.append(hit / (hit + self.prices[0] * false_alarm + self.prices[1] * miss))
+            charged = self.prices[0] * false_alarm + self.prices[1] * miss
+            scores.append(hit / (hit + charged))
         return 1 - sum(scores) / len(scores)
 """,
 )
@@ -239,16 +243,21 @@ given.changed(
     "tversky",
     "[t.sum(dim=0) > 0].mean()",
     "[: int(label[counts].max()) + 1].mean()",
-    hint="right" if False else "counts, and as lost",
+    hint="counts, and as lost",
 )
 given.changed(
     "tversky",
     "counts = label != VOID",
     "counts = torch.ones_like(label) > 0; label = label.where(label != VOID, 0)",
-    hint="it is the Dice loss" if False else "Void pixels pass for class 0",
+    hint="it is the Dice loss",
 )
-given.changed("tversky", "softmax(dim=1)", "sigmoid()", hint="by a sigmoid")
-given.changed("tversky", "(p * t).sum(dim=0)  # K", "(p.detach() * t).sum(dim=0)", hint="is a part of it detached")
+given.changed("tversky", "softmax(dim=1)", "sigmoid()", hint="it is the Dice loss")
+given.changed(
+    "tversky",
+    "(p * t).sum(dim=0)  # K",
+    "(p.detach() * t).sum(dim=0)",
+    hint="is a part of it detached",
+)
 given.wrong(
     "tversky",
     """
@@ -314,7 +323,8 @@ def band_accuracy(prediction, label, width, ignore_index):
             band |= (there != t) & valid[:, dy : dy + H, dx : dx + W]
     band &= t != ignore_index
     with np.errstate(all="ignore"):
-        return torch.tensor(np.float64((prediction.numpy() == t)[band].sum()) / band.sum())
+        right = (prediction.numpy() == t)[band]
+        return torch.tensor(np.float64(right.sum()) / band.sum())
 """,
 )
 given.same(
@@ -348,10 +358,16 @@ def band_accuracy(prediction, label, width, ignore_index):
 )
 given.changed("band-accuracy", "range(width)", "range(1)", hint="three steps reach")
 given.changed(
-    "band-accuracy", "range(width)", "range(min(width, 2) if label.shape[1] > 2 else width)", hint="a step too narrow"
+    "band-accuracy",
+    "range(width)",
+    "range(min(width, 2) if label.shape[1] > 2 else width)",
+    hint="a step too narrow",
 )
 given.changed(
-    "band-accuracy", "near & counts &", "near &", hint="are in the band, and count as wrong"
+    "band-accuracy",
+    "near & counts &",
+    "near &",
+    hint="are in the band, and count as wrong",
 )
 given.changed(
     "band-accuracy",
@@ -369,7 +385,7 @@ given.changed(
     "band-accuracy",
     "band |= near & counts & (label != c)",
     "band |= near & counts & (label < c)",
-    hint="Only one side of a boundary" if False else "of the four pixels beside",
+    hint="of the four pixels beside",
 )
 given.changed(
     "band-accuracy",
@@ -385,8 +401,10 @@ given.changed(
     hint="a share of no pixels is no number",
 )
 given.changed(
-    "band-accuracy", "            near = grown", "            grown[1:] |= near[:-1]; near = grown",
-    hint="right" if False else "which is not right yet",
+    "band-accuracy",
+    "            near = grown",
+    "            grown[1:] |= near[:-1]; near = grown",
+    hint="which is not right yet",
 )
 
 # --- revealing-pairs ------------------------------------------------------------------
@@ -395,10 +413,9 @@ given.same(
     "revealing-pairs",
     """
 def revealing_pairs(num_classes):
-    first = torch.tensor([[0, 0, 0, 0], [0, 0, 1, 2], [1, 1, 1, 1]], dtype=torch.int32)
-    truth = torch.tensor([[0, 0, 0, 0], [0, 0, 1, 0], [255, 255, 255, 255]])
-    second = torch.tensor([[0, 0, 0, 0]])
-    return [[first, truth.int()], [second, torch.tensor([[0, 0, 0, 1]])]]
+    second = [[1, 1, 1, 0], [0, 0, 2, 2]], [[255, 0, 0, 255], [0, 255, 1, 255]]
+    pairs = [([[0, 1, 0]], [[0, 1, 0]]), second]
+    return [[torch.tensor(part, dtype=torch.int32) for part in pair] for pair in pairs]
 """,
 )
 given.wrong(
@@ -407,7 +424,7 @@ given.wrong(
 def revealing_pairs(num_classes):
     return [(torch.zeros(1, 2).long(), torch.zeros(1, 2).long())]
 """,
-    hint="dice_of_labels looks right on them",
+    hint="dice_plus_one looks right on them",
 )
 given.wrong(
     "revealing-pairs",
@@ -420,19 +437,22 @@ def revealing_pairs(num_classes):
     hint="at most twelve pixels",
 )
 given.changed(
-    "revealing-pairs", "= VOID, 1", "= VOID, 0", hint="counts what is predicted at void"
+    "revealing-pairs", "= VOID, 1", "= VOID, 0", hint="takes void for class 0"
 )
 given.changed(
-    "revealing-pairs", "    other[1, 1] = 2\\n".replace("\\\\n", ""), "", hint="x"
-) if False else None
+    "revealing-pairs",
+    "other[1, 1] = 2",
+    "other[1, 1] = 0",
+    hint="leaves out a class that no label",
+)
 given.wrong(
     "revealing-pairs",
     """
 def revealing_pairs(num_classes):
     label = torch.tensor([[0, 0, 0, 0, 1, 1]])
-    return [(torch.tensor([[0, 0, 0, 0, 1, 0]]), label), (label * 0, label * 0)]
+    return [(label.float(), label)]
 """,
-    hint="counts what is predicted at void",
+    hint="integer tensors (H, W)",
 )
 
 # --- sure-and-right -------------------------------------------------------------------
@@ -440,8 +460,8 @@ def revealing_pairs(num_classes):
 TYPED = """
 def sure_and_right():
     return {
-        "right": [0.674, 0.666, 0.648],
-        "sure": [0.897, 0.661, 0.458],
+        "right": [0.535, 0.586, 0.597],
+        "sure": [0.895, 0.693, 0.455],
         "honest": 0.2,
         "follows": "B",
     }
@@ -450,17 +470,19 @@ def sure_and_right():
 given.same("sure-and-right", TYPED)
 given.wrong(
     "sure-and-right",
-    TYPED.replace('"right"', '"RIGHT"').replace('"sure"', '"right"').replace("RIGHT", "sure"),
+    TYPED.replace('"right"', '"RIGHT"')
+    .replace('"sure"', '"right"')
+    .replace("RIGHT", "sure"),
     hint="have changed places",
 )
 given.wrong(
     "sure-and-right",
-    TYPED.replace("0.674", "0.712").replace("0.897", "0.921"),
+    TYPED.replace("0.535", "0.587").replace("0.895", "0.791"),
     hint="from a run of this notebook",
 )
 given.wrong("sure-and-right", TYPED.replace("0.2,", "0.5,"), hint="with another")
 given.wrong("sure-and-right", TYPED.replace('"B"', '"C"'), hint="how far does each")
-given.wrong("sure-and-right", TYPED.replace("0.674", "67.4"), hint="between 0 and 1")
+given.wrong("sure-and-right", TYPED.replace("0.535", "53.5"), hint="between 0 and 1")
 
 
 class TestAnswers(AnswersOfAnAssignment):
