@@ -12,9 +12,8 @@ given.same(
 import numpy as np
 
 def on_paper():
-    t, p = np.array(LABEL), np.array(PREDICTED)
-    keep = t != VOID
-    t, p, n = t[keep], p[keep], np.array(N)[keep]
+    keep = LABEL.numpy() != VOID
+    t, p, n = (part.numpy()[keep] for part in (LABEL, PREDICTED, N))
     iou, share = {}, {}
     for c in set(t) | set(p):
         iou[c] = ((t == c) & (p == c)).sum() / ((t == c) | (p == c)).sum()
