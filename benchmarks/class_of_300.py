@@ -3,8 +3,8 @@
     PYTHONPATH=tools .venv-teach/bin/python benchmarks/class_of_300.py 03_unet 300
 
 makes a class (a third right, a third with one question wrong and one not attempted, a
-sixth not attempted at all, the rest with an answer that loops or ends Python), grades
-it two at a time as `make grade` does, and ten of the right ones one by one, by it and by
+sixth not attempted at all, the rest with an answer that loops or ends Python). It is
+graded two at a time as `make grade` does, and ten of the right ones one by one, also by
 `nbgrader autograde`, which runs tests and answers in one kernel.
 """
 

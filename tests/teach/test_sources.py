@@ -75,7 +75,8 @@ def test_headings_say_the_points(source: Source) -> None:
 def test_hidden_tests_are_hidden_whole(source: Source) -> None:
     for cell in source.cells:
         if cell.kind == "hidden":
-            assert cell.code.startswith("### BEGIN HIDDEN TESTS\n")
+            before, _, _ = cell.code.partition("### BEGIN HIDDEN TESTS\n")
+            assert all(line.startswith("#") for line in before.splitlines())
             assert cell.code.endswith("### END HIDDEN TESTS")
         else:
             assert "HIDDEN TESTS" not in cell.code
