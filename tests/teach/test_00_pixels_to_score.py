@@ -1,5 +1,8 @@
 """Answers to the assignment of chapter 00: right ones in other words, wrong ones."""
 
+from itertools import combinations
+from typing import Any
+
 from tests.teach.answers import Answers, AnswersOfAnAssignment
 
 given = Answers("00_pixels_to_score")
@@ -486,3 +489,16 @@ given.wrong("sure-and-right", TYPED.replace("0.535", "53.5"), hint="between 0 an
 
 class TestAnswers(AnswersOfAnAssignment):
     given = given
+
+
+def test_students_seldom_share_their_numbers() -> None:
+    source = given.source
+    codes = [c.code for c in source.cells if c.name in ("imports", "pixels")]
+    found = []
+    for number in range(1000, 1100):
+        names: dict[str, Any] = {"NUMBER": number}
+        for code in (*codes, source.question("on-paper").reference):
+            exec(code, names)
+        found.append(tuple(round(n, 3) for n in names["on_paper"]().values()))
+    pairs = list(combinations(found, 2))
+    assert sum(one == other for one, other in pairs) <= 0.02 * len(pairs)
