@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
-
 from teach.source import EXAMPLE, Question, Source
 
 
@@ -100,7 +99,8 @@ class AnswersOfAnAssignment:
         elif "code" in metafunc.fixturenames:
             metafunc.parametrize("name, code", self.given.right)
         elif "question" in metafunc.fixturenames:
-            questions = self.given.source.questions
+            asked = self.given.source.questions
+            questions = [q for q in asked if not q.is_written]
             metafunc.parametrize("question", questions, ids=lambda q: q.name)
 
     def test_every_question_is_tried(self, question: Question) -> None:
