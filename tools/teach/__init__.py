@@ -1,0 +1,1 @@
+"""What a teacher makes from the chapters: slides, worksheets, assignments, grades."""
