@@ -1,1 +1,1 @@
-"""What a teacher makes from the chapters: slides, worksheets, assignments, grades."""
+"""What a teacher works with: assignments handed out and graded, slides, worksheets."""

@@ -18,9 +18,10 @@ import json
 import re
 import shutil
 import sys
-import zipfile
 from collections.abc import Sequence
 from html import escape
+from importlib import invalidate_caches
+from importlib.machinery import PathFinder
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -49,9 +50,9 @@ STATIC = ROOT / "book" / "_static"
 BUILT = ROOT / "_build" / "slides"
 BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
-# Where pip finds reveal.js: nothing else of this wheel is used.
-WHEEL = "sphinx-revealjs>=3.2,<4"
-REVEAL = "sphinx_revealjs/_static/revealjs/"
+# Where reveal.js comes from: nothing else of this package is used.
+PACKAGE, WANTED = "sphinx_revealjs", "sphinx-revealjs>=3.2,<4"
+KEPT = ROOT / ".ran" / "reveal"
 NEEDED = (
     *("LICENSE", "dist/reset.css", "dist/reveal.css", "dist/reveal.js"),
     "plugin/notes/notes.js",
@@ -224,27 +225,26 @@ def export(name: str, cells: Sequence[Cell]) -> str:
 # --- the folder -----------------------------------------------------------------------
 
 
-def unpack_reveal(target: Path) -> None:
-    """Put reveal.js into a folder: from the wheel, which pip fetches once.
+def find_reveal() -> Path:
+    """Return the folder of reveal.js: of a package that pip installs once, if need be.
 
     Raises:
-        ValueError: if pip cannot fetch it.
+        ValueError: if pip cannot install it.
     """
-    kept = ROOT / ".ran" / "reveal"
-    if not list(kept.glob("*.whl")):
+    places = [*sys.path, str(KEPT)]
+    if PathFinder.find_spec(PACKAGE, places) is None:
         print("== fetching reveal.js, once", flush=True)
-        fetch = ["pip", "download", "-q", "--no-deps", "--only-binary=:all:"]
-        done = run([sys.executable, "-m", *fetch, "-d", str(kept), WHEEL], check=False)
-        if done.returncode:
+        install = ["pip", "install", "-q", "--no-deps", "--target", str(KEPT), WANTED]
+        if run([sys.executable, "-m", *install], check=False).returncode:
             raise ValueError(
-                f"pip could not fetch {WHEEL!r}, which holds reveal.js: see above. "
-                f"Remedy: go online once, or put that wheel into {kept}"
+                f"pip could not install {WANTED!r}, which brings reveal.js: see above. "
+                "Remedy: call it again with a connection; afterwards none is needed"
             )
-    with zipfile.ZipFile(max(kept.glob("*.whl"))) as wheel:
-        for name in NEEDED:
-            path = target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(wheel.read(REVEAL + name))
+        invalidate_caches()
+    found = PathFinder.find_spec(PACKAGE, places)
+    origin = found.origin if found else None
+    assert origin
+    return Path(origin).parent / "_static" / "revealjs"
 
 
 def make_slides(name: str, target: Path) -> Path:
@@ -252,7 +252,10 @@ def make_slides(name: str, target: Path) -> Path:
     page = export(name, read_chapter(name))
     shutil.rmtree(target, ignore_errors=True)
     (target / "fonts").mkdir(parents=True)
-    unpack_reveal(target / "reveal")
+    reveal = find_reveal()
+    for file in NEEDED:
+        (target / "reveal" / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(reveal / file, target / "reveal" / file)
     for font in (STATIC / "fonts").iterdir():
         shutil.copy(font, target / "fonts")
     for file in ("slides.css", "slides.js"):
