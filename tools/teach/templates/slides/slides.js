@@ -14,5 +14,6 @@ Reveal.initialize({
   slideNumber: "c/t",
   transition: "none",
   scrollActivationWidth: null,
+  pdfSeparateFragments: false, // a printed slide shows all that it has
   plugins: [RevealNotes],
 });
