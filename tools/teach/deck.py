@@ -24,6 +24,8 @@ Cell = dict[str, Any]
 
 WORDS = 42  # on a slide, without its heading
 LIST_WORDS = 50
+CLAIMS = 8
+CLAIMS_HEADING = "What the run showed"
 LINES = 14  # of code on a slide
 LINES_WITH_OUTPUT = 12
 FEW = 32  # words: fewer are written larger
@@ -96,7 +98,10 @@ def make_deck(cells: Sequence[Cell]) -> list[Slide]:
         elif kind in ("fragment", "-"):
             if not slides:
                 raise ValueError(f"cell {cell['id']} joins a slide, and there is none")
-            join(cell, host(cell, slides), waits=kind == "fragment")
+            target = host(cell, slides)
+            if target is None:
+                slides.append(target := Slide("subslide", CLAIMS_HEADING))
+            join(cell, target, waits=kind == "fragment")
         elif kind != "skip" and cell["cell_type"] == "markdown":
             # A heading opens what comes next; anything else follows what was shown.
             (waiting if found or not slides else slides[-1].notes).append(prose(cell))
@@ -118,7 +123,7 @@ def begin(cell: Cell, kind: str, heading: str) -> Iterator[Slide]:
     """Give the slides of a cell that begins one: several if it is a long list."""
     if cell["cell_type"] == "code":
         own = cell["metadata"].get("simseg", {}).get("slide_title")
-        titles = {"claims": "What the run showed", "answers": "What did you guess?"}
+        titles = {"claims": CLAIMS_HEADING, "answers": "What did you guess?"}
         slide = Slide(kind, own or titles.get(exhibit(cell), heading))
         join(cell, slide, waits=False)
         yield slide
@@ -132,12 +137,17 @@ def begin(cell: Cell, kind: str, heading: str) -> Iterator[Slide]:
         yield slide
 
 
-def host(cell: Cell, slides: Sequence[Slide]) -> Slide:
-    """Return the slide that a cell joins: of claims the last ones of their column."""
+def host(cell: Cell, slides: Sequence[Slide]) -> Slide | None:
+    """Return the slide that a cell joins: of claims the last ones of their column.
+
+    None if those have no room for more.
+    """
     if cell["cell_type"] == "code" and exhibit(cell) == "claims":
         for slide in reversed(slides):
-            if any(how == "claims" for _, how, _ in slide.exhibits):
-                return slide
+            there = [one for one, how, _ in slide.exhibits if how == "claims"]
+            if there:
+                many = sum(len(CLAIM.findall(printed(one))) for one in [*there, cell])
+                return slide if many <= CLAIMS else None
             if slide.kind == "slide":
                 break
     return slides[-1]

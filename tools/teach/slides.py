@@ -128,14 +128,17 @@ def show_figure(cell: Cell, prefix: str = "") -> tuple[str, bool]:
     raise ValueError(f"cell {name} names a figure and shows none")
 
 
-def opening(cells: Sequence[Cell]) -> str:
-    """Return the picture of the question: a figure, or some pictures of one, named."""
+def opening(cells: Sequence[Cell]) -> tuple[str, bool]:
+    """Return the picture of the question, and whether it stands beside the words.
+
+    It is a figure of the chapter's, or some pictures of one, with their names.
+    """
     about = cells[0]["metadata"].get("simseg", {}).get("opening")
     for cell in cells:
         figure = cell["metadata"].get("mystnb", {}).get("figure", {})
         if about and figure.get("name") == about["figure"]:
             if "columns" not in about:
-                return show_figure(cell, prefix="opening-")[0]
+                return show_figure(cell, prefix="opening-")
             svg = "".join(cell["outputs"][-1]["data"]["image/svg+xml"])
             strip = cut_strip(svg, about["columns"], about["row"])
             box = BOX.search(strip)
@@ -149,11 +152,11 @@ def opening(cells: Sequence[Cell]) -> str:
             named = f'viewBox="0 -10 {width:g} {height + 10:g}" role="img"'
             alt = f'aria-label="{escape(about["caption"])}"'
             inside = strip[strip.index(">") + 1 :]
-            return f"<svg {named} {alt}>{names}{inside}"
-    return ""
+            return f"<svg {named} {alt}>{names}{inside}", False
+    return "", False
 
 
-def as_cells(slides: Sequence[Slide], first_picture: str) -> list[Any]:
+def as_cells(slides: Sequence[Slide], first: tuple[str, bool]) -> list[Any]:
     """Return slides as the cells that nbconvert's template writes."""
     made = []
     new = nbformat.v4
@@ -164,11 +167,11 @@ def as_cells(slides: Sequence[Slide], first_picture: str) -> list[Any]:
         )
         words.metadata["slideshow"] = {"slide_type": slide.kind}
         made.append(words)
-        layout = ["title"] if number == 0 else []
-        if number == 0 and first_picture:
-            picture = new.new_markdown_cell(first_picture)
-            picture.metadata["html"] = True
-            made.append(picture)
+        layout = []
+        if number == 0:
+            picture, beside = first
+            layout = ["title"] + ["beside"] * beside
+            made.append(new.new_markdown_cell(picture, metadata={"html": True}))
         for cell, how, waits in slide.exhibits:
             html, beside = show(cell, how)
             code = short_code(text(cell)) if how == "code" else ""

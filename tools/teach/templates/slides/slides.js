@@ -1,5 +1,6 @@
-// A phone held upright gets upright slides, whose parts stand below each other.
-const upright = innerWidth < innerHeight;
+// A phone held upright gets upright slides, whose parts stand below each other. The
+// speaker's window and the print shop, which ask by the address, never do.
+const upright = innerWidth < innerHeight && !location.search;
 document.documentElement.classList.toggle("upright", upright);
 
 Reveal.initialize({
