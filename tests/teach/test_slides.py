@@ -93,6 +93,13 @@ def test_claims_of_a_section_share_a_slide() -> None:
     assert [len(slide.exhibits) for slide in made] == [0, 2, 1]
 
 
+def test_a_claim_that_failed_is_not_ticked() -> None:
+    said = "shown: it rains\nNOT shown by this run: it snows"
+    html, _ = slides.show(code("a", said=said), "claims")
+    assert "<li>it rains</li>" in html
+    assert '<li class="missed">not shown by this run: it snows</li>' in html
+
+
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_no_slide_is_a_wall(name: str) -> None:
     cells = slides.read_chapter(name)

@@ -9,7 +9,8 @@ structure.
 
 A slide is no page: of prose it takes what is bold, or the first sentences, or exactly
 the sentences that the cell's metadata quotes as `{"simseg": {"slide": [...]}}`. All are
-the chapter's own words, so that a number on a slide is one that the chapter asserts.
+the chapter's own words, so that a number on a slide is one that the chapter asserts. A
+figure far below the heading that it belongs to may have a `slide_title` there.
 """
 
 from __future__ import annotations
@@ -23,13 +24,12 @@ from typing import Any
 Cell = dict[str, Any]
 
 WORDS = 42  # on a slide, without its heading
-LIST_WORDS = 50
-CLAIMS = 8
+LIST_WORDS = 50  # the same, of a list or a table
+CLAIMS = 8  # on a slide
 CLAIMS_HEADING = "What the run showed"
 LINES = 14  # of code on a slide
 LINES_WITH_OUTPUT = 12
 FEW = 32  # words: fewer are written larger
-ON_A_SLIDE = ("slide", "subslide", "fragment", "-")
 
 HEADING = re.compile(r"^#{1,3} (.+)$", re.M)
 FORMULA = re.compile(r"^\$\$.*?\$\$$", re.M | re.S)
@@ -37,7 +37,7 @@ LEAD = re.compile(r"^\*\*(.+?)\*\*$", re.M)  # a heading that is none
 ITEM = re.compile(r"^(?:[-*]|\d+\.) ")
 INNER_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)]*\)")
 SENTENCE_ENDS = re.compile(r"(?:(?<=[.?!])|(?<=[.?!]\*\*)) +(?=[A-Z0-9*`$(])")
-CLAIM = re.compile(r"^(?:NOT )?shown.*?: (.+)$", re.M)
+CLAIM = re.compile(r"^(NOT )?shown.*?: (.+)$", re.M)
 GUESS = re.compile(r"^(.+?): (.+) \(your guess: .*\)$", re.M)
 
 # Sections that are read, or done at a desk, and not shown.

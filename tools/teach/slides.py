@@ -94,7 +94,12 @@ def show(cell: Cell, how: str) -> tuple[str, bool]:
         return show_figure(cell)
     said = printed(cell)
     if how == "claims":
-        claims = "".join(f"<li>{escape(one)}</li>" for one in deck.CLAIM.findall(said))
+        claims = "".join(
+            f'<li class="missed">not shown by this run: {escape(words)}</li>'
+            if missed
+            else f"<li>{escape(words)}</li>"
+            for missed, words in deck.CLAIM.findall(said)
+        )
         return f"<ul>{claims}</ul>", False
     if how == "answers":
         rows = "".join(
