@@ -13,6 +13,13 @@ URL ?=
 SITE ?=
 PORT ?= 8000
 PAGES ?=
+STUDENT ?=
+STUDENTS ?=
+SUBMITTED ?=
+OUT ?=
+WRITTEN ?=
+SECONDS ?=
+MEMORY ?=
 RUNS ?= 5
 # A home that is missing or cannot be written to (a container, a service) is replaced.
 ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
@@ -30,13 +37,19 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # pip's progress, without a line for each package that is there; after Ctrl-C its end too.
 QUIETER := { trap '' INT; grep --line-buffered -v 'already satisfied' || true; }
 
+# A command of tools/teach, and an option of it where it is said.
+FOR_TEACHERS = OMP_NUM_THREADS=1 PYTHONPATH=tools $(TEACH)/bin/python -m
+option = $(if $(2),--$(1) "$(2)")
+
 # By -m, as all tools: a script in bin/ names its Python by a path, which not all shells
 # can read.
 LINT_IMPORTS := $(BIN)/python -c 'import importlinter.cli as c; c.lint_imports_command()' --no-cache
 READY_BOOK := $(VENV)/.ready-book
 READY_TEST := $(VENV)/.ready-test
+TEACH := .venv-teach
+READY_TEACH := $(TEACH)/.ready-teach
 
-.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter lab stills address clean
+.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter lab stills teach assignment grade solutions address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -56,6 +69,15 @@ $(READY_BOOK): requirements.txt pyproject.toml $(AGAIN)
 $(READY_TEST): $(READY_BOOK) requirements-test.txt
 	@echo "== installing the test requirements"
 	@sh tools/install.sh "$(VENV)" "$(PYTHON)" -r requirements-test.txt | $(QUIETER)
+	@touch $@
+
+# What teachers need stands on top: what it lacks it takes from the book's environment.
+TEACH_AGAIN := $(shell sh tools/install.sh "$(TEACH)" --whole || echo again)
+$(READY_TEACH): $(READY_BOOK) requirements-teach.txt $(TEACH_AGAIN)
+	@echo "== installing what teachers need"
+	@sh tools/install.sh "$(TEACH)" "$(BIN)/python" pip | $(QUIETER)
+	@$(BIN)/python tools/stand_on.py "$(TEACH)"
+	@sh tools/install.sh "$(TEACH)" "$(BIN)/python" -r requirements-teach.txt | $(QUIETER)
 	@touch $@
 
 # --- the book --------------------------------------------------------------------
@@ -83,10 +105,26 @@ stills: $(READY_TEST)  ## draw the still pictures of the explorers again, in Chr
 address: $(READY_BOOK)  ## say once where the repository lives: make address URL=https://github.com/OWNER/NAME
 	@$(BIN)/python tools/set_address.py "$(URL)" "$(SITE)"
 
+# --- teaching --------------------------------------------------------------------
+teach: $(READY_TEACH)  ## install what hands out and grades assignments, into .venv-teach
+	@echo "== ready. Next: make assignment NAME=03_unet"
+
+assignment: $(READY_TEACH)  ## write what students get: make assignment NAME=03_unet STUDENTS=class.csv
+	@$(FOR_TEACHERS) teach.assignment "$(NAME)" $(call option,students,$(STUDENTS)) $(call option,out,$(OUT))
+
+grade: $(READY_TEACH)  ## grade a class: make grade NAME=03_unet SUBMITTED=folder JOBS=2
+	@$(FOR_TEACHERS) teach.grade "$(NAME)" "$(SUBMITTED)" $(call option,students,$(STUDENTS)) \
+	  $(call option,out,$(OUT)) $(call option,written,$(WRITTEN)) $(call option,jobs,$(JOBS)) \
+	  $(call option,seconds,$(SECONDS)) $(call option,memory,$(MEMORY))
+
+solutions: $(READY_TEACH)  ## write the assignments with their solutions, for teachers alone
+	@$(FOR_TEACHERS) teach.solutions $(if $(NAME),"$(NAME)") $(call option,student,$(STUDENT)) \
+	  $(call option,out,$(OUT))
+
 # --- checks ----------------------------------------------------------------------
 test: $(READY_TEST) lint types book check  ## install what is missing, then every check and test
 
-check: $(READY_TEST)  ## the tests alone, on what is built
+check: $(READY_TEST) $(READY_TEACH)  ## the tests alone, on what is built
 	@echo "== tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 

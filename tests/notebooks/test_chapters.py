@@ -275,6 +275,9 @@ def test_exercises_are_stubs_with_a_check(chapter: Any) -> None:
     assert 4 <= len(checked) <= 6
     for cell in cells:
         assert re.search(r"^\s*\.\.\.$|= None", cell.text, re.MULTILINE), cell.id
+    (told,) = [c.text for c in chapter.words if c.text.startswith("## Exercises")]
+    assert "`hint=2`" in told, "say how a reader who is stuck asks for help"
+    assert "`hint=3`" in told
 
 
 def test_setup_cell_is_the_same_everywhere(

@@ -128,7 +128,9 @@ def describe(error: BaseException) -> str:
     text = type(error).__name__ + (f": {message[0]}" if message else "")
     if "before Module.__init__() call" in text:
         text += ". Begin __init__ with super().__init__()"
-    return text + _line_of_theirs(traceback.extract_tb(error.__traceback__))
+    # An error that was raised in another process says itself where.
+    line = getattr(error, "line", None)
+    return text + (line or _line_of_theirs(traceback.extract_tb(error.__traceback__)))
 
 
 def describe_delay(late: TooLong) -> str:

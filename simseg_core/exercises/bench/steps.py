@@ -232,7 +232,8 @@ def _name(answer: Callable[..., Any], place: int) -> str:
     called = answer.forward if isinstance(answer, nn.Module) else answer
     try:
         names = list(inspect.signature(called).parameters.values())
-        return f" `{names[place].name}`"
+        positional = names[place].kind is not inspect.Parameter.VAR_POSITIONAL
+        return f" `{names[place].name}`" if positional else ""
     except (IndexError, TypeError, ValueError):
         return ""
 

@@ -9,12 +9,29 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch00.labels import VOID, call_with_void, draw_label
 from simseg_core.exercises.ch00.losses import (
     over_wrong_axes,
     read_number,
     require_gradient,
+)
+
+HELP = Help(
+    read="Version 1: the loss of four pixels",
+    ask="Which pixels have a loss at all, and how many are they? Of the softmax of one "
+    "such pixel, which single number does the loss look at? And can you have the "
+    "logarithm of a softmax without ever holding the softmax itself?",
+    idea="Three pixels, two classes, and the third pixel is void. The first has the "
+    "logits 0 and ln 3: its softmax is 1/4 and 3/4. Its label is class 1, so its loss "
+    "is minus the logarithm of 3/4, which is 0.288. The second has the logits 0 and 0 "
+    "and the label 0: minus the logarithm of 1/2, 0.693. The void pixel adds no loss "
+    "and is not counted: (0.288 + 0.693) / 2 ≈ 0.49. Sort out the pixels that count "
+    "before you look up a class: the number for void may name no class. For logits of "
+    "any size stay with logarithms: the logarithm of a softmax is the logit, less the "
+    "logarithm of the sum of all exponentials, and that sum is safe once the greatest "
+    "logit has been taken off each.",
 )
 
 

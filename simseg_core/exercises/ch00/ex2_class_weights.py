@@ -6,7 +6,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Train it, with four losses",
+    ask="One class has a hundredth of the pixels of another: how much heavier does it "
+    "weigh? Over how many classes does the mean run, if one of them has no pixel at "
+    "all?",
+    idea="Let the counts be 16, 0, 100 and 400. One over the root makes 0.25 of the "
+    "first, 0.1 of the third and 0.05 of the last; the second has none, for one over "
+    "the root of 0 is infinite. Three classes occur. Their weights add up to 0.25 + "
+    "0.1 + 0.05 = 0.4, and should add up to 3, so that the mean is 1. So the first "
+    "becomes 0.25 · 3 / 0.4 = 1.875, the others 0.1 · 3 / 0.4 = 0.75 and 0.05 · 3 / "
+    "0.4 = 0.375. The class without pixels took part in neither the 0.4 nor the 3. "
+    "Give it any finite number, such as 0, and take care that no infinity gets into a "
+    "sum on the way.",
+)
 
 
 def class_weights(answer: Callable[[Tensor], Any], steps: Steps) -> None:

@@ -6,12 +6,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.exercises.ch00.labels import VOID, call_with_void, draw_label
 from simseg_core.exercises.ch00.losses import (
     over_wrong_axes,
     read_number,
     require_gradient,
+)
+
+HELP = Help(
+    read="Train it, with four losses",
+    ask="For one class, three sums are wanted. Over which axes of B, C, H, W do they "
+    "run, and which axis is left? And what must p and t be at a void pixel, so that it "
+    "adds to none of them?",
+    idea="Two classes, three pixels, the last one void. At the first two p of class 0 "
+    "is 0.8 and 0.4, so p of class 1 is 0.2 and 0.6; the labels are 0 and 1. Class 0: "
+    "the product p t is 0.8 at the first pixel and 0 at the second; the sum of p is "
+    "0.8 + 0.4 = 1.2, that of t is 1. So its Dice is 2 · 0.8 / (1.2 + 1) ≈ 0.727. "
+    "Class 1: p t sums to 0.6, p to 0.2 + 0.6 = 0.8, t to 1: 2 · 0.6 / (0.8 + 1) ≈ "
+    "0.667. The loss is 1 - (0.727 + 0.667) / 2 ≈ 0.303. The two pixels may lie in two "
+    "images, and the sums do not care. At the void pixel p and t are made 0 for every "
+    "class, after the softmax.",
 )
 
 PIXELS = (0, 2, 3)  # the axes of (B, C, H, W) that are not the classes'

@@ -6,9 +6,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch00.labels import VOID, call_with_void, draw_label
 from simseg_core.exercises.ch00.losses import read_number
+
+HELP = Help(
+    read="IoU, and the mean over a set",
+    ask="Which two counts does each class need, and when may you divide: after each "
+    "image, or after the last? What is the IoU of a class that nobody labels and "
+    "nobody predicts?",
+    idea="Two images, three classes. In the first, both call 5 pixels class 0 and "
+    "either does 6; for class 1 both call 2, either 3. In the second it is 1 of 4 for "
+    "class 0, and 0 of 3 for class 1. Keep two counts for each class, and add to them "
+    "image by image. At the end class 0 has (5 + 1) / (6 + 4) = 0.6, and class 1 has "
+    "(2 + 0) / (3 + 3) ≈ 0.333. Class 2 has 0 of 0: it is no number and leaves the "
+    "mean, (0.6 + 0.333) / 2 ≈ 0.467. A class that is predicted and never labelled has "
+    "0 of some: that is 0, and stays in. Void pixels are taken out of label and "
+    "prediction first, so they stand in no count.",
+)
 
 
 class Pairs(list[tuple[Tensor, Tensor]]):

@@ -6,8 +6,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps, same
 from simseg_core.exercises.ch00.labels import draw_label
+
+HELP = Help(
+    read="The data: streets and their label maps",
+    ask="How many random numbers does one call need? Which axis of an image C, H, W "
+    "holds the columns, and which axis of a label H, W: is there one name that fits "
+    "both?",
+    idea="A toy image of one channel and one row, 7 8 9, and its label, 0 0 2. One "
+    "number is drawn from the generator that was handed over, evenly between 0 and 1. "
+    "If it is less than one half, both are read from right to left: 9 8 7 and 2 0 0, "
+    "and the pixel 9 is of class 2 still. If it is not, both stay as they are. Two "
+    "draws would now and then give 9 8 7 with 0 0 2, a label of other pixels. The "
+    "columns are the last axis of image and label alike, so one rule serves for both. "
+    "To read in reverse order makes a new tensor: nothing is written into the old one, "
+    "nothing is blended, and the label keeps its whole numbers. Give both back, on "
+    "either way.",
+)
 
 Flip = Callable[[Tensor, Tensor, torch.Generator], Any]
 DRAWS = 100

@@ -8,10 +8,27 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Optimizer
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import fill
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch00.labels import VOID, call_with_void, draw_label
 from simseg_core.exercises.ch00.losses import read_number
+
+HELP = Help(
+    read="Version 3: the loop",
+    ask="What may be left over from the step before, or from whoever had the model "
+    "before you? Name what a model, its weights and a label carry along, and say when "
+    "each must be set right: by what time does it do harm?",
+    idea="Let the loss be the square of a single weight that stands at 3. Its gradient "
+    "is 2 · 3 = 6, and at a rate of 0.2 the step leads to 3 - 0.2 · 6 = 1.8. The loss "
+    "to report is the one whose gradient was taken, 3 · 3 = 9, and not 1.8 · 1.8 = "
+    "3.24. If an old gradient of 1 is still there, the new one is added to it, 6 + 1 = "
+    "7, and the step leads to 3 - 0.2 · 7 = 1.6. So old gradients go before new ones "
+    "are computed. In evaluation mode BatchNorm uses what it has gathered, not this "
+    "batch: so the mode comes first of all. Void pixels leave the mean, its sum and "
+    "its count. A loss kept as a tensor keeps its whole graph: give back the bare "
+    "number.",
+)
 
 TrainStep = Callable[[nn.Module, Tensor, Tensor, Optimizer], Any]
 Batches = list[tuple[Tensor, Tensor]]  # images (B, 3, H, W) and labels (B, H, W)

@@ -6,8 +6,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.attention import positions
+
+HELP = Help(
+    read="Version 1: four pixels, and a score for each pair",
+    ask="In memory, all of channel 0 comes first. Which two axes are merged into one, "
+    "and what must become of the axis of the channels, before or after? Try it with 2 "
+    "channels on 2 rows of 3.",
+    idea="Channel 0 holds 1 2 3 in its upper row and 4 5 6 in its lower one; channel 1 "
+    "holds 10 20 30 and 40 50 60. The list has a row for each position: (1, 10), (2, "
+    "20), (3, 30), (4, 40), (5, 50), (6, 60). Two moves lead there. First merge the "
+    "two axes of the place, which makes 2 rows of 6: all of channel 0, then all of "
+    "channel 1. Then exchange these two axes: 6 rows of 2. To cut the twelve numbers "
+    "into pairs as they lie would give (1, 2), (3, 4) and so on: two pixels of one "
+    "channel, in the right shape. The axis of the images stays in front and is never "
+    "touched.",
+)
 
 
 def list_positions(answer: Callable[[Tensor], Any], steps: Steps) -> None:

@@ -6,9 +6,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch01.mistakes import slips
 from simseg_core.models.attention import explicit_attention
+
+HELP = Help(
+    read="Version 2: from scores to weights",
+    ask="Two of the three lines are matrix products. With 2 queries and 5 keys, what "
+    "shape has the table of scores, and along which of its axes must the weights sum "
+    "to 1?",
+    idea="One query (1, 1), two keys (0, 0) and (ln 3, 0). The scores are the products "
+    "0 and ln 3; raised by the exponential they are 1 and 3, so the weights are 1/4 "
+    "and 3/4. With the values (8, 0) and (0, 4) the query reads 8 · 1 / 4 + 0 · 3 / 4 "
+    "= 2 and 0 · 1 / 4 + 4 · 3 / 4 = 3. For many queries at once: N rows of width D "
+    "times the keys laid on their side, D by M, make a table of N by M, a row for each "
+    "query. The softmax goes along each row, over the keys. The table times the "
+    "values, M by E, gives N by E. Nothing is divided in between.",
+)
 
 
 def attend(answer: Callable[[Tensor, Tensor, Tensor], Any], steps: Steps) -> None:

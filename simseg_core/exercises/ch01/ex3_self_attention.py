@@ -5,10 +5,26 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import fill
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.exercises.ch01.mistakes import OVER_QUERIES, ROLES, TRANSPOSED, slips
 from simseg_core.models.attention import SelfAttention2d, explicit_attention
+
+HELP = Help(
+    read="Version 4: the block, in its three published layouts",
+    ask="Take a map of 3 by 5 with 32 channels and write down the shape after every "
+    "step: each 1x1 convolution, each list of positions, the scores, what is read, and "
+    "the way back to a map. What makes a fresh block give back its input?",
+    idea="One image of 32 channels, 3 rows of 5. Queries and keys have 32 / 8 = 4 "
+    "channels: 4 x 3 x 5 each; values 32 x 3 x 5. As lists of 15 positions: 15 x 4, 15 "
+    "x 4 and 15 x 32. The scores are 15 x 15, with a softmax along each row, and what "
+    "is read is 15 x 32. Now back: exchange the two axes first, 32 x 15, and only then "
+    "fold 15 into 3 rows of 5; folded at once, pixels would mix. The result is "
+    "multiplied by gamma, a learned number that begins at 0, and the input is added. "
+    "The weights: twice 32 · 4 + 4 = 132, once 32 · 32 + 32 = 1056, and one for gamma, "
+    "2 · 132 + 1056 + 1 = 1321.",
+)
 
 SUMS = (
     "The weights with which one position reads all others do not sum to 1: does the "

@@ -2,7 +2,22 @@
 
 from collections.abc import Callable
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="What it costs, and how long it takes",
+    ask="How many rows has the map, and how many columns? Which of the two becomes "
+    "smaller when keys and values are pooled? What does a 2x2 pooling do with the last "
+    "of five columns?",
+    idea="Four images of 3 by 5 positions. Not pooled, each of the 15 positions asks "
+    "each of the 15: 15 · 15 = 225 values an image, four bytes each, so 4 · 225 · 4 = "
+    "3600 bytes. Pooled by 2, the 3 rows become 1 and the 5 columns 2, for half a "
+    "window is none: 1 · 2 = 2 keys. All 15 positions still ask, and so there are 15 · "
+    "2 = 30 values an image: 4 · 30 · 4 = 480 bytes. Halve and round down each side by "
+    "itself; to divide the number of positions by 4 is something else when a side is "
+    "odd.",
+)
 
 
 def map_bytes(answer: Callable[[int, int, int, bool], int], steps: Steps) -> None:

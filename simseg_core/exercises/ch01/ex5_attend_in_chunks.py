@@ -8,8 +8,23 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.attention import explicit_attention
+
+HELP = Help(
+    read="Version 5: the same numbers without the map",
+    ask="Does the softmax of one query need anything of another query? Does it need "
+    "all keys? So which of the two may be cut into pieces, and what becomes of the "
+    "last piece?",
+    idea="Five queries, three keys, and two rows at a time. Queries 0 and 1 have 2 · 3 "
+    "= 6 scores; softmax, read the values: two rows of the result are done. Then "
+    "queries 2 and 3; then query 4 alone. Laid one below the other these are 2 + 2 + 1 "
+    "= 5 rows, and no more than 6 of the 15 scores were there at once. Each row is "
+    "what it was, since it saw all three keys. Cut the keys instead and it is not: let "
+    "the exponentials of a query's scores be 1, 1 and 2. Its weights are 1/4, 1/4 and "
+    "1/2. Of the first two keys alone they would be 1/2 and 1/2, of the last alone 1.",
+)
 
 
 def attend_in_chunks(answer: Callable[..., Any], steps: Steps) -> None:

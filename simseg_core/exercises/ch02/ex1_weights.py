@@ -2,9 +2,24 @@
 
 from collections.abc import Callable
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.cbam import CBAM
+
+HELP = Help(
+    read="What it costs, and how long it takes",
+    ask="Make a list of all that learns: two linear layers, a convolution, a "
+    "BatchNorm. Which of these have biases? How many hidden units are there if the "
+    "reduction does not divide the channels, and how many if it exceeds them?",
+    idea="Take 50 channels and a reduction of 8. Of 50 / 8 = 6.25 hidden units there "
+    "are 6: a layer has whole units. Down: 50 · 6 weights and 6 biases, 50 · 6 + 6 = "
+    "306. Up again: 6 · 50 weights and 50 biases, 6 · 50 + 50 = 350. Both poolings use "
+    "these same two layers, so they count once. The spatial gate reads two maps with a "
+    "7x7 kernel and has no bias: 2 · 7 · 7 = 98. Its BatchNorm learns a scale and a "
+    "shift: 2. Together 306 + 350 + 98 + 2 = 756. With 5 channels and a reduction of 8 "
+    "rounding would leave no unit; one is kept.",
+)
 
 
 def weights(answer: Callable[[int, int], int], steps: Steps) -> None:

@@ -7,7 +7,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="Version 1: which channels",
+    ask="Two vectors of C numbers come from one map: which? What does each pass "
+    "through on its own, where do the two meet, and what comes after that, once?",
+    idea="Two channels, one hidden unit. The channels' means are 1 and 2, their maxima "
+    "3 and 2. Let w1 be 1 and 1, b1 be -4, w2 be 2 and -1, b2 be 0 and 1. The means: 1 "
+    "+ 2 - 4 = -1, which ReLU makes 0, so the scores are 2 · 0 + 0 = 0 and -1 · 0 + 1 "
+    "= 1. The maxima: 3 + 2 - 4 = 1, ReLU leaves it, and the scores are 2 · 1 + 0 = 2 "
+    "and -1 · 1 + 1 = 0. Both passes have both biases. Added, 0 + 2 = 2 and 1 + 0 = 1; "
+    "one sigmoid makes the gates 0.88 and 0.73. They are B, C; two axes of length 1 "
+    "behind them make them fit a map.",
+)
 
 
 def channel_gate(answer: Callable[..., Tensor], steps: Steps) -> None:

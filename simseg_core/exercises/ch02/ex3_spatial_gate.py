@@ -3,9 +3,25 @@
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.cbam import SpatialAttention
+
+HELP = Help(
+    read="Version 2: which places",
+    ask="After pooling over the channels, how many channels are left, and how large is "
+    "the map? How many zeros must be laid around it so that a kernel of 5 returns a "
+    "map of the same size?",
+    idea="One place whose four channels hold 4, -2, 0 and 6: the maximum is 6, the "
+    "mean is (4 - 2 + 0 + 6) / 4 = 2. So each place has two numbers left, which make "
+    "two maps, the maximum's first. The convolution reads these two and writes one. A "
+    "kernel of 5 reaches 2 places to each side, so 2 zeros go around; for any odd "
+    "kernel it is half of it, rounded down. It has 2 · 5 · 5 = 50 weights and no bias, "
+    "and the BatchNorm of one channel behind it has 2. Then the sigmoid: one gate a "
+    "place, whatever the channel. Let it be 0.5 here: the four channels become 2, -1, "
+    "0 and 3. The module gives back this product, not the gate.",
+)
 
 
 def spatial_gate(answer: type[nn.Module], steps: Steps) -> None:

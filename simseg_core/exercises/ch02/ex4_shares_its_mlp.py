@@ -6,8 +6,24 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.cbam import ChannelAttention
+
+HELP = Help(
+    read="What goes wrong",
+    ask="What does a map look like whose means and maxima are the same numbers? What "
+    "does its score tell you, if one MLP serves both poolings? And how do you get from "
+    "a gate back to its score?",
+    idea="A score is what one MLP makes of the means plus what one makes of the "
+    "maxima. To undo a sigmoid, take the logarithm of the gate over 1 less the gate: a "
+    "gate of 0.8 has the score ln 4, for 0.8 / (1 - 0.8) = 4. On a constant map mean "
+    "and maximum agree. Let the score of a constant 2 be 6, and that of a constant 8 "
+    "be 10. If there is one MLP, it makes 6 / 2 = 3 of the 2 and 10 / 2 = 5 of the 8. "
+    "So a map with the mean 2 and the maximum 8 must score 3 + 5 = 8; if it does not, "
+    "there are two. Three maps are enough: one that varies, a constant one of its "
+    "means, a constant one of its maxima. Sums round: compare with a tolerance.",
+)
 
 Gate = Callable[[Tensor], Tensor]
 

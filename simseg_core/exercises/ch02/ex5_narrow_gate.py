@@ -3,8 +3,24 @@
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="What goes wrong",
+    ask="What does one hidden unit cost on 32 channels, in weights, and what does a "
+    "kernel cost? When is a gate blind to what changes far away, and is it the number "
+    "of units alone that decides?",
+    idea="Count on 20 channels. A hidden unit has 20 weights in, a bias, and 20 "
+    "weights out: 20 + 1 + 20 = 41. A 7x7 kernel over two maps costs 2 · 7 · 7 = 98, a "
+    "3x3 one 2 · 3 · 3 = 18; the difference, 98 - 18 = 80, pays for nearly two units "
+    "more. Why more? A gate is blind if all its units are off, where a ReLU gives 0 "
+    "before a change and after it. If each were off by the toss of a coin, 4 units "
+    "would all be off once in 2 · 2 · 2 · 2 = 16 times, and 6 units once in 64. The "
+    "other way out costs no weight: a function between the two layers that is flat on "
+    "neither side of 0. Such a unit is never off.",
+)
 
 BUDGET = 400  # weights
 BLOCKS, BLIND = 1_000, 20  # 2 %: the paper's form within the budget has 3 %

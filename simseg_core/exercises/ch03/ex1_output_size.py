@@ -2,7 +2,22 @@
 
 from collections.abc import Callable
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Trace its shapes",
+    ask="Follow one side down and up again on paper. What does a stage take off, what "
+    "does a pooling do, what a transposed convolution? Right before which of these "
+    "steps must the side be even?",
+    idea="Take a smaller network, with two poolings in place of four, and 60 pixels. "
+    "Down: 60 - 4 = 56, half of it 28; 28 - 4 = 24, half of it 12. The lowest stage: "
+    "12 - 4 = 8. Up: 2 · 8 = 16 and 16 - 4 = 12; 2 · 12 = 24 and 24 - 4 = 20. So 60 "
+    "pixels give 20. With 58 pixels the second pooling meets 27 - 4 = 23, which is "
+    "odd: the size does not fit. With 36 pixels every pooling fits and the lowest "
+    "stage leaves 2; but doubled that is 4, and 4 - 4 = 0: nothing is left. The walk "
+    "itself tells all three cases; with four poolings it is longer, not different.",
+)
 
 
 def output_size(answer: Callable[[int], int], steps: Steps) -> None:

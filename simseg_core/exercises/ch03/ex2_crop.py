@@ -6,8 +6,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.unet import center_crop
+
+HELP = Help(
+    read="Version 3: a skip, and the crop it needs",
+    ask="How many rows are left over in all, and how many of these lie above the cut? "
+    "Now the same question for the columns, from the beginning.",
+    idea="Cut 6 by 4 out of 11 by 7. Rows: 11 - 6 = 5 are left over, and half of 5 is "
+    "2.5. The smaller half, 2, lies above: the cut takes the 6 rows from number 2 to "
+    "number 7, and 3 stay below. Columns: 7 - 4 = 3 are left over, 1 of them on the "
+    "left: the cut takes the columns 1 to 4. So there are two offsets, one for each of "
+    "the last two axes, each the margin halved and rounded down; images and channels "
+    "are not cut. Count the end of the cut from its beginning, offset plus size. "
+    "Counted from the far edge, a margin of 0 would need a case of its own.",
+)
 
 
 def crop(answer: Callable[[Tensor, int, int], Tensor], steps: Steps) -> None:

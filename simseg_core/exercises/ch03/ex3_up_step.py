@@ -4,9 +4,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill, require_other_sizes
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.unet import ValidDoubleConv, center_crop
+
+HELP = Help(
+    read="Version 4: the whole network",
+    ask="For a step from 10 to 5 channels, with a map of 5 x 6 from below and a skip "
+    "of 13 x 15, write down the shape after each operation. How many channels does "
+    "each 3x3 convolution read?",
+    idea="The map from below is 10 x 5 x 6; a transposed 2x2 convolution of stride 2 "
+    "makes it 5 x 10 x 12. The skip is 5 x 13 x 15. Of 13 - 10 = 3 rows too many 1 "
+    "goes above, of 15 - 12 = 3 columns 1 on the left; the centre is 5 x 10 x 12. "
+    "Stacked, the skip first: 10 x 10 x 12. A valid 3x3 reads these 5 + 5 = 10 "
+    "channels and leaves 5 x 8 x 10, the next one 5 x 6 x 8. A ReLU follows each of "
+    "these two, and nothing else; there is no BatchNorm. Each of the three "
+    "convolutions has a bias: 10 · 5 · 4 + 5 = 205 weights, 10 · 5 · 9 + 5 = 455 and 5 "
+    "· 5 · 9 + 5 = 230.",
+)
 
 
 def up_step(answer: type[nn.Module], steps: Steps) -> None:

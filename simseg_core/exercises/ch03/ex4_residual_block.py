@@ -4,9 +4,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.residual import BasicUnit
+
+HELP = Help(
+    read="Version 5: what is built today",
+    ask="What can be added to what? Write down the shape of branch and shortcut for 3 "
+    "channels in and 5 out, then for 5 in and 5 out. How many ReLUs are there, and "
+    "where does each stand?",
+    idea="Two values of one channel, 2 and -5, and suppose that the branch makes -1 "
+    "and 3 of them. The sums are 2 - 1 = 1 and -5 + 3 = -2, and the ReLU behind the "
+    "sum leaves 1 and 0. (A ReLU at the branch's own end would first make 0 and 3 of "
+    "it, and the result would be 2 and 0.) The branch is convolution, BatchNorm, ReLU, "
+    "convolution, BatchNorm. From 3 to 5 channels: its kernels have 3 · 5 · 9 = 135 "
+    "and 5 · 5 · 9 = 225 weights, each BatchNorm 2 · 5 = 10; the shortcut must make 5 "
+    "channels too, by a 1x1 with 3 · 5 = 15 weights and a BatchNorm. From 5 to 5 the "
+    "shortcut is the input itself and has no weights.",
+)
 
 
 def residual_block(answer: type[nn.Module], steps: Steps) -> None:

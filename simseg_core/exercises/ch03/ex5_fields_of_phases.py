@@ -3,9 +3,25 @@
 from collections.abc import Callable
 from typing import Any
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models import create_model
 from simseg_core.probes import receptive_field
+
+HELP = Help(
+    read="188 or 204, by hand",
+    ask="Walk back from one output row, and note how many neighbouring rows of each "
+    "map it reads. If a doubled map is read in a window of 7 rows, how many rows below "
+    "are these? And a window of 8: does it matter where it begins?",
+    idea="A toy: two poolings, and stages of one 3x3 convolution, which add 2 rows and "
+    "not 4. One row reads 3 of the doubled map, whose rows come in pairs from one row "
+    "below: 3 rows always touch 2. The next stage: 2 + 2 = 4 rows. These touch 2 below "
+    "if they begin with a pair, and 3 if they begin within one: here the pixels part. "
+    "The lowest stage adds 2: 4 or 5. Then on to the image: through a pooling each row "
+    "is two, and its stage adds 2. From 4: 2 · 4 + 2 = 10, then 2 · 10 + 2 = 22. From "
+    "5: 2 · 5 + 2 = 12, then 2 · 12 + 2 = 26. So 22 and 26; skips see less. Keep a set "
+    "of sizes: an odd one has one outcome, an even one two.",
+)
 
 
 def fields_of_phases(answer: Callable[[int], Any], steps: Steps) -> None:

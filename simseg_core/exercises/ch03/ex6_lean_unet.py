@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import (
     count_weights,
     make_network,
@@ -14,6 +15,22 @@ from simseg_core.exercises.bench.modules import (
 )
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.probes import receptive_field
+
+HELP = Help(
+    read="Trace its shapes",
+    ask="If all widths of a network are halved, what becomes of its weights? Which "
+    "skip has the image's own size, and what would a stride of 2 in the first "
+    "convolution do to it? How many poolings does the view need?",
+    idea="A 3x3 convolution from 40 to 40 channels has 9 · 40 · 40 = 14400 weights, "
+    "one from 20 to 20 has 9 · 20 · 20 = 3600: half the width, a quarter of the "
+    "weights. So try some widths, count the weights, and scale: to get from 200000 to "
+    "about 50000, halve all widths. The view, downwards alone, with two 3x3 "
+    "convolutions a stage: at full size they add 4 pixels, behind one pooling 2 · 4 = "
+    "8, behind two 16, behind three 32, and the three poolings 1 + 2 + 4 = 7 "
+    "themselves. That is 1 + 4 + 8 + 16 + 32 + 7 = 68 pixels, and the way up adds "
+    "more. The path at full size: a first stage that neither strides nor pools, and "
+    "whose map is stacked or added before the last stage.",
+)
 
 
 def lean_unet(answer: Callable[[], nn.Module], steps: Steps) -> None:

@@ -3,7 +3,22 @@
 from collections.abc import Callable
 from math import prod
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="Its receptive field",
+    ask="Of the map that a layer reads, how many places more than one does its kernel "
+    "span? How many pixels of the image is one place of that map? Go from the first "
+    "layer to the last and carry both numbers along.",
+    idea="Three layers: kernel 5 with stride 3, then kernel 3 with stride 2 and rate "
+    "2, then kernel 3. At first one value sees 1 pixel, and one place is 1 pixel. "
+    "Kernel 5 reaches 5 - 1 = 4 places further: 1 + 4 = 5 pixels. Behind its stride a "
+    "place is 3 pixels. Kernel 3 at rate 2 has two gaps of 2, so 2 · 2 = 4 places of 3 "
+    "pixels: 5 + 4 · 3 = 17. Behind its stride a place is 3 · 2 = 6 pixels. The last "
+    "one reaches 2 places: 17 + 2 · 6 = 29. A layer's own stride counts only for those "
+    "behind it, and a rate for its own layer alone.",
+)
 
 Layer = tuple[int, int, int]  # kernel, stride, rate
 

@@ -6,7 +6,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="Version 1: a kernel with holes",
+    ask="Do not move the kernel, move the map: by how much, so that each value meets "
+    "what the upper left tap reads? And how many zeros must lie around the map, so "
+    "that no shift runs out of it?",
+    idea="One row: 3 1 4 1 5 9, the taps 1, 10 and 100, and rate 4. The first value "
+    "has 3 under its middle tap, nothing on its left, and 5 four places to its right: "
+    "0 + 10 · 3 + 100 · 5 = 530. The fifth has 3 on its left and nothing on its right: "
+    "3 + 10 · 5 + 0 = 53. For all at once, lay 4 zeros on each side, which makes 6 + 2 "
+    "· 4 = 14 values, and cut out three pieces as long as the row, beginning at 0, at "
+    "4 and at 8. Weigh them by 1, 10 and 100 and add. In the plane there are nine "
+    "pieces, and each tap mixes the channels by a matrix of its own. Or ask a "
+    "convolution that knows of holes, with as many zeros.",
+)
 
 
 def convolve(answer: Callable[[Tensor, Tensor, int], Tensor], steps: Steps) -> None:

@@ -6,8 +6,23 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.atrous import replace_strides
+
+HELP = Help(
+    read="Version 3: trade a stride for a rate",
+    ask="Two numbers are carried from unit to unit: which? When a unit loses its "
+    "stride, which of the two changes, and does the change concern this unit already "
+    "or only those behind it?",
+    idea="Strides 2, 2, 2, 1, 4 and 1, and an output stride of 4. Begin with a stride "
+    "reached of 1 and a rate of 1. First unit: 1 · 2 = 2 is not beyond 4, so it stays: "
+    "stride 2, rate 1. Second: 2 · 2 = 4, not beyond: stride 2, rate 1. Third: 4 · 2 = "
+    "8 is beyond. It gets stride 1 and keeps rate 1, for the map that it reads is as "
+    "dense as ever; behind it the rate is 1 · 2 = 2. Fourth: stride 1, rate 2. Fifth: "
+    "4 · 4 = 16 is beyond: stride 1, still rate 2; behind it 2 · 4 = 8. Sixth: stride "
+    "1, rate 8. So a unit's pair is noted before the rate is multiplied.",
+)
 
 Plan = list[tuple[int, int]]  # stride and rate of each unit
 

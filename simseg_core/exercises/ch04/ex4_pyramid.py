@@ -5,9 +5,25 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill, require_other_sizes
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.aspp import ASPP
+
+HELP = Help(
+    read="Version 4: ASPP, several rates side by side",
+    ask="With two rates, how many branches are there, and how many channels does the "
+    "mixing 1x1 read? All branches must give maps of one size: what does that ask of a "
+    "3x3 at rate 6, and of a mean that has no size?",
+    idea="From 8 to 3 channels, rates 3 and 4, a map of 6 x 10. The 1x1 branch makes 3 "
+    "x 6 x 10. So do the 3x3 of rate 3, with 3 zeros on each side, and that of rate 4, "
+    "with 4. The mean over all 60 places is 8 x 1 x 1; a 1x1 makes it 3 x 1 x 1, laid "
+    "out over 6 x 10. Stacked in this order: 4 · 3 = 12 channels, which the last 1x1 "
+    "mixes to 3. The weights: 8 · 3 = 24 for the first branch and for the mean's, 9 · "
+    "8 · 3 = 216 for each rate, 12 · 3 = 36 for the mix, 2 · 3 = 6 for each of the "
+    "five BatchNorms, with a ReLU behind it. Keep the branches, however many, in a "
+    "list that PyTorch sees.",
+)
 
 
 def pyramid(answer: type[nn.Module], steps: Steps) -> None:

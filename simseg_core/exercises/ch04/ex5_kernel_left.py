@@ -2,7 +2,23 @@
 
 from collections.abc import Callable, Sequence
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Version 4: ASPP, several rates side by side",
+    ask="Take one row. At which places is the place one rate before still inside, and "
+    "at which the one behind? At how many are both inside, at how many neither? How do "
+    "rows and columns then combine?",
+    idea="A side of 10. At rate 3 the place before is inside from 3 on, the place "
+    "behind up to 6: both from 3 to 6, which are 10 - 2 · 3 = 4 of 10. Rows and "
+    "columns must both fit: 0.4 · 0.4 = 0.16 have all nine taps; neither is inside "
+    "nowhere, so the centre is alone nowhere. At rate 7 the place before is inside "
+    "from 7 on, the one behind up to 2: both nowhere, and that is 0 places, not 10 - 2 "
+    "· 7 = -4. Neither is inside from 3 to 6, which are 2 · 7 - 10 = 4: 0.16 have the "
+    "centre alone. At rate 12 neither is inside anywhere: all 10, a share of 1, and "
+    "not 2 · 12 - 10 = 14. So each count has an end at which it stops.",
+)
 
 
 def kernel_left(answer: Callable[[int, int], Sequence[float]], steps: Steps) -> None:

@@ -2,7 +2,23 @@
 
 from collections.abc import Callable, Sequence
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="Version 2: what a stack of them reads",
+    ask="If the convolutions so far read every one of n neighbouring pixels, how far "
+    "apart may the next three taps lie before a gap opens? Begin with n of 1. And what "
+    "must the rates add up to?",
+    idea="A first convolution of rate 1 reads 3 neighbours, the places -1, 0 and 1. "
+    "Each of the next one's three taps brings such a group of three with it. At rate 3 "
+    "the groups are -4 to -2, -1 to 1 and 2 to 4: 9 neighbours, and no gap. At rate 4 "
+    "they are -5 to -3, -1 to 1 and 3 to 5: the places -2 and 2 are read by nobody. So "
+    "a rate may be as large as the number of neighbours read so far, and no larger: at "
+    "most each convolution triples that number. A smaller rate leaves no gap either; "
+    "the groups then overlap. The field is 1 plus twice the sum of the rates, so for "
+    "55 pixels they must add up to (55 - 1) / 2 = 27 or more.",
+)
 
 
 def dense_rates(answer: Callable[[], Sequence[int]], steps: Steps) -> None:

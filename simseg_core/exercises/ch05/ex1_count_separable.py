@@ -2,7 +2,21 @@
 
 from collections.abc import Callable, Sequence
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Version 1: a convolution in two halves",
+    ask="In which of the halves does a kernel belong to a pair of channels, and in "
+    "which to one channel alone? Once the map is padded, how often is each weight "
+    "used?",
+    idea="From 10 to 20 channels on a map of 6 x 8. The first half has a 3x3 kernel "
+    "for each channel that comes in: 9 · 10 = 90 weights, and still 10 channels. The "
+    "second half, a 1x1, has one weight for each pair of a channel in and a channel "
+    "out: 10 · 20 = 200. Together 90 + 200 = 290. Both are padded or need no padding, "
+    "so both have a value at each of the 6 · 8 = 48 positions, and every weight is "
+    "used once there: 290 · 48 = 13920 MACs.",
+)
 
 
 def count_separable(

@@ -3,9 +3,24 @@
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill, require_other_sizes
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.separable import SeparableConv2d
+
+HELP = Help(
+    read="Version 2: with holes, and with something between the halves",
+    ask="How many kernels has the 3x3 half with 3 channels in, and what must a "
+    "convolution be told so that it mixes no channels? What stands between the halves, "
+    "and what would they be without it?",
+    idea="From 3 to 7 channels at rate 5. The first half has 3 kernels, one a channel: "
+    "as many groups as channels, 9 · 3 = 27 weights, taps 5 apart and 5 zeros on each "
+    "side. BatchNorm of 3 channels, 2 · 3 = 6, and a ReLU. Then the 1x1, 3 · 7 = 21 "
+    "weights, its BatchNorm, 2 · 7 = 14, and a ReLU: 27 + 6 + 21 + 14 = 68 in all. "
+    "What the ReLU in the middle does: at one place the first half gives 4, -2 and 1, "
+    "and the 1x1 weighs them by 1, 5 and -1. With it, 4 + 5 · 0 - 1 = 3; without it, 4 "
+    "- 5 · 2 - 1 = -7.",
+)
 
 
 def separable(answer: type[nn.Module], steps: Steps) -> None:

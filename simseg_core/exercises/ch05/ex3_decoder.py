@@ -4,10 +4,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill, require_other_sizes
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.deeplabv3plus import Decoder
 from simseg_core.models.layers import conv_bn_relu
+
+HELP = Help(
+    read="Version 5: the decoder",
+    ask="Write down all shapes for 10 channels of 4 x 5 and low-level features of 6 "
+    "channels of 15 x 18, narrowed to 2. Is there a factor that takes 4 x 5 to 15 x "
+    "18?",
+    idea="The low-level features go from 6 x 15 x 18 through a 1x1 to 2 x 15 x 18. The "
+    "other map is 10 x 4 x 5; it is resized to 15 x 18, the size that is wanted, for "
+    "no whole factor leads there: 10 x 15 x 18. Stacked, this one first: 10 + 2 = 12 "
+    "channels. A padded 3x3 from 12 to 10, another from 10 to 10. The weights: 6 · 2 = "
+    "12, 9 · 12 · 10 = 1080, 9 · 10 · 10 = 900, and two a channel for each BatchNorm, "
+    "4, 20 and 20. Each of the three convolutions ends with BatchNorm and ReLU. With "
+    "corners not aligned, the two values 0 and 12 become four like this: 0, 3, 9, 12.",
+)
 
 
 def decoder(answer: type[nn.Module], steps: Steps) -> None:

@@ -2,7 +2,22 @@
 
 from collections.abc import Callable
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Where the time goes: the roofline",
+    ask="How long would the arithmetic take if moving cost nothing? How long the "
+    "moving, if arithmetic cost nothing? If both go on at the same time, when is the "
+    "layer done?",
+    idea="A layer of 6 million MACs on a device of 4000 million operations a second. A "
+    "MAC is a product and a sum: 2 · 6 = 12 million operations, 12 / 4000 = 0.003 "
+    "seconds. It moves 10 million bytes, at 2000 million a second: 10 / 2000 = 0.005 "
+    "seconds. Both go on at once, so the layer is done when the longer of the two is: "
+    "0.005 seconds, and faster arithmetic would not help. If it moved 1 million bytes "
+    "only, that would take 1 / 2000 = 0.0005 seconds, and the arithmetic would decide: "
+    "0.003.",
+)
 
 
 def least_time(

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import (
     make_network,
     require_logits,
@@ -13,6 +14,21 @@ from simseg_core.exercises.bench.modules import (
 )
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.probes import cost, receptive_field
+
+HELP = Help(
+    read="Version 5: the decoder",
+    ask="How often is one weight used on a map of the image's size, at stride 4, at "
+    "stride 16? Where, then, may many weights work? And which map reaches the logits "
+    "without ever going below stride 4?",
+    idea="Count on an image of 96 x 96. At its own size a weight is used 96 · 96 = "
+    "9216 times, at stride 4 it is 24 · 24 = 576, at stride 16 only 6 · 6 = 36. So "
+    "shrink early, with few channels, and let many weights work at stride 8 or 16. Few "
+    "weights: a full 3x3 from 24 to 24 channels has 9 · 24 · 24 = 5184, a separable "
+    "one 9 · 24 + 24 · 24 = 792. A wide view: a 3x3 at stride 4 adds 2 · 4 = 8 pixels, "
+    "at rate 6 it adds 2 · 6 · 4 = 48, with not a weight more. And the path: keep the "
+    "map of stride 4, narrow it, and stack it beside what comes back from below, "
+    "resized.",
+)
 
 WEIGHTS, MACS, SIDE = 40_000, 6_000_000, 64
 

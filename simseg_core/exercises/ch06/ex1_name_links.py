@@ -2,8 +2,21 @@
 
 from collections.abc import Callable, Sequence
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.hardblock import links
+
+HELP = Help(
+    read="Version 3: harmonic",
+    ask="How often can you halve the layer's number before it is odd? What has that to "
+    "do with how many layers it reads, and with how far back the farthest lies?",
+    idea="Layer 20. Of the powers of 2, these divide it: 1, 2 and 4; 8 does not. So go "
+    "back 1, 2 and 4: 20 - 1 = 19, 20 - 2 = 18, 20 - 4 = 16. It reads 19, 18 and 16, "
+    "in this order. (5 divides 20 and is no power of 2; 16 is one and does not divide "
+    "it.) Layer 21 is odd: 1 alone divides it, and it reads 20. Layer 16 is divided by "
+    "1, 2, 4, 8 and 16, itself the last of them: it reads 15, 14, 12, 8 and 16 - 16 = "
+    "0, the block's input.",
+)
 
 
 def name_links(answer: Callable[[int], Sequence[int]], steps: Steps) -> None:

@@ -2,9 +2,23 @@
 
 from collections.abc import Callable
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.exercises.ch06.mistakes import MULTIPLIER, rounded_by_step
 from simseg_core.models.hardblock import layer_width, links
+
+HELP = Help(
+    read="Version 4: a width for each layer",
+    ask="How many links has the layer beyond its first, and how often is the "
+    "multiplier in the product? Do you round after each multiplication, or multiply "
+    "all of it and then round?",
+    idea="Layer 24 with a growth of 20 and a multiplier of 1.5. The powers 1, 2, 4 and "
+    "8 divide 24: four links, three beyond the first, so three factors: 20 · 1.5 · 1.5 "
+    "· 1.5 = 67.5. Now to an even number, once: add 1, which makes 68.5, cut off to "
+    "68, halve to 34, cut off, double: 68. An odd layer has no factor: 20. If you made "
+    "it even after each factor, 20 · 1.5 = 30 would stay, 30 · 1.5 = 45 would become "
+    "46, and 46 · 1.5 = 69 would become 70: wrong.",
+)
 
 
 def width_of(answer: Callable[[int, int, float], int], steps: Steps) -> None:

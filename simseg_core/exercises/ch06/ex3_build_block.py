@@ -5,10 +5,26 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.exercises.ch06.mistakes import MULTIPLIER, rounded_by_step
 from simseg_core.models.hardblock import HarDBlock, layer_width, links
+
+HELP = Help(
+    read="Version 5: the HarD block",
+    ask="Draw a table with a row for each layer: which maps it reads, how many "
+    "channels these have together, how many it writes. Which rows leave the block, and "
+    "in which order?",
+    idea="Let 12 channels come in, growth 20, four layers, multiplier 1.7. The widths: "
+    "20, then 20 · 1.7 = 34, then 20, then 20 · 1.7 · 1.7 = 57.8, made even 58. Layer "
+    "1 reads the input: 12 channels. Layer 2 reads layer 1 and the input, in this "
+    "order: 20 + 12 = 32. Layer 3 reads layer 2: 34. Layer 4 reads 3, 2 and the input: "
+    "20 + 34 + 12 = 66. Each is a 3x3 convolution, padded, without bias, then "
+    "BatchNorm and ReLU. Keep the maps by their numbers, the input as number 0. Out "
+    "come the odd layers and the last one, in their order: 20 + 20 + 58 = 98 channels. "
+    "Layer 2 and the input stay inside.",
+)
 
 
 def build_block(answer: type[nn.Module], steps: Steps) -> None:

@@ -2,8 +2,24 @@
 
 from collections.abc import Callable, Sequence
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models.hardblock import layer_width, links
+
+HELP = Help(
+    read="Version 6: work and traffic by hand",
+    ask="For each layer: how many channels does it read, and how many does it write? "
+    "Which of the two counts multiplies these, which adds them, and to which of the "
+    "two does the 3x3 kernel matter?",
+    idea="Let 12 channels come in, growth 20, multiplier 1.7, four layers. The widths "
+    "are 20, 34, 20 and 58. The layers read 12, 20 + 12 = 32, 34 and 20 + 34 + 12 = 66 "
+    "channels. Products at one pixel: each channel read meets each channel written in "
+    "nine taps, 9 · (12 · 20 + 32 · 34 + 34 · 20 + 66 · 58) = 52524. Traffic: what is "
+    "read, 12 + 32 + 34 + 66 = 144, and what is written, 20 + 34 + 20 + 58 = 132: 144 "
+    "+ 132 = 276 values. A map that two layers read counts twice, a value under nine "
+    "taps once. Neither the input by itself nor the stacking at the end is a "
+    "convolution, and neither is counted.",
+)
 
 
 def traffic(

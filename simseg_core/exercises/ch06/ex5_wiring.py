@@ -2,7 +2,23 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Version 3: harmonic",
+    ask="Suppose each layer reads its predecessor only: how far from the input is "
+    "each? At which layer is the limit broken first, and which maps could that layer "
+    "read to mend it? Note for each map how often it has been read.",
+    idea="A smaller task: 8 layers, none more than 3 convolutions from the input, no "
+    "map read more than twice. The chain alone puts layers 1, 2 and 3 at distances of "
+    "1, 2 and 3, and layer 4 would be at 4. Let layer 4 read the input as well: it is "
+    "at 1, and the input has its two readers, layers 1 and 4. Then 5 and 6 are at 2 "
+    "and 3, and layer 7 would be at 4. The input may not be read again; but map 1 is "
+    "at 1 and has one reader so far. Let layer 7 read it: it is at 2, and layer 8 at "
+    "3. That took 8 + 2 = 10 links. In the same way: go along the chain until a layer "
+    "is too far away, and give it the nearest map that may still be read.",
+)
 
 LAYERS, MOST_LINKS, MOST_STEPS, MOST_READERS = 16, 24, 4, 3
 

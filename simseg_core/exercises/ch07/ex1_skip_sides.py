@@ -2,7 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="Version 5: a ResNet as the contracting path",
+    ask="The path makes five maps. Which of them climbs, and so is no skip? What does "
+    "a stride of 2 make of an odd side: is it rounded up or down, and why?",
+    idea="An image of 150 pixels. The stem strides by 2 and leaves 75; the pooling "
+    "behind it leaves 38, for a padded stride of 2 answers at pixels 0, 2, 4 and so on "
+    "up to 74, and those are 38. The first stage keeps 38, the next leave 19, 10 and "
+    "5. So the five maps have 75, 38, 19, 10 and 5 pixels a side. The last is the one "
+    "that climbs; the other four wait for it on the way up, the stem's among them. The "
+    "image itself is no map of the ResNet.",
+)
 
 
 def skip_sides(answer: Callable[[int], Sequence[int]], steps: Steps) -> None:

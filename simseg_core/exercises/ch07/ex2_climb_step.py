@@ -4,9 +4,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import count_weights, fill, require_other_sizes
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.models.unet_padded import DoubleConv
+
+HELP = Help(
+    read="Version 6: up again, and the skip that is missing",
+    ask="Let the map from below be 4 x 3 x 4 and the skip 2 x 5 x 8. Write down the "
+    "shape after each operation. Would doubling do, in place of resizing to the skip's "
+    "size?",
+    idea="The map from below is 4 x 3 x 4, the skip 2 x 5 x 8, and the width 7. "
+    "Doubled, 3 rows would be 6, and the skip has 5; so resize to the skip's size: 4 x "
+    "5 x 8. Nearest-neighbour: three rows called 1, 2 and 3 become five like this: 1, "
+    "1, 2, 2, 3. Nothing is blended, and there are no weights. Stacked, the map from "
+    "below first: 4 + 2 = 6 channels. A padded 3x3 from 6 to 7, 9 · 6 · 7 = 378 "
+    "weights, one from 7 to 7, 9 · 7 · 7 = 441, neither with a bias; BatchNorm, 2 · 7 "
+    "= 14, and a ReLU after each. The size stays 5 x 8.",
+)
 
 
 def climb_step(answer: type[nn.Module], steps: Steps) -> None:

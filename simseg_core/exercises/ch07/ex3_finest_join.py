@@ -5,10 +5,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
 from simseg_core.models import create_model
 from simseg_core.models.layers import conv_bn_relu
 from simseg_core.probes import trace_shapes
+
+HELP = Help(
+    read="Trace its shapes",
+    ask="What does `trace_shapes` give a row for, and what does a row know about its "
+    "operation? Which rows concern this question, and what if there are none?",
+    idea="Suppose that the trace of an image of 80 pixels has these rows, in this "
+    "order: a convolution that makes 1 x 8 x 80 x 80, a stacking that makes 1 x 24 x "
+    "10 x 10, one that makes 1 x 12 x 40 x 40, and one that makes 1 x 30 x 20 x 20. "
+    "The convolution does not matter. Of the stackings the last number of the shape is "
+    "the side: 10, 40 and 20. The largest is 40; it is neither the first nor the last "
+    "of them, and the number of channels has no part in it. Without any stacking the "
+    "answer is 0, for the largest of nothing is no number by itself. The trace wants "
+    "the whole size of its input: one image, three channels, both sides.",
+)
 
 
 class _Chain(nn.Sequential):

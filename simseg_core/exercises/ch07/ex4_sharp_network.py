@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.modules import (
     make_network,
     require_logits,
@@ -13,6 +14,22 @@ from simseg_core.exercises.bench.modules import (
 )
 from simseg_core.exercises.bench.steps import Steps
 from simseg_core.probes import cost, receptive_field
+
+HELP = Help(
+    read="What it costs, and how long it takes",
+    ask="Which member of the family sees more than 400 rows, and how many MACs has it "
+    "needed by then? Divide what is left by the pixels of the image: how many products "
+    "may a pixel cost at full size?",
+    idea="The view comes from the path that strides up to 32; a skip adds none. What "
+    "remains is to buy a path at full size with the MACs that are left. Count on an "
+    "image of 100 x 100 with a last stage of 10 channels. Each channel that is stacked "
+    "to its input costs a 3x3 kernel for each of the 10 outputs: 9 · 10 = 90 products "
+    "a pixel, 90 · 10000 = 900000 in all. Convolutions that make this skip at full "
+    "size cost on top: from 3 to 4 channels 9 · 3 · 4 = 108 a pixel, more than the "
+    "stacking of one channel. Do they have to be there? The image is a map of full "
+    "size itself, of three channels. And the widths of the last stage and of the skip "
+    "are yours to choose.",
+)
 
 
 def sharp_network(answer: Callable[[], nn.Module], steps: Steps) -> None:

@@ -3,7 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Split it",
+    ask="What is the place of a name that has two underscores or more? Is a place held "
+    "out whose name only begins like one that is?",
+    idea="The names north_shore_a, north_b and shore_a, and north is held out. Cut "
+    "each name once, at its last underscore, and keep what stands before: north_shore, "
+    "north and shore. Compare these as wholes with the places of the list. north_shore "
+    "begins with north and is another place, so its tile trains; north_b is held out; "
+    "shore_a trains. Go through the names in the order in which they come and put each "
+    "into one of two lists: to train on, north_shore_a and shore_a; held out, north_b. "
+    "Each name is in exactly one of them.",
+)
 
 Split = Callable[[list[str], list[str]], Any]
 

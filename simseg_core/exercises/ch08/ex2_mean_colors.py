@@ -6,7 +6,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import Steps
+
+HELP = Help(
+    read="A baseline",
+    ask="Which pixels belong to class 2, whatever image they stand in? Over what is "
+    "their mean taken, and which axis must be left over, so that a row has three "
+    "numbers?",
+    idea="Two images of three pixels, one channel for short. The first holds 2, 8 and "
+    "5, labelled 0, 1 and void; the second 4, 6 and 1, labelled 1, 1 and 0. Class 1 "
+    "has the pixels 8, 4 and 6: (8 + 4 + 6) / 3 = 6. Class 0 has 2 and 1: (2 + 1) / 2 "
+    "= 1.5. The void 5 is in neither. (The mean of the images' means of class 1 would "
+    "be 6.5, since 4 and 6 have the mean 5 and (8 + 5) / 2 = 6.5.) With colours it is "
+    "the same for each of the three channels: bring the channels to the end, so that a "
+    "pixel is a row of three numbers; pick the rows with the label; take the mean down "
+    "the rows, class by class.",
+)
 
 VOID = 255
 

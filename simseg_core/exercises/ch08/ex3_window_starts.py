@@ -5,7 +5,21 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="A larger picture than any seen",
+    ask="How far apart may the starts of two neighbours lie at most? And where must "
+    "the last window start, whatever the others do?",
+    idea="A length of 250, windows of 100, an overlap of 20. A step is at most 100 - "
+    "20 = 80. From 0 the starts would be 0, 80 and 160, and the third would end at 160 "
+    "+ 100 = 260, beyond the picture. Pull it back until it ends with it: 250 - 100 = "
+    "150. So 0, 80 and 150. The last two share 180 - 150 = 30 pixels, more than they "
+    "must, and that is allowed. Fewer do not do: two windows reach 180 at most. For a "
+    "length of 180 it is 0 and 80, and nothing needs pulling. A length of 90 fits into "
+    "one window, at 0.",
+)
 
 
 def window_starts(answer: Callable[[int, int, int], Any], steps: Steps) -> None:

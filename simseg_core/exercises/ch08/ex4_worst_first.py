@@ -6,7 +6,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simseg_core.exercises.bench.help import Help
 from simseg_core.exercises.bench.steps import NotYet, Steps
+
+HELP = Help(
+    read="Read the worst errors",
+    ask="Which two counts has a picture, for this class? In which pictures is neither "
+    "there? And what becomes of a pixel that is labelled 255 and predicted as the "
+    "class?",
+    idea="Four pictures. In picture 0 both call 6 pixels the class and either does 8: "
+    "6 / 8 = 0.75. In picture 1 it is 1 of 2: 0.5. In picture 2 neither has the class, "
+    "0 of 0: it has no IoU and is left out. In picture 3 nobody labels it and 3 pixels "
+    "are predicted so: 0 of 3, which is 0 and stays in. The lowest first: 3, 1, 0. By "
+    "the number of wrong pixels, 3, 1 and 2, picture 0 would come before picture 1: "
+    "sort by the IoU. Pixels labelled 255 are taken out of the prediction before "
+    "anything is counted, so they widen no union.",
+)
 
 VOID = 255
 

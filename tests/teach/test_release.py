@@ -1,0 +1,150 @@
+"""What students get, by nbgrader: no solution, no hidden test, a number of their own."""
+
+import csv
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from teach.solutions import solved
+from teach.source import Source, list_assignments
+from teach.students import number_of
+
+from tests.teach import toy
+
+SECRET = "a secret of the tests"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def run(teachers_python: Path, root: Path) -> Run:
+    def run(
+        course: Path, module: str, *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [teachers_python, "-m", module, *arguments],
+            cwd=course,
+            env=os.environ
+            | {"ASSIGNMENTS": str(course), "PYTHONPATH": str(root / "tools")},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def released(run: Run, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All assignments as a class of two gets them, one and each."""
+    out = tmp_path_factory.mktemp("released")
+    (out / "secret.txt").write_text(SECRET)
+    (out / "class.csv").write_text("ada\nben\n")
+    for name in list_assignments():
+        more = ["--out", str(out / name), "--secret", str(out / "secret.txt")]
+        for students in ([], ["--students", str(out / "class.csv")]):
+            done = run(root / "assignments", "teach.assignment", name, *more, *students)
+            assert done.returncode == 0, done.stderr
+    return out
+
+
+def cells(path: Path) -> dict[str, str]:
+    notebook: Any = nbformat.read(path, as_version=4)
+    names = [c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook.cells]
+    return {n: c.source for n, c in zip(names, notebook.cells, strict=True) if n}
+
+
+@pytest.mark.parametrize("name", list_assignments())
+def test_students_get_stubs_and_seen_tests(released: Path, name: str) -> None:
+    source = Source.read(name)
+    mine = cells(released / name / f"{name}.ipynb")
+    for cell in source.cells:
+        if cell.kind in ("given", "seen", "number"):
+            assert mine[cell.name] == cell.code
+        if cell.kind == "hidden":
+            assert mine[cell.name].strip() == ""
+    for question in source.questions:
+        # nbgrader marks the place as well.
+        got = [
+            line for line in mine[question.name].splitlines() if "YOUR CODE" not in line
+        ]
+        assert got == question.stub.splitlines()
+
+
+@pytest.mark.parametrize("name", list_assignments())
+def test_no_line_of_a_solution_or_a_hidden_test_is_handed_out(
+    released: Path, name: str, secret_lines: dict[str, set[str]]
+) -> None:
+    for path in released.glob(f"{name}/**/*.ipynb"):
+        text = "\n".join(cells(path).values())
+        lines = {" ".join(line.split()) for line in text.splitlines()}
+        assert not lines & secret_lines[name]
+
+
+def test_each_student_has_a_number(released: Path) -> None:
+    numbers = list(csv.DictReader((released / "03_unet/numbers.csv").open()))
+    assert [row["student"] for row in numbers] == ["ada", "ben"]
+    for row in numbers:
+        number = number_of(row["student"], "03_unet", SECRET.encode())
+        assert row["number"] == str(number)
+        mine = cells(released / f"03_unet/{row['student']}/03_unet.ipynb")
+        assert mine["number"].startswith(f"NUMBER = {number} ")
+
+
+def test_a_notebook_that_was_changed_is_kept(released: Path, run: Run) -> None:
+    path = released / "03_unet/ada/03_unet.ipynb"
+    before = path.read_text()
+    path.write_text(before + " ")
+    more = ["--out", str(path.parents[1]), "--secret", str(released / "secret.txt")]
+    asked = ["03_unet", "--students", str(released / "class.csv"), *more]
+    done = run(released, "teach.assignment", *asked)
+    assert done.returncode == 2
+    try:
+        assert path.read_text() == before + " "
+    finally:
+        path.write_text(before)
+
+
+@pytest.mark.parametrize("name", list_assignments())
+def test_teachers_get_it_solved(name: str) -> None:
+    source = Source.read(name)
+    made = solved(source, 123456789)
+    text = "\n".join(cell.source for cell in made.cells)
+    assert "NUMBER = 123456789" in text
+    assert not [
+        mark for mark in ("BEGIN", "END SOLUTION", "HIDDEN TESTS") if mark in text
+    ]
+    for question in source.questions:
+        assert question.reference.strip() in text
+
+
+def test_nbgrader_itself_gives_the_same_points(
+    run: Run, root: Path, tmp_path: Path
+) -> None:
+    """The format is the ecosystem's: generated and graded by nbgrader alone."""
+    (tmp_path / "source/toy").mkdir(parents=True)
+    nbformat.write(toy.notebook(), tmp_path / "source/toy/toy.ipynb")
+    config = (root / "assignments/nbgrader_config.py").read_text()
+    (tmp_path / "nbgrader_config.py").write_text(config)
+    done = run(tmp_path, "nbgrader", "generate_assignment", "toy")
+    assert done.returncode == 0, done.stderr
+    notebook = tmp_path / "release/toy/toy.ipynb"
+    assert "return 2 * x" not in notebook.read_text()
+    wrong = {"double": "def double(x):\n    return x ** 2"}
+    for student, changed in (("ada", {}), ("ben", wrong)):
+        mine: Any = nbformat.read(notebook, as_version=4)
+        done_by = nbformat.reads(toy.handed_in(700, changed).decode(), as_version=4)
+        for cell, own in zip(mine.cells, done_by.cells, strict=True):
+            cell.source = own.source
+        (tmp_path / f"submitted/{student}/toy").mkdir(parents=True)
+        nbformat.write(mine, tmp_path / f"submitted/{student}/toy/toy.ipynb")
+    done = run(tmp_path, "nbgrader", "autograde", "toy")
+    assert done.returncode == 0, done.stderr
+    done = run(tmp_path, "nbgrader", "export", "--to", "grades.csv")
+    assert done.returncode == 0, done.stderr
+    rows = csv.DictReader((tmp_path / "grades.csv").open())
+    points = {row["student_id"]: float(row["raw_score"]) for row in rows}
+    # As `make grade` does in test_grade.py: all but what is read, and 1 of 3 for ben.
+    assert points == {"ada": 9.0, "ben": 7.0}

@@ -1,0 +1,1 @@
+"""What a teacher works with: assignments handed out and graded, slides, worksheets."""

@@ -1,0 +1,109 @@
+"""Write what students get: `make assignment NAME=03_unet`.
+
+nbgrader takes the solutions and hidden tests out. Without a class, one notebook is
+written, in which each student fills in a number that the teacher gives out; with one
+(`STUDENTS=class.csv`), a notebook for each student that has it, and a list of numbers.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+from traitlets.config import PyFileConfigLoader
+
+from simseg_core.atomic import replacing
+from teach.source import ASSIGNMENTS, Source
+from teach.students import SECRET, number_of, read_roster, read_secret
+
+_STEPS = (
+    LockCells,
+    ClearSolutions,
+    ClearOutput,
+    ComputeChecksums,
+    ClearHiddenTests,
+    ComputeChecksums,
+)
+
+
+def released(source: Source, number: int | None = None) -> Any:
+    """Give the notebook that students get.
+
+    Args:
+        source: The assignment.
+        number: The student's own; None leaves it to be filled in.
+    """
+    config = PyFileConfigLoader("nbgrader_config.py", str(ASSIGNMENTS)).load_config()
+    notebook: Any = nbformat.from_dict(json.loads(json.dumps(source.notebook)))
+    for step in _STEPS:
+        notebook, _ = step(config=config).preprocess(notebook, {})
+    if number is not None:
+        cell = next(c for c in notebook.cells if _name(c) == "number")
+        cell.source = f"NUMBER = {number}  # yours, and no other student's"
+    return notebook
+
+
+def _name(cell: Any) -> str:
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write an assignment from the command line."""
+    parser = argparse.ArgumentParser(prog="make assignment", description=__doc__)
+    parser.add_argument("name", help="the assignment, such as 03_unet")
+    parser.add_argument("--students", type=Path, help="the class, a name a line")
+    parser.add_argument("--out", type=Path, help="a new folder for what is written")
+    parser.add_argument("--secret", type=Path, default=SECRET)
+    asked = parser.parse_args(arguments)
+    try:
+        return _write(asked)
+    except (ValueError, OSError) as error:
+        print(f"make assignment: {error}", file=sys.stderr)
+        return 2
+
+
+def _write(asked: argparse.Namespace) -> int:
+    source = Source.read(asked.name)
+    out = asked.out or ASSIGNMENTS / "release" / source.name
+    secret = read_secret(asked.secret)
+    out.mkdir(parents=True, exist_ok=True)
+    if not asked.students:
+        path = out / f"{source.name}.ipynb"
+        _put(path, released(source))
+        print(f"== {path}: give each student a number, from STUDENTS=class.csv")
+        return 0
+    numbers = out / "numbers.csv"
+    rows = [(s, number_of(s, source.name, secret)) for s in read_roster(asked.students)]
+    for student, number in rows:
+        folder = out / student
+        folder.mkdir(exist_ok=True)
+        _put(folder / f"{source.name}.ipynb", released(source, number))
+    with replacing(numbers) as beside, beside.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("student", "number"), *rows])
+    print(f"== {out}: a notebook for each of {len(rows)} students, and {numbers.name}")
+    return 0
+
+
+def _put(path: Path, notebook: Any) -> None:
+    text = nbformat.writes(notebook) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ValueError(
+            f"{path} is another than would be written now, and is kept. Remedy: move "
+            "it away, or say OUT=another-folder."
+        )
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,396 @@
+"""One student's notebook, graded: their cells in a sandbox, the tests out here.
+
+The tests, the numbers and all given code are the source's own; of what was handed in,
+only the cells that a student may write are looked at, and they run in the sandbox.
+"""
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import nbformat
+import torch
+
+from simseg_core.exercises.bench.steps import NotYet
+from teach.own_work import taken
+from teach.sandbox.process import Ended, Limits, Sandbox
+from teach.sandbox.remote import InPlace, NotDefined, fetch
+from teach.source import Cell, Question, Source
+from teach.students import Submission
+
+
+@dataclass
+class Mark:
+    """What became of one question.
+
+    Attributes:
+        question: Its name.
+        title: Its title.
+        points: What it got; None until a teacher has read it.
+        most: What it could get.
+        status: `"right"`, `"partly right"`, `"not yet"`, `"not attempted"`,
+            `"to be read"` or `"not graded"`.
+        hint: What to look at next, or why it counts nothing.
+        answer: What the student wrote.
+    """
+
+    question: str
+    title: str
+    points: float | None
+    most: float
+    status: str
+    hint: str = ""
+    answer: str = ""
+
+
+@dataclass
+class Graded:
+    """What became of one notebook.
+
+    Attributes:
+        student: Whose it is.
+        marks: One a question, in order.
+        note: What the teacher should know of it.
+        seconds: Of the processor, that the student's code took.
+        peak: Bytes, the most that it held.
+        copied: Questions whose answer is the reference, word for word.
+    """
+
+    student: str
+    marks: list[Mark]
+    note: str = ""
+    seconds: float = 0.0
+    peak: int = 0
+    copied: list[str] = field(default_factory=list)
+
+    @property
+    def points(self) -> float:
+        """What the tests give, and the teacher's marks as far as there are any."""
+        return sum(mark.points or 0.0 for mark in self.marks)
+
+
+@dataclass
+class _Step:
+    """A cell of the student's program.
+
+    Attributes:
+        name: Of the source's cell that it is, or stands behind.
+        code: What is run.
+        is_theirs: Whether the student may have written it.
+        error: What it raised, or how it ended the process.
+        is_left_out: Whether it ended the process, and is not run again.
+    """
+
+    name: str
+    code: str
+    is_theirs: bool
+    error: str = ""
+    is_left_out: bool = False
+
+
+@dataclass
+class _Handed:
+    """What was handed in, by the source's cells.
+
+    Attributes:
+        answers: Name of an answer -> what stands in its cell, or in all of that name.
+        number: What stands in the cell of the student's number.
+        extra: Name of a cell -> code cells that the student added behind it.
+        notes: What is odd about it.
+    """
+
+    answers: dict[str, str] = field(default_factory=dict)
+    number: str = ""
+    extra: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def examine(
+    source: Source, handed_in: Submission, number: int, limits: Limits
+) -> Graded:
+    """Grade one notebook.
+
+    Args:
+        source: The assignment, with its tests.
+        handed_in: What the student handed in.
+        number: The student's own.
+        limits: What their code may use.
+
+    Returns:
+        Points, hints and notes; whatever the notebook holds, nothing is raised.
+    """
+    notes = [handed_in.note] if handed_in.note else []
+    if not handed_in.data:
+        return Graded(handed_in.student, _nothing(source, "not attempted"), notes[0])
+    try:
+        handed = _opened(source, handed_in.data)
+    except (Exception, RecursionError) as error:
+        notes.append(f"is no notebook that can be read: {str(error)[:200]}")
+        marks = _nothing(source, "not graded", "The file is not a notebook.")
+        return Graded(handed_in.student, marks, "; ".join(notes))
+    if not re.search(rf"^NUMBER *= *{number}\b", handed.number, flags=re.M):
+        notes.append(f"NUMBER is not the student's own, which is {number}")
+    examination = _Examination(source, handed, number, limits)
+    marks = examination.marks()
+    notes += handed.notes + examination.notes
+    return Graded(
+        handed_in.student,
+        marks,
+        "; ".join(dict.fromkeys(notes)),
+        examination.seconds,
+        examination.peak,
+        examination.copied,
+    )
+
+
+def _nothing(source: Source, status: str, hint: str = "") -> list[Mark]:
+    return [
+        Mark(q.name, q.title, 0.0, q.points, status, hint) for q in source.questions
+    ]
+
+
+def _opened(source: Source, data: bytes) -> _Handed:
+    """Sort the cells of a notebook by what they are in the source."""
+    notebook = nbformat.reads(data.decode("utf-8-sig"), as_version=4)
+    known = {cell.name: cell for cell in source.cells if cell.name}
+    handed, behind = _Handed(), ""
+    seen: set[str] = set()
+    for cell in notebook.cells:
+        text = cell.source if isinstance(cell.source, str) else "".join(cell.source)
+        meta = cell.metadata.get("nbgrader", {})
+        name = meta.get("grade_id", "") if isinstance(meta, dict) else ""
+        ours = known.get(name) if isinstance(name, str) else None
+        if ours is None:
+            if cell.cell_type == "code" and text.strip():
+                handed.extra.setdefault(behind, []).append(text)
+            continue
+        if ours.kind in ("answer", "written"):
+            before = handed.answers.get(name)
+            handed.answers[name] = text if before is None else f"{before}\n{text}"
+            if before is not None:
+                handed.notes.append(f"the cell {name} stands twice; both were run")
+        elif ours.kind == "number":
+            handed.number = text
+        elif ours.kind in ("seen", "given") and text.strip() != ours.code.strip():
+            handed.notes.append(f"the cell {name} was changed; the original counts")
+        seen.add(name)
+        behind = name
+    lost = [cell.name for cell in source.cells if cell.name and cell.name not in seen]
+    if lost:
+        handed.notes.append(f"cells are missing: {', '.join(lost)}")
+    return handed
+
+
+class _Examination:
+    """Goes through the cells in order; begins a new sandbox where one has ended."""
+
+    def __init__(
+        self, source: Source, handed: _Handed, number: int, limits: Limits
+    ) -> None:
+        self._source, self._handed, self._limits = source, handed, limits
+        self._number = number
+        self._given: dict[str, Any] = {"__name__": "__main__", "NUMBER": number}
+        self._steps = list(self._program())
+        self._sandbox: Sandbox | None = None
+        self._ran = 0  # so many steps are behind the sandbox
+        self._over = ""  # why no more is run
+        self._lost: dict[str, str] = {}  # question -> how it ended the process
+        self.notes: list[str] = []
+        self.copied: list[str] = []
+        self.seconds, self._waited, self.peak = 0.0, 0.0, 0
+
+    def marks(self) -> list[Mark]:
+        """Run what there is and test it."""
+        found: dict[str, list[tuple[float, str]]] = {}
+        try:
+            for cell in self._source.cells:
+                if cell.kind == "given" and not cell.tags & {"setup", "slow"}:
+                    exec(
+                        compile(cell.code, f"<frozen {cell.name}>", "exec"), self._given
+                    )
+                elif cell.kind in ("seen", "hidden"):
+                    name = cell.name.rpartition("-")[0]
+                    found.setdefault(name, []).append(self._tested(cell, name))
+        finally:
+            self._leave()
+        return [self._marked(q, found.get(q.name, [])) for q in self._source.questions]
+
+    def _marked(self, question: Question, found: list[tuple[float, str]]) -> Mark:
+        answer = self._handed.answers.get(question.name, "")
+        mark = Mark(
+            question.name,
+            question.title,
+            0.0,
+            question.points,
+            "not attempted",
+            "",
+            answer,
+        )
+        if _is_untouched(question, answer):
+            if question.name not in self._handed.answers:
+                mark.hint = "Its cell was not handed in."
+            return mark
+        if question.is_written:
+            mark.points, mark.status = None, "to be read"
+            return mark
+        why = self._taken(question)
+        if why:
+            mark.status, mark.hint = "not yet", f"The answer {why}."
+            return mark
+        if _is_the_solution(question, answer):
+            self.copied.append(question.name)
+        mark.points = sum(points for points, _ in found)
+        mark.hint = next((hint for _, hint in found if hint), "")
+        whole = mark.points == question.points
+        mark.status = "right" if whole else "partly right" if mark.points else "not yet"
+        return mark
+
+    def _taken(self, question: Question) -> str | None:
+        cells = [(step.name, step.code) for step in self._steps if step.is_theirs]
+        return taken(cells, question.name, question.answer.forbid)
+
+    def _tested(self, cell: Cell, name: str) -> tuple[float, str]:
+        """Run one test cell: its points and no hint, or none and the hint."""
+        question = self._source.question(name)
+        if _is_untouched(question, self._handed.answers.get(name, "")):
+            return 0.0, ""
+        if self._taken(question):
+            return 0.0, ""
+        if name in self._lost:
+            return 0.0, self._lost[name]
+        try:
+            self._reach(cell)
+            names = dict(self._given)
+            wanted = _names_of_others(cell.code, names)
+            assert self._sandbox is not None
+            names |= {other: fetch(self._sandbox, other) for other in wanted}
+            torch.manual_seed(self._number % 2**31)
+            exec(compile(cell.code, f"<frozen {cell.name}>", "exec"), names)
+        except Ended as error:
+            self._leave()
+            self._lost[name] = str(error)
+            if error.for_good:
+                self._over = str(error)
+            return 0.0, str(error)
+        except NotDefined as error:
+            return 0.0, self._why_not_defined(name) or str(error)
+        except AssertionError as error:
+            return 0.0, str(error) or "A test does not hold."
+        except Exception as error:
+            return 0.0, _told(error)
+        return cell.points, ""
+
+    def _why_not_defined(self, name: str) -> str:
+        """Give what the answer's own cell raised, if it did."""
+        return next((s.error for s in self._steps if s.name == name and s.error), "")
+
+    def _program(self) -> Iterator[_Step]:
+        """Give what runs in the sandbox, in order."""
+        handed = self._handed
+        yield from (_Step("", code, True) for code in handed.extra.get("", []))
+        for cell in self._source.cells:
+            if cell.kind == "number":
+                yield _Step(cell.name, f"NUMBER = {self._number}", False)
+            elif cell.kind == "given" and not cell.tags & {"setup", "slow"}:
+                yield _Step(cell.name, cell.code, False)
+            elif cell.kind == "answer" and cell.name in handed.answers:
+                yield _Step(cell.name, handed.answers[cell.name], True)
+            elif cell.kind in ("seen", "hidden"):
+                yield _Step(cell.name, "", False)
+            if cell.name:
+                for code in handed.extra.get(cell.name, []):
+                    yield _Step(f"{cell.name}+", code, True)
+
+    def _reach(self, test: Cell) -> None:
+        """Have run, in one sandbox, all cells before a test."""
+        if self._over:
+            raise Ended(self._over)
+        if self._sandbox is None:
+            self._enter()
+        stop = next(i for i, step in enumerate(self._steps) if step.name == test.name)
+        while self._ran < stop:
+            step = self._steps[self._ran]
+            self._ran += 1
+            if not step.code or step.is_left_out:
+                continue
+            try:
+                assert self._sandbox is not None
+                doing = "This cell" if step.is_theirs else "A cell of the assignment"
+                reply = self._sandbox.ask("run", doing, code=step.code, name=step.name)
+            except Ended as error:
+                step.error, step.is_left_out = str(error), True
+                self._leave()
+                if error.for_good:
+                    raise
+                self.notes.append(f"{step.name.rstrip('+')}: {error}")
+                self._enter()
+                continue
+            raised = reply.get("raised")
+            if isinstance(raised, dict):
+                step.error = "Its cell raises {kind}: {text}{line}".format(**raised)
+
+    def _enter(self) -> None:
+        self._ran = 0
+        sandbox = Sandbox(self._limits, self.seconds, self._waited)
+        self._sandbox = sandbox.__enter__()
+
+    def _leave(self) -> None:
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self.seconds = self._sandbox.seconds
+            self._waited = self._sandbox.waited
+            self.peak = max(self.peak, self._sandbox.peak)
+            self._sandbox = None
+
+
+def _told(error: Exception) -> str:
+    """Tell what made a test fail: its hint, the student's error, or what came back."""
+    if isinstance(error, NotYet | InPlace):
+        return str(error)
+    text = f"{type(error).__name__}: {error}"
+    if hasattr(error, "line"):  # raised by the student's code
+        return f"The answer raises {text}{error.line}."
+    return f"What came back cannot be compared: {text.splitlines()[0]}"
+
+
+def _is_untouched(question: Question, answer: str) -> bool:
+    """Say whether an answer is what was handed out, but for blanks and comments."""
+    if question.is_written:
+        return " ".join(answer.split()) in ("", " ".join(question.stub.split()))
+    try:
+        return ast.dump(ast.parse(answer)) in (
+            ast.dump(ast.parse(question.stub)),
+            ast.dump(ast.parse("")),
+        )
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _is_the_solution(question: Question, answer: str) -> bool:
+    """Say whether an answer of some length is the reference but for its comments."""
+    try:
+        wanted = ast.dump(ast.parse(question.reference))
+        return len(wanted) > 1000 and ast.dump(ast.parse(answer)) == wanted
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _names_of_others(code: str, given: dict[str, Any]) -> list[str]:
+    """List the names that a test reads and that only the student can have defined."""
+    nodes = list(ast.walk(ast.parse(code)))
+    read = {n.id for n in nodes if isinstance(n, ast.Name)}
+    own = {
+        n.id
+        for n in nodes
+        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+    }
+    own |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    own |= {n.name for n in nodes if isinstance(n, ast.ExceptHandler) and n.name}
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            own |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+    return sorted(read - own - set(given) - set(vars(builtins)))
