@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "book" / "courses.md").read_text("utf-8")
+SYLLABI = (ROOT / "book" / "syllabi.md").read_text("utf-8")
 ENVIRONMENT = yaml.safe_load((ROOT / "assignments" / "environment.yml").read_text())
 WORKFLOW = yaml.safe_load(
     (ROOT / "assignments" / "classroom" / "autograde.yml").read_text()
@@ -19,12 +21,34 @@ STEPS = {
     if "run" in step
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+WRITTEN = ("release", "submitted", "secret.txt")  # by the commands; not in the clone
 
 
 def from_pip() -> dict[str, str]:
     """The environment's packages, each with the line that asks for it."""
     *_, asked = ENVIRONMENT["dependencies"]
     return {re.split(r"[^\w-]", line)[0]: line for line in asked["pip"]}
+
+
+@pytest.mark.parametrize("page", [PAGE, SYLLABI], ids=["courses", "syllabi"])
+def test_commands_are_targets_of_the_makefile(page: str) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
+    asked = set(re.findall(r"\bmake\s+([a-z-]+)(?=`|\s+[A-Z]+=)", page))
+    assert len(asked) >= 2
+    assert asked <= targets
+
+
+def test_files_of_the_clone_are_there() -> None:
+    named = set(re.findall(r"\bassignments/([\w./-]+\w)", PAGE))
+    assert {"environment.yml", "classroom/autograde.yml"} <= named
+    ignored = (ROOT / ".gitignore").read_text("utf-8")
+    for path in named:
+        first = path.partition("/")[0]
+        if first in WRITTEN:
+            assert re.search(rf"^assignments/{first}/?$", ignored, re.MULTILINE)
+        else:
+            assert (ROOT / "assignments" / path).exists(), path
 
 
 def test_the_environment_asks_for_what_the_project_has() -> None:
@@ -36,6 +60,8 @@ def test_the_environment_asks_for_what_the_project_has() -> None:
     assert extras
     known = PROJECT["tool"]["setuptools"]["dynamic"]["optional-dependencies"]
     assert set(extras[1].split(",")) <= set(known)
+    teachers = (ROOT / "requirements-teach.txt").read_text("utf-8")
+    assert re.search(rf"^{re.escape(packages['nbgrader'])}\s", teachers, re.MULTILINE)
 
 
 def test_the_workflow_runs_on_each_push_with_the_same_nbgrader() -> None:
