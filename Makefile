@@ -33,6 +33,8 @@ export PIP_USER := 0
 export PYTHONUTF8 := 1
 # Test processes; each runs torch on one thread, so that they do not fight for cores.
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# A file's tests run in one process, which prepares once what they share.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 
 # pip's progress, without a line for each package that is there; after Ctrl-C its end too.
 QUIETER := { trap '' INT; grep --line-buffered -v 'already satisfied' || true; }
@@ -126,7 +128,7 @@ test: $(READY_TEST) lint types book check  ## install what is missing, then ever
 
 check: $(READY_TEST) $(READY_TEACH)  ## the tests alone, on what is built
 	@echo "== tests"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) $(BY_FILE)
 
 site-check: $(READY_BOOK)  ## let Lighthouse judge the built pages: make site-check PAGES="index chapters/03_unet" RUNS=5
 	@$(BIN)/python tools/site_check.py --runs $(RUNS) $(PAGES)

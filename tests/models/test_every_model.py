@@ -135,12 +135,15 @@ def test_learns_four_images(name: str) -> None:
         crop = (size - model(x).shape[-1]) // 2
     target = mask[:, crop : size - crop, crop : size - crop].long()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    right = 0.0
     for _ in range(50):
         optimizer.zero_grad()
         logits = model(x)
+        right = (logits.argmax(1) == target).float().mean().item()
+        if right > 0.9:
+            break
         F.cross_entropy(logits, target).backward()
         optimizer.step()
-    right = (logits.argmax(1) == target).float().mean().item()
     assert right > 0.9
 
 

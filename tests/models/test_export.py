@@ -18,7 +18,7 @@ from simseg_core import create_model
 from simseg_core.models.attention import LAYOUTS, SelfAttention2d
 from simseg_core.models.layers import is_recorded
 from simseg_core.models.multiscale import WAYS, MultiScale
-from tests.models.tiny import NAMES, ONE_A_CLASS, close, shown
+from tests.models.tiny import ONE_A_CLASS, close, shown
 
 OPEN = {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}  # batch, height, width
 # Nine stages that each compare every two positions are slow, and three do as well;
@@ -92,7 +92,7 @@ def to_onnx_by_tracing(model: nn.Module, x: Tensor) -> Run:
     return onnx_runner(file)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ONE_A_CLASS)
 def test_a_trace_runs_at_other_sizes(name: str) -> None:
     model = tiny(name)
     traced = trace(model, example(name))

@@ -6,6 +6,7 @@ once; every row then runs in a fork of this process, so that no fault outlives i
 """
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import io
@@ -20,11 +21,12 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+import torchmetrics.classification
 import torchvision
 
 SECONDS = 120  # longest that one row may take
 # Imported here so that no fork has to.
-PRELOADED = (torch, torchvision)
+PRELOADED = (torch, torchvision, torchmetrics.classification)
 
 
 class ErrorKinds:
@@ -106,5 +108,7 @@ if __name__ == "__main__":
     print(
         json.dumps({"ready": f"torch {torch.__version__}, {torchvision.__version__}"})
     )
+    # Forks share what is loaded, until a collection in one of them writes to it all.
+    gc.freeze()
     for line in sys.stdin:
         print(json.dumps(run_in_fork(json.loads(line))), flush=True)

@@ -28,12 +28,13 @@ def secret_lines(root: Path) -> dict[str, set[str]]:
         if path.suffix == ".ipynb":
             cells = nbformat.reads(text, as_version=4).cells
             text = "\n".join(cell.source for cell in cells)
-        public += text
+        public += f"{text}\n"
     for name in list_assignments():
         source = Source.read(name)
         for cell in source.cells:
             if cell.kind in ("text", "given", "seen"):
-                public += cell.code
+                public += f"{cell.code}\n"
+        public += "\n".join(question.stub for question in source.questions)
     known = {_squeezed(line) for line in public.splitlines()}
     region = re.compile(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", re.S)
     found = {}

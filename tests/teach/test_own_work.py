@@ -16,7 +16,7 @@ TAKEN = {
         "def mine(x):\n    return net(x)",
     ),
     "a helper": (
-        "def help():\n    import simseg_core\n    return simseg_core.create_model('unet')",
+        "def help():\n    import simseg_core as s\n    return s.create_model('unet')",
         "class Mine:\n    def forward(self, x):\n        return help()(x)",
     ),
     "a helper's helper": (

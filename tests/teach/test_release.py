@@ -1,4 +1,4 @@
-"""What students get, by nbgrader: no solution, no hidden test, a number of their own."""
+"""What students get, by nbgrader: no solution, no hidden test, their own number."""
 
 import csv
 import os
@@ -21,14 +21,17 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def run(teachers_python: Path, root: Path) -> Run:
+    # nbgrader calls a command that was installed with it by its name.
+    path = f"{teachers_python.parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"PATH": path, "PYTHONPATH": str(root / "tools")}
+
     def run(
         course: Path, module: str, *arguments: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [teachers_python, "-m", module, *arguments],
             cwd=course,
-            env=os.environ
-            | {"ASSIGNMENTS": str(course), "PYTHONPATH": str(root / "tools")},
+            env=env | {"ASSIGNMENTS": str(course)},
             capture_output=True,
             text=True,
         )
@@ -64,7 +67,8 @@ def test_students_get_stubs_and_seen_tests(released: Path, name: str) -> None:
         if cell.kind in ("given", "seen", "number"):
             assert mine[cell.name] == cell.code
         if cell.kind == "hidden":
-            assert mine[cell.name].strip() == ""
+            lines = mine[cell.name].splitlines()
+            assert all(line.startswith("#") for line in lines if line)
     for question in source.questions:
         # nbgrader marks the place as well.
         got = [
@@ -80,7 +84,7 @@ def test_no_line_of_a_solution_or_a_hidden_test_is_handed_out(
     for path in released.glob(f"{name}/**/*.ipynb"):
         text = "\n".join(cells(path).values())
         lines = {" ".join(line.split()) for line in text.splitlines()}
-        assert not lines & secret_lines[name]
+        assert lines & secret_lines[name] == set()
 
 
 def test_each_student_has_a_number(released: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rules of an assignment that `assignments/README.md` tells, for all that there are."""
+"""The rules that `assignments/README.md` tells, for all assignments that there are."""
 
 import ast
 import re
@@ -57,17 +57,13 @@ def test_each_question_has_what_it_needs(source: Source) -> None:
     assert sum("slow" in cell.tags for cell in source.cells) == 1
     for question in source.questions:
         if question.is_written:
-            assert cleared_is(question.stub, TEXT_STUB)
+            assert question.stub.strip() == TEXT_STUB
             continue
         seen, hidden = question.tests
         assert (seen.kind, hidden.kind) == ("seen", "hidden")
         assert hidden.points > seen.points > 0
         assert STUB in question.stub
         assert "SOLUTION" not in question.reference + question.stub
-
-
-def cleared_is(text: str, stub: str) -> bool:
-    return text.strip() == stub
 
 
 def test_headings_say_the_points(source: Source) -> None:
@@ -79,7 +75,8 @@ def test_headings_say_the_points(source: Source) -> None:
 def test_hidden_tests_are_hidden_whole(source: Source) -> None:
     for cell in source.cells:
         if cell.kind == "hidden":
-            assert cell.code.startswith("### BEGIN HIDDEN TESTS\n")
+            before, _, _ = cell.code.partition("### BEGIN HIDDEN TESTS\n")
+            assert all(line.startswith("#") for line in before.splitlines())
             assert cell.code.endswith("### END HIDDEN TESTS")
         else:
             assert "HIDDEN TESTS" not in cell.code

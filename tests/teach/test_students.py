@@ -84,8 +84,10 @@ def test_notebooks_are_found_where_courses_put_them(folder: Path) -> None:
     assert sorted(found) == ["ada", "ben", "cem", "dora", "eve", "fay", "gus"]
     assert found["dora"].data == b"dora/03_unet/03_unet.ipynb"
     assert "two files are this student's" in found["ada"].note
-    assert found["fay"].data and "is called my work.ipynb" in found["fay"].note
-    assert not found["gus"].data and "no 03_unet.ipynb" in found["gus"].note
+    assert found["fay"].data == b"fay/my work.ipynb"
+    assert "is called my work.ipynb" in found["fay"].note
+    assert found["gus"].data == b""
+    assert "no 03_unet.ipynb" in found["gus"].note
 
 
 def test_a_class_names_who_handed_in_nothing_and_who_is_not_in_it(folder: Path) -> None:
@@ -114,7 +116,7 @@ def test_links_and_odd_files_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_no_folder_and_nobody_in_it_are_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is no folder. Remedy: SUBMITTED="):
+    with pytest.raises(ValueError, match=r"is no folder\. Remedy: SUBMITTED="):
         find_submissions(tmp_path / "none", "03_unet")
     with pytest.raises(ValueError, match="nobody's notebook is in"):
         find_submissions(tmp_path, "03_unet")

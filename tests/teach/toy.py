@@ -36,8 +36,10 @@ mine = fill(steps.build(Scale, 5, named="Scale(5)"))
 x = torch.randn(2, 5, 3, 4)
 weight = next(mine.parameters()).detach()
 got = steps.call(mine, x, named="Scale(5)(x)")
-steps.equal(got, weight.view(5, 1, 1) * x, "the numbers", hint="Each channel has its own.",
-            mistakes={"Added, where a scale multiplies.": weight.view(5, 1, 1) + x})
+weight = weight.view(5, 1, 1)
+mistakes = {"Added, where a scale multiplies.": weight + x}
+hint = "Each channel has its own."
+steps.equal(got, weight * x, "the numbers", hint=hint, mistakes=mistakes)
 mine(x).sum().backward()
 assert next(mine.parameters()).grad is not None, "No gradient reaches the scale."
 ### END HIDDEN TESTS"""

@@ -6,8 +6,10 @@ only the cells that a student may write are looked at, and they run in the sandb
 
 import ast
 import builtins
+import io
 import re
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,7 +136,8 @@ def examine(
     if not re.search(rf"^NUMBER *= *{number}\b", handed.number, flags=re.M):
         notes.append(f"NUMBER is not the student's own, which is {number}")
     examination = _Examination(source, handed, number, limits)
-    marks = examination.marks()
+    with redirect_stdout(io.StringIO()):  # what given code prints is for students
+        marks = examination.marks()
     notes += handed.notes + examination.notes
     return Graded(
         handed_in.student,

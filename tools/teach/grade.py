@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, cast
 
+import torch
+
 from simseg_core.atomic import replacing
 from teach.examine import Graded, Mark, examine
 from teach.pages import PAGES
@@ -89,6 +91,7 @@ def grade(
 def _examined(
     pipe: Connection, source: Source, one: Submission, number: int, limits: Limits
 ) -> None:
+    torch.set_num_threads(1)  # as in the sandbox, and `jobs` at a time
     try:
         graded = examine(source, one, number, limits)
     except Exception as error:

@@ -115,6 +115,7 @@ def _call(
         kwargs=kwargs,
         state=state,
         training=module is not None and module.training,
+        grad_enabled=torch.is_grad_enabled(),
         wants_gradients=wants,
     )
     value = _received(sandbox, reply, name)

@@ -80,6 +80,7 @@ class Worker:
         kwargs: dict[str, Any],
         state: dict[str, Tensor] | None,
         training: bool,
+        grad_enabled: bool,
         wants_gradients: bool,
     ) -> dict[str, Any]:
         """Call a function, a class or a module.
@@ -90,6 +91,7 @@ class Worker:
             kwargs: And by name.
             state: Of a module: its tensors' values.
             training: Of a module: its mode.
+            grad_enabled: Whether torch is to note operations, as it does by default.
             wants_gradients: Whether a backward pass may follow.
         """
         called = self._held[handle]
@@ -103,14 +105,14 @@ class Worker:
             leaves += [own[name] for name in state]
         before = [v.detach().clone() if isinstance(v, Tensor) else v for v in args]
         before = [list(v) if isinstance(v, list) else v for v in before]
-        with torch.set_grad_enabled(wants_gradients):
+        with torch.set_grad_enabled(grad_enabled):
             value = called(*args, **kwargs)
         reply: dict[str, Any] = {"value": value}
         if state is not None:
             reply["buffers"] = dict(called.named_buffers())
         reply["changed"] = any(map(_differs, args, before))
         outputs = _tensors_in(value)
-        if any(output.requires_grad for output in outputs):
+        if wants_gradients and any(output.requires_grad for output in outputs):
             reply["call"] = self._next = self._next + 1
             self._calls[self._next] = (outputs, leaves)
             self._calls.pop(self._next - CALLS, None)
