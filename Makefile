@@ -20,6 +20,8 @@ OUT ?=
 WRITTEN ?=
 SECONDS ?=
 MEMORY ?=
+SEED ?= 1
+KEY ?=
 RUNS ?= 5
 # A home that is missing or cannot be written to (a container, a service) is replaced.
 ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
@@ -51,7 +53,7 @@ READY_TEST := $(VENV)/.ready-test
 TEACH := .venv-teach
 READY_TEACH := $(TEACH)/.ready-teach
 
-.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter lab stills teach assignment grade solutions address clean
+.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter slides worksheet lab stills teach assignment grade solutions address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."
@@ -100,6 +102,12 @@ serve:  ## read the built book at http://localhost:8000 (PORT=...)
 
 jupyter: $(READY_BOOK)  ## open the chapters in JupyterLab
 	@$(BIN)/python -m jupyter lab chapters
+
+slides: $(READY_BOOK)  ## a chapter's slides from its last run: make slides NAME=03_unet
+	@PYTHONPATH=tools $(BIN)/python -m teach.slides "$(NAME)"
+
+worksheet: $(READY_BOOK)  ## a worksheet to print, or its key: make worksheet NAME=03_unet SEED=2 KEY=1
+	@PYTHONPATH=tools $(BIN)/python -m teach.worksheet $(if $(KEY),--key) --seed "$(SEED)" "$(NAME)"
 
 stills: $(READY_TEST)  ## draw the still pictures of the explorers again, in Chromium
 	@$(BIN)/python tools/draw_stills.py

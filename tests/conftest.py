@@ -2,12 +2,24 @@
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from site_check import find_chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+REMEDY = (
+    "BROWSER TESTS SKIPPED: no Chromium on this machine. Remedy: install it (Debian, "
+    "Ubuntu: apt-get install chromium), or set CHROMIUM=/path/to/chrome."
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,6 +32,30 @@ def pytest_configure(config: pytest.Config) -> None:
 def root() -> Path:
     """The repository's root."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """The machine's own Chromium."""
+    path = find_chromium()
+    if path is None:
+        if os.environ.get("SIMSEG_REQUIRE_BROWSER"):
+            pytest.fail(REMEDY)
+        pytest.skip(REMEDY)
+    # Only here: a machine with a GPU runs other tests, without Playwright.
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any(REMEDY in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(REMEDY, red=True, bold=True)
 
 
 @pytest.fixture(autouse=True)
