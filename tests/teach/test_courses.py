@@ -51,6 +51,13 @@ def test_files_of_the_clone_are_there() -> None:
             assert (ROOT / "assignments" / path).exists(), path
 
 
+def test_the_course_is_called_as_the_teachers_folder_calls_it() -> None:
+    name = re.compile(r'^ *c\.CourseDirectory\.course_id = "(.+)"$', re.MULTILINE)
+    ours = (ROOT / "assignments" / "nbgrader_config.py").read_text("utf-8")
+    assert name.findall(PAGE) == name.findall(ours)
+    assert f"`Released as: {name.findall(ours)[0]} 03_unet`" in PAGE
+
+
 def test_the_environment_asks_for_what_the_project_has() -> None:
     python = next(one for one in ENVIRONMENT["dependencies"] if "python=" in str(one))
     assert python == "python=3.12"
