@@ -53,7 +53,7 @@ READY_TEST := $(VENV)/.ready-test
 TEACH := .venv-teach
 READY_TEACH := $(TEACH)/.ready-teach
 
-.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter lab stills slides worksheet teach assignment grade solutions address clean
+.PHONY: help book chapters chapter serve test check site-check lint format types bench networks claims pretrain gpu-kit jupyter slides worksheet lab stills teach assignment grade solutions address clean
 
 help:  ## list these targets
 	@echo "Usage: make TARGET. On a fresh clone: make book, then make test."

@@ -346,12 +346,14 @@ def test_address_leaves_no_placeholder(
     shutil.copy(ROOT / "CITATION.cff", tmp_path)
     shutil.copytree(ROOT / "chapters", tmp_path / "chapters")
     shutil.copytree(ROOT / "book", tmp_path / "book")
+    shutil.copytree(ROOT / "assignments", tmp_path / "assignments")
     assert tool.main(["https://github.com/old/name"]) == 0
     assert tool.main(["https://github.com/Ann/Book.git"]) == 0
     cited = yaml.safe_load((tmp_path / "CITATION.cff").read_text())
     assert cited["repository-code"] == "https://github.com/Ann/Book"
     assert cited["url"] == "https://ann.github.io/Book/"
     written = [tmp_path / "_config.yml", *(tmp_path / "book").glob("*.md")]
+    written += (tmp_path / "assignments").glob("**/*.yml")
     words = "".join(file.read_text() for file in written)
     assert "OWNER/NAME" not in words
     assert "git+https://github.com/Ann/Book\n" in words

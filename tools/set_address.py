@@ -4,7 +4,8 @@ Until then the book has no launch buttons and no link to its repository, a chapt
 opened on Colab asks for ``SIMSEG_SOURCE``, and no page tells where it stands. The
 address goes into ``_config.yml`` (the buttons, and the site's own address: canonical
 links, sitemap, previews of shared links), into the set-up cell of every chapter,
-into the pages that say what pip installs, and into ``CITATION.cff``.
+into the pages that say what pip installs, into what courses are set up with, and into
+``CITATION.cff``.
 
 Usage: set_address.py https://github.com/OWNER/NAME [https://the.site/]
 """
@@ -88,11 +89,12 @@ def main(arguments: list[str]) -> int:
         config: with_address(config.read_text(encoding="utf-8"), url, site),
         citation: with_citation(citation.read_text(encoding="utf-8"), url, site),
     }
-    for path in sorted((ROOT / "book").glob("*.md")):
+    for path in sorted([*ROOT.glob("book/*.md"), *ROOT.glob("assignments/**/*.yml")]):
         text = path.read_text(encoding="utf-8")
         if INSTALLED.search(text):
             changed[path] = INSTALLED.sub(url, text)
-    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+    assignments = ROOT.glob("assignments/source/*/*.ipynb")
+    for path in sorted([*ROOT.glob("chapters/*.ipynb"), *assignments]):
         changed[path] = with_source(path.read_text(encoding="utf-8"), url)
     for path, text in changed.items():
         path.write_text(text, encoding="utf-8", newline="\n")
