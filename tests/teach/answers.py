@@ -10,11 +10,17 @@ class TestAnswers(AnswersOfAnAssignment):
     given = given
 """
 
+from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import nbformat
 import pytest
+from teach.examine import examine
+from teach.sandbox.process import Limits
 from teach.source import EXAMPLE, Question, Source
+from teach.students import Submission
 
 
 @dataclass
@@ -49,6 +55,31 @@ class Answers:
         code = self.source.question(question).reference
         assert code.count(old) == 1, f"{old!r} stands {code.count(old)} times"
         self.wrong(question, code.replace(old, new), hint=hint)
+
+
+def handed_in(
+    source: Source, number: int, changed: dict[str, str], lacking: Iterable[str] = ()
+) -> bytes:
+    """Give a notebook as a student hands it in.
+
+    Args:
+        source: The assignment.
+        number: What the student filled in.
+        changed: Cell -> what stands in it; other answers are the reference's.
+        lacking: Cells that were deleted.
+    """
+    mine: Any = deepcopy(source.notebook)
+    answers = {question.name: question.reference for question in source.questions}
+    cells = answers | changed | {"number": f"NUMBER = {number}"}
+    for cell in list(mine.cells):
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if name in lacking:
+            mine.cells.remove(cell)
+        elif name.endswith("-hidden"):
+            cell.source = ""
+        else:
+            cell.source = cells.get(name, cell.source)
+    return str(nbformat.writes(mine)).encode()
 
 
 def tried_in_one_kernel(source: Source, answers: dict[str, str]) -> dict[str, Any]:
@@ -115,6 +146,27 @@ class AnswersOfAnAssignment:
 
     def test_reference_is_right(self) -> None:
         assert not any(tried_in_one_kernel(self.given.source, {}).values())
+
+    def test_the_grader_agrees(self) -> None:
+        """The same answers where tests and answers run apart, as `make grade` does."""
+        source, number = self.given.source, EXAMPLE
+        right = dict(reversed(self.given.right))  # the first of each question
+        wrong = {name: code for name, code, _ in reversed(self.given.bad)}
+        hints = {name: hint for name, _, hint in reversed(self.given.bad)}
+        stubs = {question.name: question.stub for question in source.questions}
+        for answers in (right, wrong, stubs):
+            one = Submission("ada", handed_in(source, number, answers))
+            graded = examine(source, one, number, Limits())
+            for mark in graded.marks:
+                if answers is stubs:
+                    assert (mark.points, mark.status) == (0, "not attempted")
+                elif source.question(mark.question).is_written:
+                    assert (mark.points, mark.status) == (None, "to be read")
+                elif answers is right:
+                    assert mark.points == mark.most, mark
+                else:
+                    assert mark.points < mark.most
+                    assert hints[mark.question] in mark.hint, mark
 
     def test_same_is_right(self, name: str, code: str) -> None:
         raised = tried_in_one_kernel(self.given.source, {name: code})
