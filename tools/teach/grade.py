@@ -21,7 +21,7 @@ from simseg_core.atomic import replacing
 from teach.examine import Graded, Mark, examine
 from teach.pages import PAGES
 from teach.report import report
-from teach.sandbox.process import Limits, protection
+from teach.sandbox.process import Limits, Sandbox, protection
 from teach.source import ASSIGNMENTS, Source
 from teach.students import (
     SECRET,
@@ -225,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         return _grade(asked)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"make grade: {error}", file=sys.stderr)
         return 2
 
@@ -249,7 +249,9 @@ def _grade(asked: argparse.Namespace) -> int:
     handed_in = find_submissions(asked.submitted, source.name, roster)
     limits = Limits(asked.seconds, asked.total, int(asked.memory * 2**30))
     protected = protection()
-    print(f"== {source.title}: {len(handed_in)} students. {protected}")
+    print(f"== {source.title}: {len(handed_in)} students. {protected}", flush=True)
+    with Sandbox(limits):  # if it does not start, no student is to blame
+        pass
     pages = out / "feedback"
     pages.mkdir(parents=True, exist_ok=True)
     ready: dict[int, Graded] = {}

@@ -143,7 +143,15 @@ class Sandbox:
     def __enter__(self) -> "Sandbox":
         limits, before = self._limits, (self.seconds, self.waited)
         self._limits = replace(limits, total=float("inf"))
-        self._receive(600.0, "Python")
+        try:
+            self._receive(600.0, "Python")
+        except (Ended, Malformed) as error:
+            self.close()
+            raise RuntimeError(
+                f"no student's code can be run: Python does not start in the sandbox "
+                f"({error}). Remedy: run it by hand to see why, with {sys.executable} -m "
+                f"{worker.__name__} 0 0 0"
+            ) from None
         # What starting it took is not the student's.
         self._limits, (self.seconds, self.waited) = limits, before
         self._used -= self._cpu()
@@ -351,7 +359,6 @@ def _walls(scratch: Path) -> list[str]:
     small = ["--size", str(256 * 2**20), "--tmpfs"]
     return [
         *("--unshare-all", "--die-with-parent", "--new-session"),
-        *shown,
         *(
             "--proc",
             "/proc",
@@ -363,4 +370,5 @@ def _walls(scratch: Path) -> list[str]:
             "/dev",
         ),
         *(*small, "/tmp", *small, "/home/student", "--chdir", "/home/student"),
+        *shown,  # last: this project, or Python, may lie in one of these folders
     ]
