@@ -121,7 +121,7 @@ def test_the_first_screen_asks_and_shows(notebook: Any) -> None:
 def test_the_second_cell_says_what_is_needed_and_how_long(chapters: Any) -> None:
     for name, notebook in chapters.items():
         second = notebook.raw["cells"][1]
-        assert second["metadata"]["simseg"] == {"block": "at-a-glance"}
+        assert second["metadata"]["simseg"]["block"] == "at-a-glance"
         parts = re.findall(r"^\*\*(.+?)\*\*", "".join(second["source"]), re.MULTILINE)
         goals = () if name in CLOSING else ("You will be able to",)
         needed = {*goals, "Before you start", "Time:"}

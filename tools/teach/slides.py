@@ -67,11 +67,10 @@ def read_chapter(name: str) -> list[Cell]:
     Raises:
         ValueError: if there is no such chapter, or no run of its code as it is.
     """
-    path = ROOT / "chapters" / f"{name}.ipynb"
-    if not path.is_file():
-        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.ipynb")))
-        raise ValueError(f"there is no chapter {name!r}. There are: {known}")
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    paths = {path.stem: path for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
+    if name not in paths:
+        raise ValueError(f"there is no chapter {name!r}. There are: {', '.join(paths)}")
+    notebook = json.loads(paths[name].read_text(encoding="utf-8"))
     if not is_current(name, code_cells(notebook)):
         raise ValueError(
             f"{name} has no green run of its code as it is now. "
