@@ -343,7 +343,7 @@ def _walls(scratch: Path) -> list[str]:
     for room in worker.ABSENT:
         place = _PACKAGE / room
         if place.is_dir():
-            shown += ["--tmpfs", str(place)]
+            shown += ["--tmpfs", str(place), "--remount-ro", str(place)]
         else:
             shown += ["--ro-bind", os.devnull, str(place.with_suffix(".py"))]
     for part in _INSIDE:
@@ -351,6 +351,8 @@ def _walls(scratch: Path) -> list[str]:
     small = ["--size", str(256 * 2**20), "--tmpfs"]
     return [
         *("--unshare-all", "--die-with-parent", "--new-session"),
+        # Root would keep the right to mount, and with it could undo all that follows.
+        *("--cap-drop", "ALL"),
         *shown,
         *(
             "--proc",
@@ -363,4 +365,6 @@ def _walls(scratch: Path) -> list[str]:
             "/dev",
         ),
         *(*small, "/tmp", *small, "/home/student", "--chdir", "/home/student"),
+        # What stands in no folder of theirs would fill the memory unseen.
+        *("--remount-ro", "/"),
     ]
