@@ -164,6 +164,11 @@ def test_no_network_no_files_no_other_process(sandbox: Sandbox, root: Path) -> N
     assert raised(sandbox, others) == ""
     variables = "import os; assert 'ASSIGNMENTS' not in os.environ"
     assert raised(sandbox, variables) == ""
+    for place in ("/new", str(root / "simseg_core/models/new")):
+        assert raised(sandbox, f"open({place!r}, 'w')") == "OSError"
+    # Root's rights would lift the walls: a class is often graded in a container.
+    rights = "assert 'CapEff:\\t0000000000000000' in open('/proc/self/status').read()"
+    assert raised(sandbox, rights) == ""
 
 
 def test_bubblewrap_that_may_do_nothing_is_no_protection(

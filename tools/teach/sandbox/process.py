@@ -351,24 +351,19 @@ def _walls(scratch: Path) -> list[str]:
     for room in worker.ABSENT:
         place = _PACKAGE / room
         if place.is_dir():
-            shown += ["--tmpfs", str(place)]
+            shown += ["--tmpfs", str(place), "--remount-ro", str(place)]
         else:
             shown += ["--ro-bind", os.devnull, str(place.with_suffix(".py"))]
     for part in _INSIDE:
         shown += ["--ro-bind", str(_TOOLS / part), str(_TOOLS / part)]
     small = ["--size", str(256 * 2**20), "--tmpfs"]
+    devices = ["--dev", "/dev", *small, "/dev/shm", "--remount-ro", "/dev"]
     return [
         *("--unshare-all", "--die-with-parent", "--new-session"),
-        *(
-            "--proc",
-            "/proc",
-            "--dev",
-            "/dev",
-            *small,
-            "/dev/shm",
-            "--remount-ro",
-            "/dev",
-        ),
+        # Root would keep the right to mount, and with it could undo all that follows.
+        *("--cap-drop", "ALL", "--proc", "/proc", *devices),
         *(*small, "/tmp", *small, "/home/student", "--chdir", "/home/student"),
-        *shown,  # last: this project, or Python, may lie in one of these folders
+        *shown,  # this project, or Python, may lie in one of these folders
+        # What stands in no folder of theirs would fill the memory unseen.
+        *("--remount-ro", "/"),
     ]
