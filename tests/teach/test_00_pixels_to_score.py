@@ -356,7 +356,7 @@ def band_accuracy(prediction, label, width, ignore_index):
         band |= near & counts & (label != c)
     return (prediction == label)[band].double().mean().item()
 """,
-    hint="all of the dot's band but the dot itself is right",
+    hint="the dot's band is the dot and four neighbours, and all but the dot is right",
 )
 given.changed("band-accuracy", "range(width)", "range(1)", hint="three steps reach")
 given.changed(

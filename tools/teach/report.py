@@ -7,6 +7,7 @@ they got. It names no student, so that it can be shown in class.
 import csv
 import io
 import re
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Outcome:
     Attributes:
         title: The question's.
         counts: Status -> how many students.
-        mean: Of the points, as a share; None if it is still to be read.
+        mean: Of the points, as a share; None while answers are still to be read.
         mistakes: The most frequent first.
     """
 
@@ -67,13 +68,15 @@ def outcomes(source: Source, grades: str) -> list[Outcome]:
     for question in source.questions:
         name = question.name
         counts = Counter(row[f"{name}: status"] for row in rows)
-        points = [float(row[name]) for row in rows if row[name]]
+        read = [float(row[name]) for row in rows if row[name]]
         wrong = [r for r in rows if r[f"{name}: status"] in ("not yet", "partly right")]
         found.append(
             Outcome(
                 question.title,
                 {status: counts[status] for status in STATUSES if counts[status]},
-                sum(points) / len(points) / question.points if points else None,
+                statistics.mean(read) / question.points
+                if len(read) == len(rows)
+                else None,
                 mistakes(row[f"{name}: why"] for row in wrong),
             )
         )
@@ -105,10 +108,12 @@ def report(source: Source, grades: str, protected: str) -> str:
     """
     rows = list(csv.DictReader(io.StringIO(grades)))
     found = outcomes(source, grades)
+    points = [float(row["points"]) for row in rows]
     return PAGES.get_template("report.html").render(
         title=source.title,
         students=len(rows),
-        points=sorted(float(row["points"]) for row in rows),
+        points=sorted(points),
+        median=statistics.median(points),
         of=source.points,
         outcomes=found,
         statuses=[s for s in STATUSES if any(s in one.counts for one in found)],

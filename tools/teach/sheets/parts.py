@@ -138,8 +138,8 @@ def field_task(layers: Sequence[Layer], side: int = 512) -> Task:
     words = (
         "How many pixels of a row does one value of the last map see? Walk forward. A "
         "layer of kernel k and rate r reads k values that are r values apart, and "
-        "neighbours are a step apart in the image: the field grows by (k - 1) · r · "
-        "step. Then a stride multiplies the step.",
+        "neighbours are a step apart in the image: the field grows by (k - 1) · r "
+        "steps. Then a stride multiplies the step.",
     )
     header = ("layer", "field (pixels)", "step (pixels)")
     return Task("A receptive field by hand", words, header, rows, lines=2)
