@@ -4,11 +4,14 @@ The theme loads on every page a script that draws the icons again which its web 
 draws already (the greatest file of all), and the index for a search while one types,
 which is switched off. ``book/_templates/layout.html`` takes both out. Names, commas and
 gaps of code, which have the colour of the text, need no element each. Pictures load
-when near, and scripts run when the page is read: none holds up the first words.
+when near, those within a figure come from files of their own, and scripts run when the
+page is read: none holds up the first words.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 import re
 from pathlib import Path
@@ -24,6 +27,12 @@ logger = logging.getLogger(__name__)
 # What Pygments marks and the theme's two styles draw as any text: names, signs, gaps.
 PLAIN = re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>')
 PIXELS = {"pt": 4 / 3, "px": 1.0, "": 1.0}
+WITHIN = re.compile(r' href="data:image/(\w+);base64,([^"]+)"')
+WITHIN_PAGE = (
+    2000  # characters of a picture at most: a file's address and answer cost too
+)
+ONLY_NAMES = re.compile(r'styles/theme\.css[^"]*')
+PRELOAD = re.compile(r'<link rel="preload" as="script"[^>]*>\s*')
 PICTURE = re.compile(r'<img (?![^>]*\bstyle=)(?=[^>]*\bsrc="[^"]*_images/([^"/]+)")')
 
 
@@ -39,6 +48,15 @@ def without_scripts(markup: str, *names: str) -> str:
                 *(name, found),
             )
     return markup
+
+
+def without_detours(markup: str) -> str:
+    """Return the theme's markup with nothing that comes before the first words.
+
+    Its first style only names another, which would be known one answer later. And it
+    asks at once, before the styles, for the scripts that run last.
+    """
+    return PRELOAD.sub("", ONLY_NAMES.sub("basic.css", markup))
 
 
 def size_of(picture: Path) -> tuple[int, int] | None:
@@ -78,6 +96,31 @@ def load_when_near(body: str, pictures: dict[str, Path]) -> str:
     return PICTURE.sub(mend, body)
 
 
+def in_files(body: str, folder: Path, address: str) -> str:
+    """Return a page's body with the larger pictures of its figures in files.
+
+    In the page they would come before its words. A file's name is made from what is in
+    it, so that a changed picture has a new address.
+
+    Args:
+        body: HTML.
+        folder: where the pictures go.
+        address: of the folder, as seen from the page.
+    """
+
+    def move(found: re.Match[str]) -> str:
+        kind, packed = found.groups()
+        if len(packed) <= WITHIN_PAGE:
+            return found[0]
+        picture = base64.b64decode(packed)
+        name = f"{hashlib.sha256(picture).hexdigest()[:16]}.{kind}"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(picture)
+        return f' href="{address}/{name}"'
+
+    return WITHIN.sub(move, body)
+
+
 def run_late(script: Any) -> Any:
     """Return a script's file as one that runs when the page is read.
 
@@ -96,13 +139,18 @@ def lighten(
 ) -> None:
     """Take from one page what it does not use, and give its template the means."""
     context["without_scripts"] = without_scripts
+    context["without_detours"] = without_detours
     if page != "search":  # its own scripts, which do not wait, need those before them
         context["script_files"] = list(map(run_late, context["script_files"]))
     body = context.get("body", "")
     if body:
         images = app.builder.images.items()
         pictures = {name: Path(app.srcdir, source) for source, name in images}
-        context["body"] = PLAIN.sub(r"\1", load_when_near(body, pictures))
+        body = PLAIN.sub(r"\1", load_when_near(body, pictures))
+        folder = app.builder.imagedir
+        context["body"] = in_files(
+            body, Path(app.outdir, folder), context["pathto"](folder, resource=True)
+        )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

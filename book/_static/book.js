@@ -5,17 +5,20 @@
 const SCROLLERS = ".cell_output .output, div.highlight pre, .table-wrapper, " +
   "div.math, .pst-scrollable-table-container, .cell_output div.output.text_html > div";
 
-function markScrollers() {
-  for (const box of document.querySelectorAll(SCROLLERS)) {
-    const scrolls =
-      box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
-    if (scrolls) box.setAttribute("tabindex", "0");
-    else if (!box.hasAttribute("role")) box.removeAttribute("tabindex");
-  }
+function markScroller(box) {
+  const scrolls =
+    box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+  if (scrolls) box.setAttribute("tabindex", "0");
+  else if (!box.hasAttribute("role")) box.removeAttribute("tabindex");
 }
 
-window.addEventListener("load", markScrollers);
-window.addEventListener("resize", markScrollers);
+// Measured once it has a size: what is far from the screen is not laid out yet.
+window.addEventListener("load", () => {
+  const sizes = new ResizeObserver((changes) => {
+    for (const { target } of changes) markScroller(target);
+  });
+  for (const box of document.querySelectorAll(SCROLLERS)) sizes.observe(box);
+});
 
 // The theme leaves the book's title in the sidebar outside every landmark.
 document.addEventListener("DOMContentLoaded", () => {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import widgets
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from torch import nn
 
 from simseg_core.models.hardblock import HarDBlock, links
@@ -343,7 +343,7 @@ def explorers(browser: Browser, site: Path) -> Iterator[Page]:
     tab.goto((site / "book" / "explorers.html").as_uri())
     for box in tab.locator(".widget").all():
         box.scroll_into_view_if_needed()
-    tab.wait_for_function("!document.querySelector('.widget:not(.widget-live)')")
+    expect(tab.locator(".widget:not(.widget-live)")).to_have_count(0, timeout=30_000)
     yield tab
     tab.close()
     assert complaints == []

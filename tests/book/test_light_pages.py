@@ -1,5 +1,6 @@
 """What a page loads before anyone scrolls, counted as a server sends it (gzip)."""
 
+import base64
 import gzip
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ import light_pages
 import pydata_sphinx_theme
 import pytest
 from fontTools.ttLib import TTFont
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pygments.styles import get_style_by_name
 from pygments.token import Name, Punctuation, Text, Whitespace
 from sphinx.builders.html._assets import _JavaScript
@@ -184,6 +185,58 @@ def test_only_the_named_script_goes() -> None:
     kept = '<script src="_static/ba.css"></script><script>1</script>'
     gone = '<script defer src="_static/x/a.js?v=1"></script>'
     assert light_pages.without_scripts(kept + gone, "x/a.js") == kept
+
+
+def test_no_style_waits_for_another_and_no_script_comes_before_them() -> None:
+    """Of the theme's own markup, which a page of the book shows."""
+    style = '<link href="../_static/styles/theme.css?digest=1" rel="stylesheet" />'
+    early = '<link rel="preload" as="script" href="a.js" />\n'
+    light = light_pages.without_detours(style + early + "<p>")
+    assert light == '<link href="../_static/basic.css" rel="stylesheet" /><p>'
+
+
+def test_no_page_names_a_style_that_names_another(site: Path) -> None:
+    for page in pages(site):
+        head = page.read_text("utf-8").split("</head>")[0]
+        styles = re.findall(r'<link[^>]* href="([^"?]+\.css)', head)
+        assert len(styles) > 5, page
+        for style in styles:
+            text = (page.parent / unquote(style)).read_text("utf-8")
+            assert "@import" not in text, f"{page}: {style}"
+        assert 'rel="preload"' not in head, page
+
+
+def test_a_large_picture_in_a_figure_has_a_file_of_its_own(tmp_path: Path) -> None:
+    large, small = (bytes(range(256)) * 8, b"a few bytes")
+    codes = [base64.b64encode(one).decode() for one in (large, small)]
+    figure = "".join(
+        f'<image href="data:image/{kind};base64,{code}"/>'
+        for kind, code in zip(("webp", "png"), codes)
+    )
+    body = light_pages.in_files(figure, tmp_path / "images", "../images")
+    (file,) = (tmp_path / "images").iterdir()
+    assert file.read_bytes() == large
+    assert file.suffix == ".webp"
+    kept = f'<image href="data:image/png;base64,{codes[1]}"/>'
+    assert body == f'<image href="../images/{file.name}"/>{kept}'
+
+
+@pytest.mark.browser
+def test_what_is_far_down_is_laid_out_late_and_found_all_the_same(
+    browser: Browser, address: str
+) -> None:
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    tab.goto(f"{address}/chapters/03_unet.html", wait_until="networkidle")
+    place = tab.locator("#exercises")
+    paragraph = place.locator("p").first
+    seen = "box => box.checkVisibility({ contentVisibilityAuto: true })"
+    assert not paragraph.evaluate(seen)
+    tab.goto(f"{address}/chapters/03_unet.html#exercises")
+    expect(place.locator("h2")).to_be_in_viewport()
+    assert paragraph.evaluate(seen)
+    top = place.locator("h2").evaluate("box => box.getBoundingClientRect().top")
+    tab.close()
+    assert 0 < top < 150
 
 
 def test_only_the_settings_hold_up_a_page(site: Path) -> None:

@@ -82,13 +82,24 @@ FIRST_SCREEN = """() => {
   return [question.bottom, picture.top + 0.75 * picture.height];
 }"""
 
+# What a page lays out when a reader comes near, laid out now; it still cuts what hangs
+# out of it.
+ALL_OF_IT = """async () => {
+  for (const part of document.querySelectorAll(".bd-article *"))
+    if (getComputedStyle(part).contentVisibility === "auto") {
+      part.style.contentVisibility = "visible";
+      part.style.contain = "content";
+    }
+  for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
+}"""
+
 # Boxes with more in them than they show: none at a desk; on a phone only those that
 # scroll sideways, show a shadow where more is hidden, and are met by the tab key.
 CUT = """(desk) => [...document.querySelectorAll(".bd-article *")].filter(box => {
   if (box.clientWidth < 2 || box.closest("math, svg")) return false;
   const style = getComputedStyle(box);
   const more = (inside, outside, overflow) =>
-    inside > outside + 1 && overflow !== "visible";
+    inside > outside + 1 && (overflow !== "visible" || style.contain === "content");
   if (more(box.scrollHeight, box.clientHeight, style.overflowY)) return true;
   if (!more(box.scrollWidth, box.clientWidth, style.overflowX)) return false;
   const shadow = style.backgroundImage.includes("linear-gradient");
@@ -136,6 +147,7 @@ class Visit:
             tab.on(event, listener)
         tab.emulate_media(color_scheme=scheme)
         tab.goto(f"{address}/{page}.html", wait_until="networkidle")
+        tab.evaluate(ALL_OF_IT)
 
     def end(self) -> None:
         """Leave the tab to the next page, which loads fast: the styles are there."""
