@@ -104,10 +104,10 @@ jupyter: $(READY_BOOK)  ## open the chapters in JupyterLab
 	@$(BIN)/python -m jupyter lab chapters
 
 slides: $(READY_BOOK)  ## a chapter's slides from its last run: make slides NAME=03_unet
-	@PYTHONPATH=tools $(BIN)/python -m teach.slides "$(NAME)"
+	@PYTHONPATH=tools $(BIN)/python -m teach.lecture.slides "$(NAME)"
 
 worksheet: $(READY_BOOK)  ## a worksheet to print, or its key: make worksheet NAME=03_unet SEED=2 KEY=1
-	@PYTHONPATH=tools $(BIN)/python -m teach.worksheet $(if $(KEY),--key) --seed "$(SEED)" "$(NAME)"
+	@PYTHONPATH=tools $(BIN)/python -m teach.lecture.worksheet $(if $(KEY),--key) --seed "$(SEED)" "$(NAME)"
 
 stills: $(READY_TEST)  ## draw the still pictures of the explorers again, in Chromium
 	@$(BIN)/python tools/draw_stills.py
@@ -120,15 +120,15 @@ teach: $(READY_TEACH)  ## install what hands out and grades assignments, into .v
 	@echo "== ready. Next: make assignment NAME=03_unet"
 
 assignment: $(READY_TEACH)  ## write what students get: make assignment NAME=03_unet STUDENTS=class.csv
-	@$(FOR_TEACHERS) teach.assignment "$(NAME)" $(call option,students,$(STUDENTS)) $(call option,out,$(OUT))
+	@$(FOR_TEACHERS) teach.assignments.release "$(NAME)" $(call option,students,$(STUDENTS)) $(call option,out,$(OUT))
 
 grade: $(READY_TEACH)  ## grade a class: make grade NAME=03_unet SUBMITTED=folder JOBS=2
-	@$(FOR_TEACHERS) teach.grade "$(NAME)" "$(SUBMITTED)" $(call option,students,$(STUDENTS)) \
+	@$(FOR_TEACHERS) teach.grading.grade "$(NAME)" "$(SUBMITTED)" $(call option,students,$(STUDENTS)) \
 	  $(call option,out,$(OUT)) $(call option,written,$(WRITTEN)) $(call option,jobs,$(JOBS)) \
 	  $(call option,seconds,$(SECONDS)) $(call option,memory,$(MEMORY))
 
 solutions: $(READY_TEACH)  ## write the assignments with their solutions, for teachers alone
-	@$(FOR_TEACHERS) teach.solutions $(if $(NAME),"$(NAME)") $(call option,student,$(STUDENT)) \
+	@$(FOR_TEACHERS) teach.assignments.solutions $(if $(NAME),"$(NAME)") $(call option,student,$(STUDENT)) \
 	  $(call option,out,$(OUT))
 
 # --- checks ----------------------------------------------------------------------

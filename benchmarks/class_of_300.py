@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from teach.assignment import released
-from teach.grade import grade
-from teach.sandbox.process import Limits, protection
-from teach.source import ASSIGNMENTS, Source
-from teach.students import Submission, number_of
+from teach.assignments.release import released
+from teach.assignments.source import ASSIGNMENTS, Source
+from teach.assignments.students import Submission, number_of
+from teach.grading.grade import grade
+from teach.grading.sandbox.process import Limits, protection
 
 SECRET = b"a secret of the benchmark"
 ALONE = 10

@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 import nbformat
 import pytest
-from teach.examine import examine
-from teach.sandbox.process import Limits
-from teach.source import EXAMPLE, Question, Source
-from teach.students import Submission
+from teach.assignments.source import EXAMPLE, Question, Source
+from teach.assignments.students import Submission
+from teach.grading.examine import examine
+from teach.grading.sandbox.process import Limits
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from teach.source import Source, list_assignments
+from teach.assignments.source import Source, list_assignments
 
 
 @pytest.fixture(scope="session")

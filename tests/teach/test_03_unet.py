@@ -6,7 +6,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from teach.source import EXAMPLE
+from teach.assignments.source import EXAMPLE
 
 from tests.teach.answers import Answers, AnswersOfAnAssignment, tried_in_one_kernel
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from teach.examine import Graded, Mark
-from teach.grade import grade, main, read_marks, table, written
-from teach.report import outcomes
-from teach.sandbox.process import Limits, protection
-from teach.students import Submission, number_of
+from teach.assignments.students import Submission, number_of
+from teach.grading.examine import Graded, Mark
+from teach.grading.grade import grade, main, read_marks, table, written
+from teach.grading.report import outcomes
+from teach.grading.sandbox.process import Limits, protection
 
 from tests.teach import toy
 
@@ -244,10 +244,10 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def command(course: Path) -> Command:
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        tools = str(Path(main.__code__.co_filename).parents[1])
+        tools = str(Path(main.__code__.co_filename).parents[2])
         own = {"ASSIGNMENTS": str(course), "PYTHONPATH": tools}
         return subprocess.run(
-            [sys.executable, "-m", "teach.grade", *arguments],
+            [sys.executable, "-m", "teach.grading.grade", *arguments],
             env=os.environ | own | variables,
             capture_output=True,
             text=True,
@@ -300,8 +300,8 @@ def test_bad_requests_get_one_line(
     arguments: list[str],
     words: str,
 ) -> None:
-    monkeypatch.setattr("teach.source.ASSIGNMENTS", course)
-    monkeypatch.setattr("teach.grade.ASSIGNMENTS", course)
+    monkeypatch.setattr("teach.assignments.source.ASSIGNMENTS", course)
+    monkeypatch.setattr("teach.grading.grade.ASSIGNMENTS", course)
     monkeypatch.chdir(course)
     secret = [] if "--secret" in arguments else ["--secret", "secret.txt"]
     assert main([*arguments, *secret]) == 2

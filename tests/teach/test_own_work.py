@@ -1,7 +1,7 @@
 """An answer that is made of blocks that are there already is told from one's own."""
 
 import pytest
-from teach.own_work import taken
+from teach.grading.own_work import taken
 
 TAKEN = {
     "an import": ("", "from simseg_core.models import UNetPadded as Mine"),

@@ -9,9 +9,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from teach.solutions import solved
-from teach.source import Source, list_assignments
-from teach.students import number_of
+from teach.assignments.solutions import solved
+from teach.assignments.source import Source, list_assignments
+from teach.assignments.students import number_of
 
 from tests.teach import toy
 
@@ -48,7 +48,13 @@ def released(run: Run, root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     for name in list_assignments():
         more = ["--out", str(out / name), "--secret", str(out / "secret.txt")]
         for students in ([], ["--students", str(out / "class.csv")]):
-            done = run(root / "assignments", "teach.assignment", name, *more, *students)
+            done = run(
+                root / "assignments",
+                "teach.assignments.release",
+                name,
+                *more,
+                *students,
+            )
             assert done.returncode == 0, done.stderr
     return out
 
@@ -103,7 +109,7 @@ def test_a_notebook_that_was_changed_is_kept(released: Path, run: Run) -> None:
     path.write_text(before + " ")
     more = ["--out", str(path.parents[1]), "--secret", str(released / "secret.txt")]
     asked = ["03_unet", "--students", str(released / "class.csv"), *more]
-    done = run(released, "teach.assignment", *asked)
+    done = run(released, "teach.assignments.release", *asked)
     assert done.returncode == 2
     try:
         assert path.read_text() == before + " "

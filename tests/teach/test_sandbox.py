@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from teach.sandbox.process import Ended, Limits, Sandbox, bubblewrap, protection
-from teach.sandbox.remote import InPlace, NotDefined, fetch
-from teach.sandbox.wire import Malformed, pack, unpack
+from teach.grading.sandbox.process import Ended, Limits, Sandbox, bubblewrap, protection
+from teach.grading.sandbox.remote import InPlace, NotDefined, fetch
+from teach.grading.sandbox.wire import Malformed, pack, unpack
 from torch import Tensor, nn
 
 from simseg_core.exercises.bench.modules import fill

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
-from teach import deck, slides, wide_figure
+from teach.lecture import deck, slides, wide_figure
 
 CHAPTERS = sorted(path.stem for path in (slides.ROOT / "chapters").glob("*.ipynb"))
 TAGGED = ("01_self_attention", "03_unet")

@@ -7,8 +7,14 @@ from typing import Any
 
 import nbformat
 import pytest
-from teach.sandbox.worker import ABSENT
-from teach.source import STUB, TEXT_STUB, NoSuchAssignment, Source, list_assignments
+from teach.assignments.source import (
+    STUB,
+    TEXT_STUB,
+    NoSuchAssignment,
+    Source,
+    list_assignments,
+)
+from teach.grading.sandbox.worker import ABSENT
 
 KINDS = {"number", "given", "answer", "seen", "hidden", "written", "text"}
 

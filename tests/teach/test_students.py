@@ -5,7 +5,12 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from teach.students import find_submissions, number_of, read_roster, read_secret
+from teach.assignments.students import (
+    find_submissions,
+    number_of,
+    read_roster,
+    read_secret,
+)
 
 SECRET = b"0123456789abcdef"
 

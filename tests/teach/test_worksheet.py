@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 from site_check import find_chromium
-from teach import worksheet
-from teach.sheets.parts import Blank, Task, without_answers
+from teach.lecture import worksheet
+from teach.lecture.sheets.parts import Blank, Task, without_answers
 
 CHAPTERS = worksheet.chapters()
 SEEDS = (1, 7)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import nbformat.v4 as v4
-from teach.source import Source
+from teach.assignments.source import Source
 
 from tests.teach import answers
 

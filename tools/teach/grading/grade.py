@@ -18,12 +18,8 @@ from typing import Any, cast
 import torch
 
 from simseg_core.atomic import replacing
-from teach.examine import Graded, Mark, examine
-from teach.pages import PAGES
-from teach.report import report
-from teach.sandbox.process import Limits, Sandbox, protection
-from teach.source import ASSIGNMENTS, Source
-from teach.students import (
+from teach.assignments.source import ASSIGNMENTS, Source
+from teach.assignments.students import (
     SECRET,
     Submission,
     find_submissions,
@@ -31,6 +27,10 @@ from teach.students import (
     read_roster,
     read_secret,
 )
+from teach.grading.examine import Graded, Mark, examine
+from teach.grading.pages import PAGES
+from teach.grading.report import report
+from teach.grading.sandbox.process import Limits, Sandbox, protection
 
 Marks = dict[tuple[str, str], tuple[float, str]]
 
@@ -55,7 +55,7 @@ def grade(
         Place in the class and what became of the notebook, as they are ready.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["teach.examine"])
+    context.set_forkserver_preload(["teach.grading.examine"])
     waiting = list(enumerate(handed_in))[::-1]
     running: dict[Any, tuple[int, Submission, Any, float]] = {}
     try:

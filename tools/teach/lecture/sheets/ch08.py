@@ -6,7 +6,7 @@ from random import Random
 
 import torch
 
-from teach.sheets.parts import Blank, Task, number
+from teach.lecture.sheets.parts import Blank, Task, number
 
 PLACES = ("bay_1", "bay_2", "bay_10", "cape", "delta_1", "delta_2", "fjord", "isle")
 VOID = "void"

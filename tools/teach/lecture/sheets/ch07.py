@@ -8,7 +8,7 @@ import torch
 
 from simseg_core import create_model
 from simseg_core.models import UNetResidual
-from teach.sheets.parts import (
+from teach.lecture.sheets.parts import (
     Blank,
     Layer,
     Task,

@@ -14,7 +14,7 @@ from typing import Any
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # A teacher may keep assignments of their own elsewhere (make ... ASSIGNMENTS=folder).
 ASSIGNMENTS = Path(os.environ.get("ASSIGNMENTS") or ROOT / "assignments").resolve()
 # What nbgrader puts in a solution's place (`nbgrader_config.py` says it to nbgrader).

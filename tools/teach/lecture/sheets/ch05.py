@@ -9,7 +9,14 @@ from torch import nn
 
 from simseg_core import create_model
 from simseg_core.probes import cost
-from teach.sheets.parts import Blank, Task, conv, field_task, number, shapes_task
+from teach.lecture.sheets.parts import (
+    Blank,
+    Task,
+    conv,
+    field_task,
+    number,
+    shapes_task,
+)
 
 STEPS = {
     r"encoder\.stem .*": "7x7 convolution to 64 channels, stride 2",

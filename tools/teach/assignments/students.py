@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from teach.source import ASSIGNMENTS
+from teach.assignments.source import ASSIGNMENTS
 
 SECRET = ASSIGNMENTS / "secret.txt"
 LARGEST = 20 * 2**20  # bytes of a notebook; one with figures has about 2

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from teach.sandbox.wire import LENGTHS, Held, pack, unpack
+from teach.grading.sandbox.wire import LENGTHS, Held, pack, unpack
 
 # The package's own networks, and what is made of them: an answer is the student's own.
 ABSENT = ("convert", "exercises", "models", "runs")

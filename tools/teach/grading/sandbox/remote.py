@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_map
 
-from teach.sandbox.process import Sandbox
-from teach.sandbox.wire import Foreign, Held
+from teach.grading.sandbox.process import Sandbox
+from teach.grading.sandbox.wire import Foreign, Held
 
 
 class NotDefined(NameError):

@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from teach.pages import PAGES
-from teach.source import Source
+from teach.assignments.source import Source
+from teach.grading.pages import PAGES
 
 STATUSES = (
     "right",

@@ -4,7 +4,7 @@ A sheet holds tables with blanks, computed when it is made by the package's own 
 and probes (`sheets/`). The key is a file of its own, from the same data: ``KEY=1``. A
 sheet's file holds no answer. Another ``SEED`` asks of other sizes and widths.
 
-Usage: PYTHONPATH=tools python -m teach.worksheet [--key] [--seed N] NAME
+Usage: PYTHONPATH=tools python -m teach.lecture.worksheet [--key] [--seed N] NAME
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from random import Random
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from teach.sheets.parts import Blank, Task, without_answers
+from teach.lecture.sheets.parts import Blank, Task, without_answers
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from site_check import find_chromium  # noqa: E402
@@ -51,7 +51,7 @@ def make_tasks(name: str, seed: int) -> list[Task]:
             f"there is no worksheet of {name!r}. There is one of: "
             f"{', '.join(chapters())}"
         )
-    sheet = import_module(f"teach.sheets.ch{name[:2]}")
+    sheet = import_module(f"teach.lecture.sheets.ch{name[:2]}")
     tasks: list[Task] = sheet.tasks(Random(seed))
     return tasks
 

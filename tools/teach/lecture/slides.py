@@ -8,7 +8,7 @@ last green run (``tools/run_chapters.py``); `deck.py` says which cells are on a 
 Keys: arrows or space go on, S opens the speaker's notes, Esc shows all slides, and
 ``index.html?print-pdf`` prints.
 
-Usage: PYTHONPATH=tools python -m teach.slides NAME
+Usage: PYTHONPATH=tools python -m teach.lecture.slides NAME
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbconvert.exporters import SlidesExporter
 from pygments.formatters import HtmlFormatter
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "book" / "_ext"), str(ROOT / "tools")]
 
 from chapter_outputs import alt_text, drawing_in, read_run  # noqa: E402
@@ -41,9 +41,9 @@ from figure_strip import GAP, cut_strip  # noqa: E402
 from page_figure import for_page  # noqa: E402
 from run_chapters import code_cells, is_current  # noqa: E402
 
-from teach import deck  # noqa: E402
-from teach.deck import Cell, Slide, printed, short_code, text  # noqa: E402
-from teach.wide_figure import fit, lay_out  # noqa: E402
+from teach.lecture import deck  # noqa: E402
+from teach.lecture.deck import Cell, Slide, printed, short_code, text  # noqa: E402
+from teach.lecture.wide_figure import fit, lay_out  # noqa: E402
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 STATIC = ROOT / "book" / "_static"

@@ -8,7 +8,7 @@ import torch
 
 from simseg_core import create_model
 from simseg_core.probes import trace_shapes
-from teach.sheets.parts import Blank, Task, conv, field_task, pool, shapes_task
+from teach.lecture.sheets.parts import Blank, Task, conv, field_task, pool, shapes_task
 
 STEPS = {
     r"contract\.0 .*": "two 3x3 convolutions, not padded",

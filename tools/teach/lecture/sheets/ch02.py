@@ -7,7 +7,15 @@ from random import Random
 import torch
 
 from simseg_core.models import CBAM
-from teach.sheets.parts import Blank, Layer, Task, conv, field_task, number, pool
+from teach.lecture.sheets.parts import (
+    Blank,
+    Layer,
+    Task,
+    conv,
+    field_task,
+    number,
+    pool,
+)
 
 
 def tasks(draw: Random) -> list[Task]:

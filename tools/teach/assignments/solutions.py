@@ -13,8 +13,8 @@ from typing import Any
 import nbformat
 
 from simseg_core.atomic import replacing
-from teach.source import ASSIGNMENTS, EXAMPLE, Source, list_assignments
-from teach.students import SECRET, number_of, read_secret
+from teach.assignments.source import ASSIGNMENTS, EXAMPLE, Source, list_assignments
+from teach.assignments.students import SECRET, number_of, read_secret
 
 
 def solved(source: Source, number: int) -> Any:

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from simseg_core.training import ScoreMeter
-from teach.sheets.parts import Blank, Task, number
+from teach.lecture.sheets.parts import Blank, Task, number
 
 CLASSES = ("A", "B", "C")
 # Logits ln a, ln b, ln c, whose softmax is a, b and c over their sum.

@@ -23,16 +23,16 @@ from typing import Any
 import psutil
 
 import simseg_core
-from teach.sandbox import worker
-from teach.sandbox.wire import LARGEST, LENGTHS, Malformed, pack, unpack
+from teach.grading.sandbox import worker
+from teach.grading.sandbox.wire import LARGEST, LENGTHS, Malformed, pack, unpack
 
 _TICK = 0.1  # seconds between two looks at what the process uses
 # So many times longer, by the wall, may code take that waits or sleeps; and code that
 # computes, on a machine that has much else to do.
 _WAITING, _STARVING = 4, 40
 _PACKAGE = Path(simseg_core.__file__).resolve().parent
-_TOOLS = Path(__file__).resolve().parents[2]
-_INSIDE = ("teach/__init__.py", "teach/sandbox")
+_TOOLS = Path(__file__).resolve().parents[3]
+_INSIDE = ("teach/__init__.py", "teach/grading/__init__.py", "teach/grading/sandbox")
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ class Sandbox:
             self.close()
             raise RuntimeError(
                 f"no student's code can be run: Python does not start in the sandbox "
-                f"({error}). Remedy: run it by hand to see why, with {sys.executable} -m "
-                f"{worker.__name__} 0 0 0"
+                f"({error}). Remedy: run it by hand to see why, with "
+                f"PYTHONPATH={_TOOLS} {sys.executable} -m {worker.__name__} 0 0 0"
             ) from None
         # What starting it took is not the student's.
         self._limits, (self.seconds, self.waited) = limits, before

@@ -17,11 +17,11 @@ import nbformat
 import torch
 
 from simseg_core.exercises.bench.steps import NotYet
-from teach.own_work import taken
-from teach.sandbox.process import Ended, Limits, Sandbox
-from teach.sandbox.remote import InPlace, NotDefined, fetch
-from teach.source import Cell, Question, Source
-from teach.students import Submission
+from teach.assignments.source import Cell, Question, Source
+from teach.assignments.students import Submission
+from teach.grading.own_work import taken
+from teach.grading.sandbox.process import Ended, Limits, Sandbox
+from teach.grading.sandbox.remote import InPlace, NotDefined, fetch
 
 
 @dataclass

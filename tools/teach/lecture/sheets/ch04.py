@@ -8,7 +8,15 @@ import torch
 
 from simseg_core import create_model
 from simseg_core.probes import receptive_field
-from teach.sheets.parts import Blank, Layer, Task, conv, field_task, pool, shapes_task
+from teach.lecture.sheets.parts import (
+    Blank,
+    Layer,
+    Task,
+    conv,
+    field_task,
+    pool,
+    shapes_task,
+)
 
 # By output stride: where the strides of the last two stages are traded for rates.
 STRIDES = {8: (1, 1), 16: (2, 1), 32: (2, 2)}

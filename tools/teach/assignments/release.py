@@ -23,8 +23,8 @@ from nbgrader.preprocessors import (
 from traitlets.config import PyFileConfigLoader
 
 from simseg_core.atomic import replacing
-from teach.source import ASSIGNMENTS, Source
-from teach.students import SECRET, number_of, read_roster, read_secret
+from teach.assignments.source import ASSIGNMENTS, Source
+from teach.assignments.students import SECRET, number_of, read_roster, read_secret
 
 _STEPS = (
     LockCells,

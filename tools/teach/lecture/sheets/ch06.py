@@ -8,7 +8,7 @@ import torch
 
 from simseg_core import create_model
 from simseg_core.models.hardblock import layer_width, links
-from teach.sheets.parts import Blank, Task, conv, field_task, pool, shapes_task
+from teach.lecture.sheets.parts import Blank, Task, conv, field_task, pool, shapes_task
 
 STEPS = {
     r"stem .*": "four 3x3 convolutions, two with stride 2",

@@ -8,7 +8,7 @@ import torch
 
 from simseg_core.models import SelfAttention2d
 from simseg_core.models.attention import Layout, explicit_attention
-from teach.sheets.parts import Blank, Task, conv, field_task, number
+from teach.lecture.sheets.parts import Blank, Task, conv, field_task, number
 
 ODDS = ((1, 2, 3, 4), (1, 1, 2, 4), (1, 2, 2, 5), (2, 3, 4, 1), (1, 1, 3, 3))
 VALUES = (10, 20, 30, 40, 50, 60, 80)

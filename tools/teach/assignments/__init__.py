@@ -1,0 +1,1 @@
+"""Assignments: what one is, what students get, and what teachers get."""

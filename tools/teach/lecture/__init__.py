@@ -1,0 +1,1 @@
+"""For class: a chapter's slides, and worksheets for paper and pencil."""
