@@ -77,8 +77,9 @@ def size_of(picture: Path) -> tuple[int, int] | None:
 def load_when_near(body: str, pictures: dict[str, Path]) -> str:
     """Return a page's body with all pictures but the first to be loaded when near.
 
-    Their sizes are told, so that the text below them stays where it is. A picture of
-    unknown size is left as it is.
+    The first, which many pages open with, loads before those within figures. Sizes are
+    told, so that the text below them stays where it is. A picture of unknown size is
+    left as it is.
 
     Args:
         body: HTML.
@@ -88,10 +89,10 @@ def load_when_near(body: str, pictures: dict[str, Path]) -> str:
 
     def mend(image: re.Match[str]) -> str:
         size = size_of(pictures[image[1]])
-        wait = "" if next(order) == 0 else 'loading="lazy" '
+        when = 'loading="lazy" ' if next(order) else 'fetchpriority="high" '
         if size is None:
             return image[0]
-        return f'<img {wait}width="{size[0]}" height="{size[1]}" style="height: auto" '
+        return f'<img {when}width="{size[0]}" height="{size[1]}" style="height: auto" '
 
     return PICTURE.sub(mend, body)
 

@@ -261,7 +261,7 @@ def test_a_late_script_keeps_its_other_attributes() -> None:
 
 
 def test_pictures_after_the_first_load_when_near(tmp_path: Path) -> None:
-    """A picture whose size is unknown is left alone."""
+    """The first loads before all others; one whose size is unknown is left alone."""
     pictures = {}
     for name, size in {
         "a.svg": 'width="30pt" height="60pt"',
@@ -285,6 +285,7 @@ def test_pictures_after_the_first_load_when_near(tmp_path: Path) -> None:
         True,
         False,
     ]
+    assert ["high" in line for line in lines] == [True] + 5 * [False]
     assert all('width="40" height="80"' in line for line in lines[:2])
     assert 'width="7" height="8"' in lines[4]
 
