@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from teach.assignments.students import Submission, number_of
 from teach.grading.examine import Graded, Mark
-from teach.grading.grade import grade, main, read_marks, table, written
-from teach.grading.report import outcomes
+from teach.grading.grade import _put, _shown, grade, main, read_marks, table, written
+from teach.grading.report import outcomes, report
 from teach.grading.sandbox.process import Limits, protection
 
 from tests.teach import toy
@@ -221,6 +221,24 @@ def test_what_students_write_is_no_formula_and_no_markup() -> None:
     one = Graded("@eve", [mark], note="+1")
     rows = list(csv.reader(io.StringIO(written(toy.source(), [one]))))
     assert rows[1] == ["'@eve", "why", "1", "", "", "'=HYPERLINK(1)<script>"]
+
+
+def test_a_hint_without_end_ends_no_report() -> None:
+    marks = [
+        Mark(q.name, q.title, 0.0, q.points, "not yet", "x" * 200_000)
+        for q in toy.source().questions
+    ]
+    text = table(toy.source(), [Graded("eve", marks, note="y" * 200_000)])
+    assert len(text) < 40_000
+    report(toy.source(), text, "")
+
+
+def test_half_a_sign_ends_no_class(tmp_path: Path) -> None:
+    """JSON has what no text may hold; nor does it steer the teacher's terminal."""
+    path = tmp_path / "page.html"
+    _put(path, "a\ud800")
+    assert path.read_text() == "a\\ud800"
+    assert _shown("a\ud800\x1b[2J\nb") == "a??[2J?b"
 
 
 @pytest.fixture

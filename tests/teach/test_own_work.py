@@ -1,7 +1,15 @@
 """An answer that is made of blocks that are there already is told from one's own."""
 
+from typing import Any
+
+import nbformat
+import nbformat.v4 as v4
 import pytest
+from teach.grading.examine import _Examination, _opened
 from teach.grading.own_work import taken
+from teach.grading.sandbox.process import Limits
+
+from tests.teach import toy
 
 TAKEN = {
     "an import": ("", "from simseg_core.models import UNetPadded as Mine"),
@@ -29,6 +37,21 @@ TAKEN = {
         "class Mine(m.UNet): ...",
     ),
     "another's": ("import torchvision", "mine = torchvision.models.resnet18()"),
+    "a timed cell": ("", "%%time\nimport timm\nmine = timm.create_model"),
+    "code in a text": ("", "exec('import timm; mine = timm.create_model')"),
+    "a text by another cell": ("exec('import timm as t')", "mine = t.create_model"),
+    "a change of it": (
+        "import timm\nmine.forward = timm.create_model('vgg').forward",
+        "mine = object()",
+    ),
+    "a change by name": (
+        "import timm\nsetattr(mine, 'forward', timm.create_model)",
+        "mine = object()",
+    ),
+    "another meaning, elsewhere": (
+        "import timm\nmine = timm.create_model",
+        "def mine(x): return x",
+    ),
     "a check": ("from simseg_core.exercises import check", "mine = check"),
 }
 OWN = {
@@ -45,6 +68,11 @@ OWN = {
     "its neighbour in an import": ("import torch, timm", "mine = torch.ones(1)"),
     "data": ("from simseg_core.data import Street", "mine = Street('train')"),
     "what does not parse": ("", "def mine("),
+    "words that are printed": ("", "print('timm.models() is not used')\nmine = 1"),
+    "a title": ("", "plt.title('Loss (mine, not timm)')\nmine = 1"),
+    "all of a module that is not there": ("from simseg_core.nope import *", "mine = 1"),
+    "what Python refuses": ("nonlocal x\ndef f(x):\n    global x", "mine = 1"),
+    "a timed cell of one's own": ("", "%%time\ndef mine(x): return x"),
     "a magic": ("%matplotlib inline\n!ls", "mine = 1"),
 }
 
@@ -52,7 +80,7 @@ OWN = {
 @pytest.mark.parametrize("case", TAKEN)
 def test_taken(case: str) -> None:
     before, answer = TAKEN[case]
-    why = taken([("", before), ("mine", answer)], "mine")
+    why = taken([("", before), ("mine", answer)], "mine", names=["mine"])
     assert why is not None
     assert why.endswith("and has to be your own")
 
@@ -60,7 +88,20 @@ def test_taken(case: str) -> None:
 @pytest.mark.parametrize("case", OWN)
 def test_own(case: str) -> None:
     before, answer = OWN[case]
-    assert taken([("", before), ("mine", answer)], "mine") is None
+    assert taken([("", before), ("mine", answer)], "mine", names=["mine"]) is None
+
+
+def test_a_long_chain_is_followed_at_once() -> None:
+    chain = "\n".join(f"x{i} = x{i + 1}" for i in range(2000))
+    cells = [("mine", "mine = x0"), ("", f"{chain}\nimport timm as x2000")]
+    assert taken(cells, "mine") == "uses timm, and has to be your own"
+
+
+def test_what_is_nested_too_deeply_to_be_read_is_refused() -> None:
+    for deep in ("+".join(["1"] * 5000), "(" * 150 + "1" + ")" * 150, "-" * 9000 + "1"):
+        why = taken([("mine", f"mine = {deep}")], "mine")
+        assert why is None or why.endswith("nested too deeply to be read")
+    assert why is not None
 
 
 @pytest.mark.parametrize(
@@ -68,6 +109,9 @@ def test_own(case: str) -> None:
     [
         "from torch.nn.functional import cross_entropy as f\nmine = f",
         "import torch.nn.functional as F\nmine = lambda x: F.cross_entropy(x, x)",
+        "import torch.nn.functional as F\nmine = getattr(F, 'cross_entropy')",
+        "from torch.nn.functional import *\nmine = cross_entropy",
+        "%%time\nimport torch.nn.functional as F\nmine = F.cross_entropy",
     ],
 )
 def test_what_is_to_be_written_by_hand(code: str) -> None:
@@ -79,3 +123,37 @@ def test_what_is_to_be_written_by_hand(code: str) -> None:
 def test_a_function_of_ones_own_may_have_that_name() -> None:
     code = "def cross_entropy(x): return x\nmine = cross_entropy"
     assert taken([("mine", code)], "mine", forbid=["cross_entropy"]) is None
+
+
+def handed_in(*cells: Any, **changed: str) -> _Examination:
+    """Sort a notebook of the toy's, to which cells were added, and run nothing."""
+    notebook = nbformat.reads(toy.handed_in(1, changed).decode(), as_version=4)
+    notebook.cells += cells
+    text = nbformat.writes(notebook).encode()
+    return _Examination(toy.source(), _opened(toy.source(), text), 1, Limits())
+
+
+def test_an_answer_in_a_cell_of_its_own_is_one() -> None:
+    stub = toy.source().question("double").stub
+    other = v4.new_code_cell("double = lambda x: x + x")
+    assert handed_in(other, double=stub).answer["double"] == other.source
+    assert handed_in(v4.new_code_cell("x = 1"), double=stub).answer["double"] == stub
+    taken_from = v4.new_code_cell("from timm import models as double")
+    why = handed_in(taken_from, double="def double(x): return x").why_taken["double"]
+    assert why == "uses timm.models, and has to be your own"
+
+
+def test_words_in_a_cell_of_their_own_are_read() -> None:
+    stub = toy.source().question("why").stub
+    words = v4.new_markdown_cell("Because.")
+    assert handed_in(words, why=stub).answer["why"] == f"{stub}\n\nBecause."
+
+
+def test_lines_that_end_as_on_windows_change_nothing() -> None:
+    text = toy.handed_in(1, {}).replace(b"\\n", b"\\r\\n")
+    assert _opened(toy.source(), text).notes == []
+
+
+def test_answers_without_end_are_not_read() -> None:
+    with pytest.raises(ValueError, match="over 1,000,000 letters"):
+        handed_in(v4.new_code_cell("x = 1\n" * 200_000))

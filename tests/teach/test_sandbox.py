@@ -131,6 +131,11 @@ def test_what_is_not_defined_is_told(sandbox: Sandbox) -> None:
         fetch(sandbox, "other")
 
 
+def test_a_default_that_a_student_sets_is_not_the_tests(sandbox: Sandbox) -> None:
+    assert raised(sandbox, "torch.set_default_dtype(torch.float64)") == ""
+    assert {p.dtype for p in fetch(sandbox, "Block")(2).parameters()} == {torch.float32}
+
+
 def test_errors_keep_their_class_and_say_the_students_line(sandbox: Sandbox) -> None:
     with pytest.raises(TypeError) as told:
         fetch(sandbox, "scaled")(None)
@@ -217,6 +222,14 @@ def test_bytes_that_are_no_message_are_refused() -> None:
     for broken in (b"", whole[:20], whole[:-1], whole.replace(b"tensor", b"tenser")):
         with pytest.raises(Malformed):
             unpack(broken)
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 2**24, dict.fromkeys(range(10_001))], ids=["text", "keys"]
+)
+def test_what_would_fill_the_memory_outside_is_refused(value: object) -> None:
+    with pytest.raises(Malformed, match="Malformed: "):
+        unpack(pack({"x": value}))
 
 
 def test_what_is_too_large_is_refused_where_it_is() -> None:

@@ -169,12 +169,16 @@ def _read(student: str, entry: Path, assignment: str) -> Submission:
                 )
             path, note = others[0], f"the notebook is called {others[0].name}"
     if not _is_name(student):
-        student = re.sub(r"[^\w.@+ -]", "_", student)
-        note = _joined(note, "the name has signs that a file may not have")
+        # What is left of a name may be another's: its hash keeps them apart.
+        mark = hashlib.sha256(os.fsencode(student)).hexdigest()[:8]
+        student = re.sub(r"[^\w@+ -]", "_", student)[:40] + f"_{mark}"
+        note = _joined(note, "the name is too long or has signs that a file may not")
     # A link could bring in another student's notebook, or any file of the teacher's.
-    if any(part.is_symlink() for part in (path, path.parent, entry)):
-        return Submission(student, note=_joined(note, "a link was handed in, no file"))
     try:
+        if any(part.is_symlink() for part in (path, path.parent, entry)):
+            return Submission(
+                student, note=_joined(note, "a link was handed in, no file")
+            )
         if not path.is_file():
             return Submission(student, note=_joined(note, "no file was handed in"))
         if path.stat().st_size > LARGEST:
@@ -193,7 +197,8 @@ def _folded(name: str) -> str:
 
 
 def _is_name(name: str) -> bool:
-    return bool(re.fullmatch(r"\w[\w.@+ -]{0,100}", name)) and ".." not in name
+    fits = re.fullmatch(r"\w[\w.@+ -]{0,100}", name) and ".." not in name
+    return bool(fits) and len(name.encode()) <= 200  # bytes of a file's name: 255
 
 
 def _joined(*notes: str) -> str:

@@ -19,9 +19,11 @@ import torch
 from simseg_core.exercises.bench.steps import NotYet
 from teach.assignments.source import Cell, Question, Source
 from teach.assignments.students import Submission
-from teach.grading.own_work import taken
+from teach.grading.own_work import names_in, taken
 from teach.grading.sandbox.process import Ended, Limits, Sandbox
 from teach.grading.sandbox.remote import InPlace, NotDefined, fetch
+
+LONGEST = 1_000_000  # letters of all answers and added cells
 
 
 @dataclass
@@ -100,7 +102,8 @@ class _Handed:
     Attributes:
         answers: Name of an answer -> what stands in its cell, or in all of that name.
         number: What stands in the cell of the student's number.
-        extra: Name of a cell -> code cells that the student added behind it.
+        extra: Name of a cell -> code cells that the student added behind it. Text
+            that was added behind an answer in words is part of it.
         notes: What is odd about it.
     """
 
@@ -159,16 +162,21 @@ def _opened(source: Source, data: bytes) -> _Handed:
     """Sort the cells of a notebook by what they are in the source."""
     notebook = nbformat.reads(data.decode("utf-8-sig"), as_version=4)
     known = {cell.name: cell for cell in source.cells if cell.name}
+    texts = {cell.code.strip() for cell in source.cells if cell.kind == "text"}
     handed, behind = _Handed(), ""
     seen: set[str] = set()
     for cell in notebook.cells:
         text = cell.source if isinstance(cell.source, str) else "".join(cell.source)
+        text = text.replace("\r\n", "\n")
         meta = cell.metadata.get("nbgrader", {})
         name = meta.get("grade_id", "") if isinstance(meta, dict) else ""
         ours = known.get(name) if isinstance(name, str) else None
         if ours is None:
+            is_written = behind in known and known[behind].kind == "written"
             if cell.cell_type == "code" and text.strip():
                 handed.extra.setdefault(behind, []).append(text)
+            elif is_written and text.strip() not in texts:
+                handed.answers[behind] += f"\n\n{text}"
             continue
         if ours.kind in ("answer", "written"):
             before = handed.answers.get(name)
@@ -184,6 +192,9 @@ def _opened(source: Source, data: bytes) -> _Handed:
     lost = [cell.name for cell in source.cells if cell.name and cell.name not in seen]
     if lost:
         handed.notes.append(f"cells are missing: {', '.join(lost)}")
+    code = [*handed.answers.values(), *(c for cs in handed.extra.values() for c in cs)]
+    if sum(map(len, code)) > LONGEST:
+        raise ValueError(f"its answers have over {LONGEST:,} letters")
     return handed
 
 
@@ -197,6 +208,8 @@ class _Examination:
         self._number = number
         self._given: dict[str, Any] = {"__name__": "__main__", "NUMBER": number}
         self._steps = list(self._program())
+        self.answer = {q.name: self._answer(q) for q in source.questions}
+        self.why_taken = {q.name: self._taken(q) for q in source.questions}
         self._sandbox: Sandbox | None = None
         self._ran = 0  # so many steps are behind the sandbox
         self._over = ""  # why no more is run
@@ -222,7 +235,7 @@ class _Examination:
         return [self._marked(q, found.get(q.name, [])) for q in self._source.questions]
 
     def _marked(self, question: Question, found: list[tuple[float, str]]) -> Mark:
-        answer = self._handed.answers.get(question.name, "")
+        answer = self.answer[question.name]
         mark = Mark(
             question.name,
             question.title,
@@ -239,28 +252,41 @@ class _Examination:
         if question.is_written:
             mark.points, mark.status = None, "to be read"
             return mark
-        why = self._taken(question)
+        why = self.why_taken[question.name]
         if why:
             mark.status, mark.hint = "not yet", f"The answer {why}."
             return mark
         if _is_the_solution(question, answer):
             self.copied.append(question.name)
         mark.points = sum(points for points, _ in found)
-        mark.hint = next((hint for _, hint in found if hint), "")
+        mark.hint = next((hint for _, hint in found if hint), "")[:2000]
         whole = mark.points == question.points
         mark.status = "right" if whole else "partly right" if mark.points else "not yet"
         return mark
 
+    def _answer(self, question: Question) -> str:
+        """Give what was written into an answer's cell, or into another one instead."""
+        answer = self._handed.answers.get(question.name, "")
+        if question.is_written or not _is_untouched(question, answer):
+            return answer
+        wanted = names_in(question.reference)
+        own = {q.name for q in self._source.questions}
+        elsewhere = [
+            step.code
+            for step in self._steps
+            if step.is_theirs and step.name not in own and wanted & names_in(step.code)
+        ]
+        return "\n\n".join(elsewhere) or answer
+
     def _taken(self, question: Question) -> str | None:
         cells = [(step.name, step.code) for step in self._steps if step.is_theirs]
-        return taken(cells, question.name, question.answer.forbid)
+        names = names_in(question.reference)
+        return taken(cells, question.name, question.answer.forbid, names)
 
     def _tested(self, cell: Cell, name: str) -> tuple[float, str]:
         """Run one test cell: its points and no hint, or none and the hint."""
         question = self._source.question(name)
-        if _is_untouched(question, self._handed.answers.get(name, "")):
-            return 0.0, ""
-        if self._taken(question):
+        if _is_untouched(question, self.answer[name]) or self.why_taken[name]:
             return 0.0, ""
         if name in self._lost:
             return 0.0, self._lost[name]

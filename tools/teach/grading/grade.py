@@ -8,6 +8,7 @@ import argparse
 import csv
 import io
 import multiprocessing
+import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,7 @@ from teach.grading.pages import PAGES
 from teach.grading.report import report
 from teach.grading.sandbox.process import Limits, Sandbox, protection
 
+LONGEST = 5000  # signs of a cell in the table
 Marks = dict[tuple[str, str], tuple[float, str]]
 
 
@@ -74,7 +76,7 @@ def grade(
                 place, one, process, _ = running.pop(pipe)
                 try:
                     yield place, pipe.recv()
-                except EOFError:
+                except (EOFError, OSError):  # with part of a message, the second
                     yield place, _not_graded(source, one, "grading it ended by itself")
                 process.join()
             for pipe, (place, one, process, began) in list(running.items()):
@@ -92,6 +94,14 @@ def _examined(
     pipe: Connection, source: Source, one: Submission, number: int, limits: Limits
 ) -> None:
     torch.set_num_threads(1)  # as in the sandbox, and `jobs` at a time
+    # What comes back may make a test compute or hold without end: here, too, it ends.
+    for what, most in (
+        (resource.RLIMIT_DATA, 2 * limits.memory),
+        (resource.RLIMIT_CPU, 60 + int(2 * limits.total)),
+    ):
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, hard))
     try:
         graded = examine(source, one, number, limits)
     except Exception as error:
@@ -118,6 +128,7 @@ def read_marks(path: Path, source: Source) -> Marks:
         ValueError: A row names no question of the assignment, or too many points.
     """
     marks: Marks = {}
+    csv.field_size_limit(2**27)  # an answer in words may hold a picture
     with path.open(newline="", encoding="utf-8-sig") as file:
         for line, row in enumerate(csv.DictReader(file), start=2):
             text = (row.get("points") or "").strip()
@@ -158,7 +169,8 @@ def table(source: Source, graded: Iterable[Graded]) -> str:
             points = "" if mark.points is None else f"{mark.points:g}"
             row += [points, mark.status, mark.hint]
         row += [one.note, " ".join(one.copied), f"{one.seconds:.1f}", one.peak >> 20]
-        writer.writerow([_harmless(str(item)) for item in row])
+        # A test may quote what came back, and that has no end; a CSV's reader has.
+        writer.writerow([_harmless(str(item))[:LONGEST] for item in row])
     return file.getvalue()
 
 
@@ -180,6 +192,13 @@ def written(source: Source, graded: Iterable[Graded]) -> str:
 def _harmless(text: str) -> str:
     """Keep a spreadsheet from taking a student's text for a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _shown(text: str) -> str:
+    """Keep signs that would steer a terminal, or that it does not have, out of it."""
+    plain = "".join(sign if sign.isprintable() else "?" for sign in text)
+    has = sys.stdout.encoding or "ascii"
+    return plain.encode(has, "replace").decode(has)
 
 
 def feedback(source: Source, one: Graded) -> str:
@@ -206,7 +225,8 @@ def _write(folder: Path, source: Source, graded: list[Graded], protected: str) -
 
 def _put(path: Path, text: str) -> None:
     with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+        # JSON may hold halves of signs, which are no text.
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -261,11 +281,8 @@ def _grade(asked: argparse.Namespace) -> int:
             _put(pages / f"{one.student}.html", feedback(source, one))
             _write(out, source, [ready[at] for at in sorted(ready)], protected)
             note = f" ({one.note})" if one.note else ""
-            print(
-                f"   {len(ready)} of {len(handed_in)}: {one.student}, {one.points:g} "
-                f"of {source.points:g}{note}",
-                flush=True,
-            )
+            line = f"{one.student}, {one.points:g} of {source.points:g}{note}"
+            print(f"   {len(ready)} of {len(handed_in)}: {_shown(line)}", flush=True)
     except KeyboardInterrupt:
         print(f"Stopped. The grades of {len(ready)} students are in {out}.")
         return 130

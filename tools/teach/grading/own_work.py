@@ -6,6 +6,7 @@ pieces) does not find the package's networks where answers are run either.
 
 import ast
 import symtable
+from collections import defaultdict
 from collections.abc import Iterable
 from importlib import import_module
 
@@ -22,6 +23,9 @@ TAKEN = (
     "torchvision.models",
     "transformers",
 )
+_TOO_DEEP = "builds on code that is nested too deeply to be read"
+# What may be imported whole (`*`), to be looked up name by name.
+_OPEN = ("simseg_core", "torch", "torch.nn", "torch.nn.functional", "torchvision")
 
 
 class _Piece:
@@ -42,10 +46,25 @@ class _Piece:
         forbid: frozenset[str],
     ) -> None:
         self.cell, self._modules, self._forbid = cell, modules, forbid
-        self.binds, self.uses = _outer_names(statement)
+        self.binds: set[str] = set()
+        self.uses: set[str] = set()
         self.why = ""
+        try:
+            self._take_in(statement)
+        except RecursionError:
+            self.why = _TOO_DEEP
+        except SyntaxError:
+            pass  # it does not run either
+
+    def _take_in(self, statement: ast.stmt) -> None:
+        binds, uses = _outer_names(statement)
+        self.uses |= uses
+        self.binds |= binds
         for node in ast.walk(statement):
             self._read(node)
+            # Who changes a thing may make it another: `Mine.forward = ...`.
+            if _first_of_what_changes(node) in uses:
+                self.binds.add(_first_of_what_changes(node))
 
     def _read(self, node: ast.AST) -> None:
         if isinstance(node, ast.Import):
@@ -53,8 +72,8 @@ class _Piece:
                 self._note(alias.name)
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                if alias.name == "*" and str(node.module).startswith("simseg_core"):
-                    self.binds |= set(import_module(str(node.module)).__all__)
+                if alias.name == "*":
+                    self.binds |= set(_public_names(str(node.module)))
                 self._note(f"{node.module}.{alias.name}".removesuffix(".*"))
                 self._refuse(alias.name)
         elif isinstance(node, ast.Attribute):
@@ -62,7 +81,14 @@ class _Piece:
             self._note(f"{self._modules.get(first, first)}.{rest}")
             self._refuse(node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            self._note(node.value)  # as import_module gets it
+            if node.value.replace(".", "").isidentifier():
+                self._note(node.value)  # as import_module gets it
+        elif isinstance(node, ast.Call) and _dotted(node.func) != "print":
+            for given in [*node.args, *(keyword.value for keyword in node.keywords)]:
+                if isinstance(given, ast.Constant) and isinstance(given.value, str):
+                    self._refuse(given.value)  # as getattr gets it
+                    for statement in _code_in(given.value):
+                        self._take_in(statement)
 
     def _note(self, whole: str) -> None:
         if f"{whole}.".startswith(tuple(f"{name}." for name in TAKEN)):
@@ -74,7 +100,10 @@ class _Piece:
 
 
 def taken(
-    cells: Iterable[tuple[str, str]], answer: str, forbid: Iterable[str] = ()
+    cells: Iterable[tuple[str, str]],
+    answer: str,
+    forbid: Iterable[str] = (),
+    names: Iterable[str] = (),
 ) -> str | None:
     """Say what in an answer is not the student's own, or None.
 
@@ -82,6 +111,7 @@ def taken(
         cells: Names and code of all cells that the student may have written.
         answer: The name of the cell that is looked at, with all that it builds on.
         forbid: Names that this answer may not use, such as `"cross_entropy"`.
+        names: What its tests ask for, in whichever cell it gets its meaning.
 
     >>> cells = [("", "from simseg_core.models import UNet as U"),
     ...          ("block", "class Mine(U): ..."), ("other", "x = 1")]
@@ -89,7 +119,10 @@ def taken(
     'uses simseg_core.models.UNet, and has to be your own'
     >>> taken(cells, "other")
     """
-    statements = [(name, node) for name, code in cells for node in _parsed(code)]
+    try:
+        statements = [(name, node) for name, code in cells for node in _parsed(code)]
+    except RecursionError:
+        return _TOO_DEEP
     modules: dict[str, str] = {}
     for _, statement in statements:
         modules |= _modules(statement)
@@ -98,19 +131,36 @@ def taken(
         for name, statement in statements
         for part in _parts(statement)
     ]
-    reasons: dict[str, str] = {}
-    grown = True
-    while grown:  # what is made of a taken name is taken as well
-        grown = False
-        for piece in pieces:
-            why = piece.why or next(
-                (reasons[name] for name in sorted(piece.uses & set(reasons))), ""
-            )
-            if why and not piece.why:
-                piece.why, grown = why, True
-            for name in piece.binds - set(reasons) if why else ():
-                reasons[name], grown = why, True
-    return next((p.why for p in pieces if p.cell == answer and p.why), None)
+    readers: dict[str, list[_Piece]] = defaultdict(list)
+    for piece in pieces:
+        for name in piece.uses:
+            readers[name].append(piece)
+    known: set[str] = set()
+    found = [piece for piece in pieces if piece.why]
+    for piece in found:  # grows: what is made of a taken name is taken as well
+        for name in piece.binds - known:
+            known.add(name)
+            for reader in readers[name]:
+                if not reader.why:
+                    reader.why = piece.why
+                    found.append(reader)
+    asked = set(names)
+    theirs = (p for p in pieces if p.cell == answer or p.binds & asked)
+    return next((piece.why for piece in theirs if piece.why), None)
+
+
+def names_in(code: str) -> set[str]:
+    r"""Give the names that a cell gives a meaning, as far as it can be read.
+
+    >>> sorted(names_in("import torch\ndef mine(x): y = x"))
+    ['mine', 'torch']
+    """
+    try:
+        return {
+            n for one in _parsed(code) for n in _Piece("", one, {}, frozenset()).binds
+        }
+    except RecursionError:
+        return set()
 
 
 def _parsed(code: str) -> list[ast.stmt]:
@@ -118,8 +168,46 @@ def _parsed(code: str) -> list[ast.stmt]:
 
     try:
         return ast.parse(TransformerManager().transform_cell(code)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError):
         return []  # it does not run either
+    except MemoryError:  # the parser's word for it
+        raise RecursionError from None
+
+
+def _code_in(text: str) -> list[ast.stmt]:
+    """Give the code that a text holds, as `exec` and `%%time` get it."""
+    statements = _parsed(text) if "(" in text or "import" in text else []
+    kinds = (ast.Call, ast.Import, ast.ImportFrom)
+    nodes = (node for one in statements for node in ast.walk(one))
+    return statements if any(isinstance(node, kinds) for node in nodes) else []
+
+
+def _first_of_what_changes(node: ast.AST) -> str:
+    """Name whose attribute or item is set, if one is."""
+    inner: ast.AST
+    if isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node.ctx, ast.Load):
+            return ""
+        inner = node
+    elif isinstance(node, ast.Call) and _dotted(node.func) == "setattr" and node.args:
+        inner = node.args[0]
+    else:
+        return ""
+    while isinstance(inner, ast.Attribute | ast.Subscript):
+        inner = inner.value
+    return inner.id if isinstance(inner, ast.Name) else ""
+
+
+def _public_names(module: str) -> list[str]:
+    """List what `from module import *` gives."""
+    if not module.startswith(("simseg_core.", *TAKEN)) and module not in _OPEN:
+        return []
+    try:
+        found = import_module(module)
+    except (Exception, SystemExit):
+        return []  # it is not there for the student either
+    names = (name for name in vars(found) if not name.startswith("_"))
+    return list(getattr(found, "__all__", names))
 
 
 def _dotted(node: ast.expr) -> str:
@@ -136,7 +224,10 @@ def _parts(statement: ast.stmt) -> list[ast.stmt]:
         return [ast.Import([alias]) for alias in statement.names]
     if isinstance(statement, ast.ImportFrom):
         module, level = statement.module, statement.level
-        return [ast.ImportFrom(module, [alias], level) for alias in statement.names]
+        names = [alias for alias in statement.names if alias.name != "*"]
+        if len(names) < len(statement.names):
+            names += [ast.alias(name) for name in _public_names(str(module))]
+        return [ast.ImportFrom(module, [alias], level) for alias in names]
     return [statement]
 
 

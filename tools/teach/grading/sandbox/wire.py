@@ -22,6 +22,8 @@ from torch import Tensor
 LENGTHS = struct.Struct("<QQ")  # of the JSON and of the tensors
 LARGEST = 256 * 2**20  # bytes of one message
 LONGEST = 100_000  # items of a generator
+TEXT = 16 * 2**20  # bytes of its JSON: objects in memory are 20 times as large
+KEYS = 10_000  # of a dictionary: chosen with care, each collides with all others
 
 
 class Malformed(ValueError):
@@ -75,6 +77,8 @@ def unpack(data: bytes) -> dict[str, Any]:
     """
     try:
         size, _ = LENGTHS.unpack_from(data)
+        if size > TEXT:
+            raise Malformed(f"numbers and texts of {size:,} bytes")
         head = data[LENGTHS.size : LENGTHS.size + size]
         body = data[LENGTHS.size + size :]
         message = _decode(json.loads(head), load(body) if body else {})
@@ -142,6 +146,8 @@ def _decode(item: Any, tensors: dict[str, Tensor]) -> Any:
     if "tuple" in item:
         return tuple(inner(part) for part in item["tuple"])
     if "dict" in item:
+        if len(item["dict"]) > KEYS:
+            raise Malformed(f"a dictionary of {len(item['dict']):,}")
         return {inner(key): inner(value) for key, value in item["dict"]}
     if "iterator" in item:
         return iter([inner(part) for part in item["iterator"]])
