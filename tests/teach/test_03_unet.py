@@ -175,6 +175,16 @@ for old, new, hint in (
         .replace("\n", "\n        "),
         "by a factor that is not 2",
     ),
+    (
+        "x = self.rise(below)",
+        dedent("""
+        x = self.rise[2](self.rise[0](below))
+        x = F.interpolate(x, skip.shape[2:], mode="bilinear")
+""")
+        .strip()
+        .replace("\n", "\n        "),
+        "GroupNorm's place, and how the map gets",
+    ),
 ):
     given.changed("up-step", old, new, hint=hint)
 given.wrong(
