@@ -11,10 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from teach.assignments.students import Submission, number_of
-from teach.grading.examine import Graded, Mark
-from teach.grading.grade import _put, _shown, grade, main, read_marks, table, written
+from teach.grading.grade import _put, _shown, grade, main
+from teach.grading.marks import Graded, Mark
 from teach.grading.report import outcomes, report
 from teach.grading.sandbox.process import Limits, protection
+from teach.grading.tables import read_marks, table, written
 
 from tests.teach import toy
 

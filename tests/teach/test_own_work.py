@@ -5,7 +5,8 @@ from typing import Any
 import nbformat
 import nbformat.v4 as v4
 import pytest
-from teach.grading.examine import _Examination, _opened
+from teach.grading.examine import _Examination
+from teach.grading.handed_in import read_notebook
 from teach.grading.own_work import taken
 from teach.grading.sandbox.process import Limits
 
@@ -130,7 +131,7 @@ def handed_in(*cells: Any, **changed: str) -> _Examination:
     notebook = nbformat.reads(toy.handed_in(1, changed).decode(), as_version=4)
     notebook.cells += cells
     text = nbformat.writes(notebook).encode()
-    return _Examination(toy.source(), _opened(toy.source(), text), 1, Limits())
+    return _Examination(toy.source(), read_notebook(toy.source(), text), 1, Limits())
 
 
 def test_an_answer_in_a_cell_of_its_own_is_one() -> None:
@@ -151,7 +152,7 @@ def test_words_in_a_cell_of_their_own_are_read() -> None:
 
 def test_lines_that_end_as_on_windows_change_nothing() -> None:
     text = toy.handed_in(1, {}).replace(b"\\n", b"\\r\\n")
-    assert _opened(toy.source(), text).notes == []
+    assert read_notebook(toy.source(), text).notes == []
 
 
 def test_answers_without_end_are_not_read() -> None:

@@ -1,8 +1,8 @@
 """What a report says of a class."""
 
-from teach.examine import Graded, Mark
-from teach.grade import table
-from teach.report import outcomes, report
+from teach.grading.marks import Graded, Mark
+from teach.grading.report import outcomes, report
+from teach.grading.tables import table
 
 from tests.teach import toy
 

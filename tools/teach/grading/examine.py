@@ -10,70 +10,19 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import nbformat
 import torch
 
 from simseg_core.exercises.bench.steps import NotYet
 from teach.assignments.source import Cell, Question, Source
 from teach.assignments.students import Submission
+from teach.grading.handed_in import HandedIn, read_notebook
+from teach.grading.marks import Graded, Mark
 from teach.grading.own_work import names_in, taken
 from teach.grading.sandbox.process import Ended, Limits, Sandbox
 from teach.grading.sandbox.remote import InPlace, NotDefined, fetch
-
-LONGEST = 1_000_000  # letters of all answers and added cells
-
-
-@dataclass
-class Mark:
-    """What became of one question.
-
-    Attributes:
-        question: Its name.
-        title: Its title.
-        points: What it got; None until a teacher has read it.
-        most: What it could get.
-        status: `"right"`, `"partly right"`, `"not yet"`, `"not attempted"`,
-            `"to be read"` or `"not graded"`.
-        hint: What to look at next, or why it counts nothing.
-        answer: What the student wrote.
-    """
-
-    question: str
-    title: str
-    points: float | None
-    most: float
-    status: str
-    hint: str = ""
-    answer: str = ""
-
-
-@dataclass
-class Graded:
-    """What became of one notebook.
-
-    Attributes:
-        student: Whose it is.
-        marks: One a question, in order.
-        note: What the teacher should know of it.
-        seconds: Of the processor, that the student's code took.
-        peak: Bytes, the most that it held.
-        copied: Questions whose answer is the reference, word for word.
-    """
-
-    student: str
-    marks: list[Mark]
-    note: str = ""
-    seconds: float = 0.0
-    peak: int = 0
-    copied: list[str] = field(default_factory=list)
-
-    @property
-    def points(self) -> float:
-        """What the tests give, and the teacher's marks as far as there are any."""
-        return sum(mark.points or 0.0 for mark in self.marks)
 
 
 @dataclass
@@ -95,24 +44,6 @@ class _Step:
     is_left_out: bool = False
 
 
-@dataclass
-class _Handed:
-    """What was handed in, by the source's cells.
-
-    Attributes:
-        answers: Name of an answer -> what stands in its cell, or in all of that name.
-        number: What stands in the cell of the student's number.
-        extra: Name of a cell -> code cells that the student added behind it. Text
-            that was added behind an answer in words is part of it.
-        notes: What is odd about it.
-    """
-
-    answers: dict[str, str] = field(default_factory=dict)
-    number: str = ""
-    extra: dict[str, list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
 def examine(
     source: Source, handed_in: Submission, number: int, limits: Limits
 ) -> Graded:
@@ -131,7 +62,7 @@ def examine(
     if not handed_in.data:
         return Graded(handed_in.student, _nothing(source, "not attempted"), notes[0])
     try:
-        handed = _opened(source, handed_in.data)
+        handed = read_notebook(source, handed_in.data)
     except (Exception, RecursionError) as error:
         notes.append(f"is no notebook that can be read: {str(error)[:200]}")
         marks = _nothing(source, "not graded", "The file is not a notebook.")
@@ -158,51 +89,11 @@ def _nothing(source: Source, status: str, hint: str = "") -> list[Mark]:
     ]
 
 
-def _opened(source: Source, data: bytes) -> _Handed:
-    """Sort the cells of a notebook by what they are in the source."""
-    notebook = nbformat.reads(data.decode("utf-8-sig"), as_version=4)
-    known = {cell.name: cell for cell in source.cells if cell.name}
-    texts = {cell.code.strip() for cell in source.cells if cell.kind == "text"}
-    handed, behind = _Handed(), ""
-    seen: set[str] = set()
-    for cell in notebook.cells:
-        text = cell.source if isinstance(cell.source, str) else "".join(cell.source)
-        text = text.replace("\r\n", "\n")
-        meta = cell.metadata.get("nbgrader", {})
-        name = meta.get("grade_id", "") if isinstance(meta, dict) else ""
-        ours = known.get(name) if isinstance(name, str) else None
-        if ours is None:
-            is_written = behind in known and known[behind].kind == "written"
-            if cell.cell_type == "code" and text.strip():
-                handed.extra.setdefault(behind, []).append(text)
-            elif is_written and text.strip() not in texts:
-                handed.answers[behind] += f"\n\n{text}"
-            continue
-        if ours.kind in ("answer", "written"):
-            before = handed.answers.get(name)
-            handed.answers[name] = text if before is None else f"{before}\n{text}"
-            if before is not None:
-                handed.notes.append(f"the cell {name} stands twice; both were run")
-        elif ours.kind == "number":
-            handed.number = text
-        elif ours.kind in ("seen", "given") and text.strip() != ours.code.strip():
-            handed.notes.append(f"the cell {name} was changed; the original counts")
-        seen.add(name)
-        behind = name
-    lost = [cell.name for cell in source.cells if cell.name and cell.name not in seen]
-    if lost:
-        handed.notes.append(f"cells are missing: {', '.join(lost)}")
-    code = [*handed.answers.values(), *(c for cs in handed.extra.values() for c in cs)]
-    if sum(map(len, code)) > LONGEST:
-        raise ValueError(f"its answers have over {LONGEST:,} letters")
-    return handed
-
-
 class _Examination:
     """Goes through the cells in order; begins a new sandbox where one has ended."""
 
     def __init__(
-        self, source: Source, handed: _Handed, number: int, limits: Limits
+        self, source: Source, handed: HandedIn, number: int, limits: Limits
     ) -> None:
         self._source, self._handed, self._limits = source, handed, limits
         self._number = number
