@@ -137,3 +137,6 @@ def test_no_folder_and_nobody_in_it_are_told(tmp_path: Path) -> None:
         find_submissions(tmp_path / "none", "03_unet")
     with pytest.raises(ValueError, match="nobody's notebook is in"):
         find_submissions(tmp_path, "03_unet")
+    (tmp_path / "chapters").mkdir()  # as where no folder is named, and it is this one
+    with pytest.raises(ValueError, match="nobody's notebook is in"):
+        find_submissions(tmp_path, "03_unet")

@@ -19,6 +19,7 @@ from pathlib import Path
 from teach.assignments.source import ASSIGNMENTS
 
 SECRET = ASSIGNMENTS / "secret.txt"
+_EMPTY = "was found in the folder"
 LARGEST = 20 * 2**20  # bytes of a notebook; one with figures has about 2
 
 
@@ -120,11 +121,13 @@ def find_submissions(
             continue
         if _folded(name) in found:
             other = found[_folded(name)]
-            note = f"two files are this student's; {entry.name} was not looked at"
+            more = f"two files are this student's; {entry.name} was not looked at"
+            note = _joined(other.note, more)
             found[_folded(name)] = Submission(other.student, other.data, note)
         else:
             found[_folded(name)] = _read(name, entry, assignment)
-    if not found:
+    # Folders without any notebook are no class: somebody named the wrong folder.
+    if all(one.note.endswith(_EMPTY) for one in found.values()):
         raise ValueError(
             f"nobody's notebook is in {folder}. It should hold STUDENT.ipynb, or "
             f"STUDENT/{assignment}.ipynb."
@@ -164,9 +167,7 @@ def _read(student: str, entry: Path, assignment: str) -> Submission:
         if path is entry:
             others = sorted(entry.glob("*.ipynb"))
             if len(others) != 1:
-                return Submission(
-                    student, note=f"no {assignment}.ipynb was found in the folder"
-                )
+                return Submission(student, note=f"no {assignment}.ipynb {_EMPTY}")
             path, note = others[0], f"the notebook is called {others[0].name}"
     if not _is_name(student):
         # What is left of a name may be another's: its hash keeps them apart.
