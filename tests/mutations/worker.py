@@ -105,9 +105,8 @@ if __name__ == "__main__":
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
     hypothesis.settings.register_profile("faults", phases=phases)
     hypothesis.settings.load_profile("faults")
-    print(
-        json.dumps({"ready": f"torch {torch.__version__}, {torchvision.__version__}"})
-    )
+    ready = {"ready": f"torch {torch.__version__}, {torchvision.__version__}"}
+    print(json.dumps(ready), flush=True)
     # Forks share what is loaded, until a collection in one of them writes to it all.
     gc.freeze()
     for line in sys.stdin:

@@ -184,12 +184,16 @@ class Sandbox:
 
     def close(self) -> None:
         """End the process and all that it started."""
-        for process in self._family():
+        family = self._family()
+        for process in family:
             with suppress(psutil.Error):
                 process.kill()
         with suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        for process in family:  # orphans that were adopted are ours to bury
+            with suppress(ChildProcessError):
+                os.waitpid(process.pid, 0)
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 assert pipe is not None
