@@ -35,19 +35,25 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
-    """The machine's own Chromium."""
+def chromium() -> str:
+    """The path of the machine's own Chromium."""
     path = find_chromium()
     if path is None:
         if os.environ.get("SIMSEG_REQUIRE_BROWSER"):
             pytest.fail(REMEDY)
         pytest.skip(REMEDY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator["Browser"]:
+    """Chromium, driven by Playwright."""
     # Only here: a machine with a GPU runs other tests, without Playwright.
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield browser
         browser.close()
 

@@ -121,6 +121,18 @@ def test_what_is_to_be_written_by_hand(code: str) -> None:
     assert taken([("mine", code)], "mine") is None
 
 
+@pytest.mark.parametrize(
+    "module", ["simseg_core.__main__", "timm_of_mine", "antigravity"]
+)
+def test_a_module_is_not_imported_because_a_student_names_it(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr("teach.grading.own_work.import_module", imported.append)
+    taken([("mine", f"from {module} import *\nmine = 1")], "mine")
+    assert imported == []
+
+
 def test_a_function_of_ones_own_may_have_that_name() -> None:
     code = "def cross_entropy(x): return x\nmine = cross_entropy"
     assert taken([("mine", code)], "mine", forbid=["cross_entropy"]) is None

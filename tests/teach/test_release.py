@@ -9,6 +9,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from teach.assignments import solutions
 from teach.assignments.solutions import solved
 from teach.assignments.source import Source, list_assignments
 from teach.assignments.students import number_of
@@ -103,18 +104,43 @@ def test_each_student_has_a_number(released: Path) -> None:
         assert mine["number"].startswith(f"NUMBER = {number} ")
 
 
-def test_a_notebook_that_was_changed_is_kept(released: Path, run: Run) -> None:
-    path = released / "03_unet/ada/03_unet.ipynb"
+@pytest.mark.parametrize("changed", ["ada/03_unet.ipynb", "numbers.csv"])
+def test_what_was_changed_is_kept(
+    released: Path, run: Run, root: Path, changed: str
+) -> None:
+    path = released / "03_unet" / changed
     before = path.read_text()
-    path.write_text(before + " ")
-    more = ["--out", str(path.parents[1]), "--secret", str(released / "secret.txt")]
+    path.write_text("a teacher's own")
+    more = [
+        "--out",
+        str(released / "03_unet"),
+        "--secret",
+        str(released / "secret.txt"),
+    ]
     asked = ["03_unet", "--students", str(released / "class.csv"), *more]
     done = run(released, "teach.assignments.release", *asked)
-    assert done.returncode == 2
     try:
-        assert path.read_text() == before + " "
+        assert done.returncode == 2
+        assert f"{path} is another" in done.stderr
+        assert path.read_text() == "a teacher's own"
     finally:
         path.write_text(before)
+
+
+def test_nothing_that_is_there_is_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever a teacher points: a chapter has the same name as its assignment."""
+    there, other = tmp_path / "03_unet.ipynb", tmp_path / "00_pixels_to_score.ipynb"
+    there.write_text("a chapter")
+    assert solutions.main(["--out", str(tmp_path)]) == 2
+    assert there.read_text() == "a chapter"
+    assert not other.exists()
+    assert "is kept. Remedy: move it away" in capsys.readouterr().err
+    there.unlink()
+    assert solutions.main(["--out", str(tmp_path)]) == 0
+    assert solutions.main(["--out", str(tmp_path)]) == 0
+    assert other.exists()
 
 
 @pytest.mark.parametrize("name", list_assignments())

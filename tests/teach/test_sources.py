@@ -78,6 +78,14 @@ def test_headings_say_the_points(source: Source) -> None:
     assert [float(points) for points in said] == [q.points for q in source.questions]
 
 
+def test_teachers_read_the_points(source: Source, root: Path) -> None:
+    page = (root / "book/assignments.md").read_text(encoding="utf-8")
+    (row,) = [
+        line for line in page.splitlines() if line.startswith(f"| `{source.name}`")
+    ]
+    assert row.endswith(f"| {source.points:g} |")
+
+
 def test_hidden_tests_are_hidden_whole(source: Source) -> None:
     for cell in source.cells:
         if cell.kind == "hidden":

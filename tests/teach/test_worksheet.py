@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
-from site_check import find_chromium
 from teach.lecture import worksheet
 from teach.lecture.sheets.parts import Blank, Task, without_answers
 
@@ -344,15 +343,12 @@ def test_without_chromium_it_says_who_prints(
 
 
 @pytest.mark.browser
-def test_the_longest_sheet_takes_two_pages_of_a4(tmp_path: Path) -> None:
-    browser = find_chromium()
-    if browser is None:
-        pytest.skip("no Chromium on this machine")
+def test_the_longest_sheet_takes_two_pages_of_a4(tmp_path: Path, chromium: str) -> None:
     page = tmp_path / "sheet.html"
     name = max(CHAPTERS, key=lambda one: sum(len(t.rows) for t in tasks_of(one, 1)))
     html = worksheet.render(name, 1, tasks_of(name, 1), key=False)
     page.write_text(html, encoding="utf-8")
-    printed = PdfReader(worksheet.print_pdf(page, browser)).pages
+    printed = PdfReader(worksheet.print_pdf(page, chromium)).pages
     width, height = printed[0].mediabox[2:]
     assert (round(float(width)), round(float(height))) == (595, 842)
     assert len(printed) <= 2

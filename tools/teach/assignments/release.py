@@ -7,6 +7,7 @@ written, in which each student fills in a number that the teacher gives out; wit
 
 import argparse
 import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import PyFileConfigLoader
 
-from simseg_core.atomic import replacing
+from teach.assignments.keep import write_new
 from teach.assignments.source import ASSIGNMENTS, Source
 from teach.assignments.students import SECRET, number_of, read_roster, read_secret
 
@@ -75,34 +76,28 @@ def main(arguments: list[str] | None = None) -> int:
 def _write(asked: argparse.Namespace) -> int:
     source = Source.read(asked.name)
     out = asked.out or ASSIGNMENTS / "release" / source.name
+    students = read_roster(asked.students) if asked.students else []
     secret = read_secret(asked.secret)
-    out.mkdir(parents=True, exist_ok=True)
-    if not asked.students:
-        path = out / f"{source.name}.ipynb"
-        _put(path, released(source))
-        print(f"== {path}: give each student a number, from STUDENTS=class.csv")
+    file = f"{source.name}.ipynb"
+    if not students:
+        write_new({out / file: _text(released(source))})
+        print(f"== {out / file}: give each student a number, from STUDENTS=class.csv")
         return 0
-    numbers = out / "numbers.csv"
-    rows = [(s, number_of(s, source.name, secret)) for s in read_roster(asked.students)]
-    for student, number in rows:
-        folder = out / student
-        folder.mkdir(exist_ok=True)
-        _put(folder / f"{source.name}.ipynb", released(source, number))
-    with replacing(numbers) as beside, beside.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("student", "number"), *rows])
-    print(f"== {out}: a notebook for each of {len(rows)} students, and {numbers.name}")
+    numbers = {one: number_of(one, source.name, secret) for one in students}
+    table = io.StringIO()
+    rows = [("student", "number"), *numbers.items()]
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    written = {
+        out / one / file: _text(released(source, number))
+        for one, number in numbers.items()
+    }
+    write_new(written | {out / "numbers.csv": table.getvalue()})
+    print(f"== {out}: a notebook for each of {len(numbers)} students, and numbers.csv")
     return 0
 
 
-def _put(path: Path, notebook: Any) -> None:
-    text = nbformat.writes(notebook) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise ValueError(
-            f"{path} is another than would be written now, and is kept. Remedy: move "
-            "it away, or say OUT=another-folder."
-        )
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+def _text(notebook: Any) -> str:
+    return str(nbformat.writes(notebook)) + "\n"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 
-from simseg_core.atomic import replacing
+from teach.assignments.keep import write_new
 from teach.assignments.source import ASSIGNMENTS, EXAMPLE, Source, list_assignments
 from teach.assignments.students import SECRET, number_of, read_secret
 
@@ -40,20 +40,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=ASSIGNMENTS / "solutions")
     parser.add_argument("--secret", type=Path, default=SECRET)
     asked = parser.parse_args(arguments)
+    written: dict[Path, str] = {}
     try:
         for name in [asked.name] if asked.name else list_assignments():
             source, number = Source.read(name), EXAMPLE
             if asked.student:
                 secret = read_secret(asked.secret)
                 number = number_of(asked.student, source.name, secret)
-            asked.out.mkdir(parents=True, exist_ok=True)
-            path = asked.out / f"{name}.ipynb"
-            with replacing(path) as beside:
-                nbformat.write(solved(source, number), beside)
-            print(f"== {path}")
+            text = str(nbformat.writes(solved(source, number))) + "\n"
+            written[asked.out / f"{name}.ipynb"] = text
+        write_new(written)
     except (ValueError, OSError) as error:
         print(f"make solutions: {error}", file=sys.stderr)
         return 2
+    for path in written:
+        print(f"== {path}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Whether an answer is a student's own: it uses no block that is there already.
 
-This reads the code and runs nothing. What hides from a reader (a name put together from
-pieces) does not find the package's networks where answers are run either.
+This reads the code and runs none of it. What hides from a reader (a name put together
+from pieces) does not find the package's networks where answers are run either.
 """
 
 import ast
@@ -200,7 +200,10 @@ def _first_of_what_changes(node: ast.AST) -> str:
 
 def _public_names(module: str) -> list[str]:
     """List what `from module import *` gives."""
-    if not module.startswith(("simseg_core.", *TAKEN)) and module not in _OPEN:
+    # A name from a student's code: imported here only if it is one of those meant.
+    ours = tuple(f"{name}." for name in ("simseg_core", *TAKEN))
+    meant = module in _OPEN or f"{module}.".startswith(ours)
+    if not meant or "__main__" in module:
         return []
     try:
         found = import_module(module)

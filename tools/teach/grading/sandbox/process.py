@@ -123,8 +123,8 @@ class Sandbox:
         self.seconds, self.waited, self.peak = used, waited, 0
         self._scratch = Path(tempfile.mkdtemp(prefix="graded-"))
         self._adopt_orphans()
-        numbers = (limits.memory, limits.file, limits.processes)
-        command = [sys.executable, "-m", worker.__name__, *map(str, numbers)]
+        bounds = str(limits.memory), str(limits.file)
+        command = [sys.executable, "-m", worker.__name__, *bounds]
         walls = bubblewrap()
         if walls:
             command = [walls, *_walls(self._scratch), *command]
@@ -149,8 +149,8 @@ class Sandbox:
             self.close()
             raise RuntimeError(
                 f"no student's code can be run: Python does not start in the sandbox "
-                f"({error}). Remedy: run it by hand to see why, with "
-                f"PYTHONPATH={_TOOLS} {sys.executable} -m {worker.__name__} 0 0 0"
+                f"({error}). Remedy: see why, with PYTHONPATH={_TOOLS} "
+                f"{sys.executable} -m {worker.__name__} {limits.memory} {limits.file}"
             ) from None
         # What starting it took is not the student's.
         self._limits, (self.seconds, self.waited) = limits, before
