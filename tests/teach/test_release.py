@@ -111,14 +111,10 @@ def test_what_was_changed_is_kept(
     path = released / "03_unet" / changed
     before = path.read_text()
     path.write_text("a teacher's own")
-    more = [
-        "--out",
-        str(released / "03_unet"),
-        "--secret",
-        str(released / "secret.txt"),
-    ]
-    asked = ["03_unet", "--students", str(released / "class.csv"), *more]
-    done = run(released, "teach.assignments.release", *asked)
+    asked = ["03_unet", "--students", str(released / "class.csv")]
+    asked += ["--out", str(released / "03_unet")]
+    asked += ["--secret", str(released / "secret.txt")]
+    done = run(root / "assignments", "teach.assignments.release", *asked)
     try:
         assert done.returncode == 2
         assert f"{path} is another" in done.stderr
