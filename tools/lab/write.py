@@ -110,9 +110,6 @@ def write_street(folder: Path, networks: dict[str, nn.Module]) -> None:
     val = Street("val", size=SIDE, length=64)
     scores = {name: evaluate(player, val) for name, player in players.items()}
     data = {
-        "side": SIDE,
-        "classes": Street.classes,
-        "palette": Street.palette,
         "networks": tapes,
         "scenes": scenes,
         "scores": {
@@ -120,7 +117,7 @@ def write_street(folder: Path, networks: dict[str, nn.Module]) -> None:
             for name, one in scores.items()
         },
     }
-    _write(folder / "lab" / "street.js", "street", data)
+    _write(folder, "street", Street, SIDE, data)
     image, label = compose(scenes[0], side=SIDE)
     shown = {"the street": image.byte().permute(1, 2, 0).numpy()}
     for name, player in players.items():
@@ -142,9 +139,6 @@ def write_decoder(folder: Path, network: nn.Module) -> None:
     player = Player(tape).eval()
     val = Street("val", size=SIDE, length=64)
     data = {
-        "side": SIDE,
-        "classes": Street.classes,
-        "palette": Street.palette,
         "network": tape,
         "scenes": scenes,
         "scores": {
@@ -152,7 +146,7 @@ def write_decoder(folder: Path, network: nn.Module) -> None:
             for words, off in DECODER_OFF.items()
         },
     }
-    _write(folder / "lab" / "deeplab.js", "deeplab", data)
+    _write(folder, "deeplab", Street, SIDE, data)
     image, _ = compose(scenes[0], side=SIDE)
     shown = {"the street": image.byte().permute(1, 2, 0).numpy()}
     for words, off in DECODER_OFF.items():
@@ -197,14 +191,11 @@ def write_signs(folder: Path, networks: dict[str, nn.Module]) -> None:
     # As it is read again: JSON's names are strings.
     scene = json.loads(json.dumps(sign_scene(side=SIGNS_SIDE, seed=4)))
     data = {
-        "side": SIGNS_SIDE,
-        "classes": Signs.classes,
-        "palette": Signs.palette,
         "networks": tapes,
         "fields": {name: _rows_read(networks[name]) for name in ("1", "2", "4")},
         "scene": scene,
     }
-    _write(folder / "lab" / "signs.js", "signs", data)
+    _write(folder, "signs", Signs, SIGNS_SIDE, data)
     image, _ = compose_sign(scene, side=SIGNS_SIDE)
     shown = {"the sign": image.byte().permute(1, 2, 0).numpy()}
     for name, words in {"1": "rate 1", "4": "rate 4", "aspp": "ASPP"}.items():
@@ -234,15 +225,12 @@ def write_signal(folder: Path, network: nn.Module) -> None:
         "0": right_of_stop_and_go(without_gamma(tape)),
     }
     data = {
-        "side": SIDE,
-        "classes": Signal.classes,
-        "palette": Signal.palette,
         "network": tape,
         "scenes": [signal_scene(index, side=SIDE) for index in SIGNALS],
         "numbers": SIGNALS,
         "scores": {f"gamma {name}": round(one, 4) for name, one in right.items()},
     }
-    _write(folder / "lab" / "signal.js", "signal", data)
+    _write(folder, "signal", Signal, SIDE, data)
     shown = {}
     val = Signal("val", size=SIDE)
     for state in ("stop", "go"):
@@ -264,9 +252,6 @@ def write_gates(folder: Path, network: nn.Module) -> None:
     tape = record(network).script()
     player = Player(tape).eval()
     data = {
-        "side": SIDE,
-        "classes": Signal.classes,
-        "palette": Signal.palette,
         "network": tape,
         "scenes": [signal_scene(index, side=SIDE) for index in SIGNALS],
         "numbers": SIGNALS,
@@ -277,7 +262,7 @@ def write_gates(folder: Path, network: nn.Module) -> None:
             for exchanged in ((), ("channel",), ("spatial",))
         },
     }
-    _write(folder / "lab" / "cbam.js", "cbam", data)
+    _write(folder, "cbam", Signal, SIDE, data)
     val = Signal("val", size=SIDE)
     (stop, _), (go, _) = (val.with_lamp(SIGNALS[0], one) for one in ("stop", "go"))
     photograph = (denormalize(stop) * 255).byte().permute(1, 2, 0).numpy()
@@ -359,9 +344,18 @@ def _rounded(scores: dict[str, float]) -> dict[str, float]:
     return {name: round(score, 4) for name, score in scores.items()}
 
 
-def _write(file: Path, name: str, data: dict[str, Any]) -> None:
+def _write(
+    folder: Path,
+    name: str,
+    scenes: type[Signal] | type[Signs] | type[Street],
+    side: int,
+    data: dict[str, Any],
+) -> None:
+    """Write ``lab/NAME.js``: what its page loads, and what its scenes' colours mean."""
+    meaning = {"side": side, "classes": scenes.classes, "palette": scenes.palette}
+    file = folder / "lab" / f"{name}.js"
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(data, separators=(",", ":"))
+    text = json.dumps(meaning | data, separators=(",", ":"))
     file.write_text(f"{PREFIX.format(name=name)}{text};\n", "utf-8")
 
 
